@@ -1,0 +1,253 @@
+//! **Job:** what anybody may read about an item without asking its actor.
+//! **Owns:** the published state of every item: definition, balances, flags, mailbox gauge.
+//! **Never:** decides a purchase: what is published is a moment old, the actor has the last word.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+
+use arc_swap::ArcSwap;
+use parking_lot::Mutex;
+use serde::Serialize;
+
+use crate::cores::Core;
+use crate::ids::{ItemId, ItemNumber};
+use crate::item::ItemDefinition;
+use crate::stock::Stock;
+use crate::time::Timestamp;
+
+/// Whether an item can be bought now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SaleState {
+    /// Not yet.
+    Scheduled,
+    /// Yes.
+    Open,
+    /// Interrupted.
+    Paused,
+    /// Nothing is left, for now.
+    SoldOut,
+    /// Over.
+    Closed,
+}
+
+/// How many letters wait for an actor.
+#[derive(Debug, Default)]
+pub struct MailboxGauge {
+    depth: AtomicU32,
+    high_water: AtomicU32,
+}
+
+impl MailboxGauge {
+    pub(crate) fn enter(&self) {
+        let depth = self.depth.fetch_add(1, Ordering::Relaxed) + 1;
+        // Read before writing: the mark moves rarely, and a plain read does not take the line from other cores.
+        if depth > self.high_water.load(Ordering::Relaxed) {
+            self.high_water.fetch_max(depth, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn leave(&self) {
+        self.depth.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Letters sent and not yet taken up.
+    #[must_use]
+    pub fn depth(&self) -> u32 {
+        self.depth.load(Ordering::Relaxed)
+    }
+
+    /// The most there ever were.
+    #[must_use]
+    pub fn high_water(&self) -> u32 {
+        self.high_water.load(Ordering::Relaxed)
+    }
+}
+
+/// The published state of one item.
+#[derive(Debug)]
+pub struct Listing {
+    /// Its number in the data file.
+    pub number: ItemNumber,
+    /// The core whose thread its actor runs on.
+    pub core: Core,
+    /// How many letters wait for its actor.
+    pub mailbox: MailboxGauge,
+    /// Pool tokens handed out since the start, less those that came back; kept by the gate.
+    pub tokens_taken: AtomicU64,
+    definition: ArcSwap<ItemDefinition>,
+    supply: AtomicU32,
+    remaining: AtomicU32,
+    released: AtomicU64,
+    paused: AtomicBool,
+    closed: AtomicBool,
+}
+
+impl Listing {
+    /// The listing of `stock`, whose actor will run on `core`.
+    #[must_use]
+    pub fn new(stock: &Stock, core: Core) -> Arc<Self> {
+        let listing = Self {
+            number: stock.number(),
+            core,
+            mailbox: MailboxGauge::default(),
+            tokens_taken: AtomicU64::new(u64::from(stock.live())),
+            definition: ArcSwap::new(Arc::clone(stock.definition())),
+            supply: AtomicU32::new(0),
+            remaining: AtomicU32::new(0),
+            released: AtomicU64::new(0),
+            paused: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
+        };
+        listing.publish(stock);
+        Arc::new(listing)
+    }
+
+    /// Shows the state of `stock`. Called by its actor after each decision that changed it.
+    pub fn publish(&self, stock: &Stock) {
+        self.supply.store(stock.supply(), Ordering::Relaxed);
+        self.paused.store(stock.is_paused(), Ordering::Relaxed);
+        self.closed.store(stock.is_closed(), Ordering::Relaxed);
+        self.remaining.store(stock.remaining(), Ordering::Release);
+    }
+
+    /// Shows a changed definition.
+    pub fn publish_definition(&self, stock: &Stock) {
+        self.definition.store(Arc::clone(stock.definition()));
+    }
+
+    /// Notes that `units` went back on sale: the pool has as many tokens more.
+    pub fn note_released(&self, units: u32) {
+        self.released.fetch_add(u64::from(units), Ordering::Relaxed);
+    }
+
+    /// What is for sale.
+    #[must_use]
+    pub fn definition(&self) -> arc_swap::Guard<Arc<ItemDefinition>> {
+        self.definition.load()
+    }
+
+    /// All units ever put on sale.
+    #[must_use]
+    pub fn supply(&self) -> u32 {
+        self.supply.load(Ordering::Relaxed)
+    }
+
+    /// Units that nobody holds.
+    #[must_use]
+    pub fn remaining(&self) -> u32 {
+        self.remaining.load(Ordering::Acquire)
+    }
+
+    /// Units that went back on sale since the start of the server.
+    #[must_use]
+    pub fn released(&self) -> u64 {
+        self.released.load(Ordering::Relaxed)
+    }
+
+    /// Whether the item can be bought at `now`.
+    #[must_use]
+    pub fn state(&self, now: Timestamp) -> SaleState {
+        let definition = self.definition();
+        let sale = Window { opens_at: definition.opens_at, closes_at: definition.closes_at };
+        match sale.state(now, self.closed.load(Ordering::Relaxed), self.paused.load(Ordering::Relaxed)) {
+            SaleState::Open if self.remaining() == 0 => SaleState::SoldOut,
+            state => state,
+        }
+    }
+}
+
+/// When an item is sold: the half-open interval `[opens_at, closes_at)`.
+#[derive(Debug, Clone, Copy)]
+pub struct Window {
+    /// First moment; absent: at once.
+    pub opens_at: Option<Timestamp>,
+    /// First moment after; absent: never.
+    pub closes_at: Option<Timestamp>,
+}
+
+impl Window {
+    /// The state at `now` by window and flags alone. Over is over, then the window, then the pause.
+    #[must_use]
+    pub fn state(self, now: Timestamp, closed: bool, paused: bool) -> SaleState {
+        if closed || self.closes_at.is_some_and(|closes_at| now >= closes_at) {
+            return SaleState::Closed;
+        }
+        if self.opens_at.is_some_and(|opens_at| now < opens_at) {
+            return SaleState::Scheduled;
+        }
+        if paused { SaleState::Paused } else { SaleState::Open }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Index {
+    by_id: HashMap<ItemId, Arc<Listing>>,
+    by_number: HashMap<ItemNumber, Arc<Listing>>,
+    in_order: BTreeMap<ItemId, Arc<Listing>>,
+}
+
+/// All items. Read by every request, changed when an item is created: readers take no lock.
+#[derive(Debug, Default)]
+pub struct Directory {
+    index: ArcSwap<Index>,
+    writing: Mutex<()>,
+}
+
+impl Directory {
+    /// A directory of `listings`.
+    #[must_use]
+    pub fn new(listings: Vec<Arc<Listing>>) -> Self {
+        let directory = Self::default();
+        directory.add(listings);
+        directory
+    }
+
+    /// Adds items. The index is copied: creating items one by one costs their square, so add them together.
+    pub fn add(&self, listings: Vec<Arc<Listing>>) {
+        let _one_writer = self.writing.lock();
+        let old = self.index.load();
+        let mut index =
+            Index { by_id: old.by_id.clone(), by_number: old.by_number.clone(), in_order: old.in_order.clone() };
+        for listing in listings {
+            let id = listing.definition().id.clone();
+            index.by_number.insert(listing.number, Arc::clone(&listing));
+            index.in_order.insert(id.clone(), Arc::clone(&listing));
+            index.by_id.insert(id, listing);
+        }
+        self.index.store(Arc::new(index));
+    }
+
+    /// The item of that name.
+    #[must_use]
+    pub fn find(&self, id: &ItemId) -> Option<Arc<Listing>> {
+        self.index.load().by_id.get(id).cloned()
+    }
+
+    /// The item of that number.
+    #[must_use]
+    pub fn find_number(&self, number: ItemNumber) -> Option<Arc<Listing>> {
+        self.index.load().by_number.get(&number).cloned()
+    }
+
+    /// Up to `limit` items in the order of their ids, from the first one after `after`.
+    #[must_use]
+    pub fn page(&self, after: Option<&ItemId>, limit: usize) -> Vec<Arc<Listing>> {
+        use std::ops::Bound::{Excluded, Unbounded};
+        let from = after.map_or(Unbounded, Excluded);
+        let index = self.index.load();
+        index
+            .in_order
+            .range::<ItemId, _>((from, Unbounded))
+            .take(limit)
+            .map(|(_, listing)| Arc::clone(listing))
+            .collect()
+    }
+
+    /// Every item, in the order of their ids.
+    #[must_use]
+    pub fn all(&self) -> Vec<Arc<Listing>> {
+        self.page(None, usize::MAX)
+    }
+}

@@ -1,0 +1,66 @@
+//! **Job:** what is for sale: the definition of an item.
+//! **Owns:** its fields and their limits.
+//! **Never:** changes while it is sold, or counts anything.
+
+use serde::Serialize;
+
+use crate::ids::ItemId;
+use crate::money::{Amount, Currency};
+use crate::time::Timestamp;
+
+/// Largest stock of an item, in units: a billion, so that every count fits a `u32` with room for restocks.
+pub const MAX_STOCK: u32 = 1_000_000_000;
+
+/// Largest quantity of one order, in units: the contract's 2³¹ − 1. What an item allows is far below.
+pub const MAX_QUANTITY: u32 = (1 << 31) - 1;
+
+/// Longest title, in characters.
+pub const MAX_TITLE_LENGTH: usize = 200;
+
+/// An item as its owner describes it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ItemDefinition {
+    /// Its name in routes.
+    pub id: ItemId,
+    /// Its name for people, 1 to [`MAX_TITLE_LENGTH`] characters, no control characters.
+    pub title: String,
+    /// Price of one unit.
+    pub unit_price: Amount,
+    /// Currency of the price.
+    pub currency: Currency,
+    /// Units for sale at first, 0 to [`MAX_STOCK`].
+    pub stock: u32,
+    /// Units one buyer may hold in live orders, at least 1.
+    pub per_user_limit: u32,
+    /// First moment of the sale; absent: at once.
+    pub opens_at: Option<Timestamp>,
+    /// First moment after the sale; absent: never.
+    pub closes_at: Option<Timestamp>,
+}
+
+/// Why a definition cannot be sold: the field, and what it must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{field} {reason}")]
+pub struct InvalidItem {
+    /// The field's name as in the contract.
+    pub field: &'static str,
+    /// What it must be.
+    pub reason: &'static str,
+}
+
+impl ItemDefinition {
+    /// Checks what the types do not.
+    pub fn validate(&self) -> Result<(), InvalidItem> {
+        let check = |holds: bool, field, reason| if holds { Ok(()) } else { Err(InvalidItem { field, reason }) };
+        let title_length = self.title.chars().count();
+        check((1..=MAX_TITLE_LENGTH).contains(&title_length), "title", "must have 1 to 200 characters")?;
+        check(!self.title.chars().any(char::is_control), "title", "must not contain control characters")?;
+        check(self.stock <= MAX_STOCK, "stock", "must be 0 to 1,000,000,000")?;
+        check((1..=MAX_QUANTITY).contains(&self.per_user_limit), "per_user_limit", "must be 1 to 2,147,483,647")?;
+        let in_order = match (self.opens_at, self.closes_at) {
+            (Some(opens_at), Some(closes_at)) => opens_at < closes_at,
+            _ => true,
+        };
+        check(in_order, "closes_at", "must be later than opens_at")
+    }
+}

@@ -1,0 +1,37 @@
+//! The sale itself: who may buy what is decided, written down and answered here. Knows no HTTP, Redis, command line or
+//! configuration file.
+//!
+//! In reading order:
+//!
+//! | file | room |
+//! |---|---|
+//! | [`letters`] | the letters that go through the house |
+//! | [`ids`], [`money`], [`time`], [`item`] | the words they are written in |
+//! | [`reply`], [`permit`] | the return envelope and the guards that travel with a letter |
+//! | [`desk`] | the post desk of a thread |
+//! | [`stock_actor`] → [`stock`] | the counter of an item, and the state machine that decides |
+//! | [`order_writer`] → [`batch`], [`ledger`] | group commit, and the strongbox |
+//! | [`entry`] | what one line of the ledger says |
+//! | [`cores`], [`directory`], [`used_keys`], [`observe`] | placement, published state, counters |
+
+#![forbid(unsafe_code)]
+
+pub mod batch;
+pub mod cores;
+pub mod desk;
+pub mod directory;
+pub mod entry;
+pub mod ids;
+pub mod item;
+pub mod ledger;
+pub mod letters;
+pub mod money;
+pub mod observe;
+pub mod order_writer;
+pub mod permit;
+pub mod reply;
+pub mod stock;
+pub mod stock_actor;
+pub mod stop;
+pub mod time;
+pub mod used_keys;

@@ -1,0 +1,316 @@
+//! **Job:** group commit: collects decisions, commits them together, sends the answers back.
+//! **Owns:** the open batch and the ledger; runs on a thread of its own, because a sync blocks.
+//! **Never:** decides what is sold, or answers before the commit.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use actix::{Actor, AsyncContext, Context, Handler, Message};
+
+use crate::batch::{Batch, BatchPolicy, CommitTrigger};
+use crate::cores::{Cores, core_of};
+use crate::ledger::{CommitError, Committed, Ledger};
+use crate::letters::{Answer, Answers, Append, Appends, Epoch, Restore, Sealed};
+use crate::observe::{StorageState, WriterCounters};
+use crate::reply::{Confirmed, NotDone, Outcome, Seat, Unavailable};
+use crate::stock::Stock;
+use crate::stop::{StopOnPanic, storage_failed};
+
+/// How often a ledger that could not be written is tried again.
+const PROBE_EVERY: Duration = Duration::from_millis(500);
+
+/// The writer of the ledger.
+pub struct OrderWriter {
+    /// Taken when the house closes.
+    ledger: Option<Ledger>,
+    batch: Batch,
+    opened: Option<Instant>,
+    turn_is_due: bool,
+    epoch: Epoch,
+    cores: Arc<Cores>,
+    counters: Arc<WriterCounters>,
+    mailbox_capacity: usize,
+}
+
+/// "Nothing more is waiting." To itself.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Idle;
+
+/// "Try whether the ledger can be written again." To itself.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Probe;
+
+/// "Write what you have and close the ledger." server → OrderWriter; answered when it is done.
+#[derive(Message)]
+#[rtype(result = "Result<(), CommitError>")]
+pub struct Drain;
+
+impl OrderWriter {
+    /// A writer of `ledger`, which has been recovered. `letters` is how many may be in the house at a time.
+    #[must_use]
+    pub fn new(
+        ledger: Ledger,
+        policy: BatchPolicy,
+        cores: Arc<Cores>,
+        counters: Arc<WriterCounters>,
+        letters: usize,
+    ) -> Self {
+        Self {
+            ledger: Some(ledger),
+            batch: Batch::new(policy),
+            opened: None,
+            turn_is_due: false,
+            epoch: Epoch::default(),
+            cores,
+            counters,
+            mailbox_capacity: letters + 1024,
+        }
+    }
+
+    fn collect(&mut self, append: Append) {
+        if append.epoch < self.epoch {
+            // Decided on entries that were never written.
+            let refused = self.refusal();
+            return self.send(vec![open(append, Err(refused))]);
+        }
+        if self.opened.is_none() {
+            self.opened = Some(Instant::now());
+        }
+        if let Some(trigger) = self.batch.push(append) {
+            self.commit(trigger);
+        }
+    }
+
+    fn refusal(&self) -> Unavailable {
+        match self.counters.storage() {
+            StorageState::Full => Unavailable::StorageFull,
+            StorageState::Locked => Unavailable::StorageLocked,
+            // The cause has gone already; the order was not placed all the same.
+            StorageState::Open => Unavailable::StorageLocked,
+        }
+    }
+
+    fn age(&self) -> Duration {
+        self.opened.map_or(Duration::ZERO, |opened| opened.elapsed())
+    }
+
+    fn commit(&mut self, trigger: CommitTrigger) {
+        self.opened = None;
+        let appends = self.batch.take();
+        let Some(ledger) = &mut self.ledger else {
+            return self.refuse(appends, Unavailable::ShuttingDown);
+        };
+        let entries = appends.iter().map(|append| append.entries.len()).sum();
+        if entries == 0 {
+            let proof = ledger.proof();
+            return self.answer(appends, &proof);
+        }
+        self.counters.begin();
+        let result = ledger.commit(appends.iter().flat_map(|append| &append.entries));
+        self.counters.end();
+        match result {
+            Ok(proof) => {
+                self.counters.committed(trigger, entries);
+                self.answer(appends, &proof);
+                self.checkpoint();
+            }
+            Err(CommitError::Unknown(cause)) => storage_failed(&cause),
+            Err(CommitError::Definite { answer, cause }) => self.roll_back(appends, answer, &cause),
+        }
+    }
+
+    fn checkpoint(&mut self) {
+        let Some(ledger) = &mut self.ledger else { return };
+        self.counters.begin();
+        let result = ledger.checkpoint_if_due();
+        self.counters.end();
+        match result {
+            Ok(()) => {}
+            // Nothing that was acknowledged depends on it, and it is due again after the next commits.
+            Err(CommitError::Definite { cause, .. }) => tracing::warn!(%cause, "checkpoint put off"),
+            Err(CommitError::Unknown(cause)) => storage_failed(&cause),
+        }
+    }
+
+    fn answer(&self, appends: Vec<Append>, proof: &Committed) {
+        for append in &appends {
+            if let Sealed::Placed(..) = append.sealed {
+                self.counters.ledger.enter();
+                self.counters.ledger.pass();
+            }
+        }
+        self.send(appends.into_iter().map(|append| open(append, Ok(proof))));
+    }
+
+    fn refuse(&self, appends: Vec<Append>, why: Unavailable) {
+        for append in &appends {
+            if let Sealed::Placed(..) = append.sealed {
+                self.counters.ledger.enter();
+                self.counters.ledger.answer(why.code());
+            }
+        }
+        self.send(appends.into_iter().map(|append| open(append, Err(why))));
+    }
+
+    /// One message per seat, not one wake-up per answer.
+    fn send(&self, answers: impl IntoIterator<Item = (Seat, Answer)>) {
+        let mut bundles: HashMap<u16, Vec<Answer>> = HashMap::new();
+        for (Seat(seat), answer) in answers {
+            bundles.entry(seat).or_default().push(answer);
+        }
+        for (seat, bundle) in bundles {
+            let posted = self.cores.desk(Seat(seat)).map(|desk| desk.try_send(Answers(bundle)));
+            if !matches!(posted, Some(Ok(()))) {
+                // The thread has gone; so have those who waited there.
+                tracing::debug!(seat, "answers for a desk that has closed");
+            }
+        }
+    }
+
+    /// The ledger has certainly not written the batch: every actor goes back to what it has written. The state is folded
+    /// from the file, as at a start: one way back, tried at every start.
+    fn roll_back(&mut self, appends: Vec<Append>, answer: Unavailable, cause: &rusqlite::Error) {
+        tracing::error!(%cause, orders = appends.len(), "a commit was rolled back: nothing is sold until it can be written");
+        self.counters.set_storage(match answer {
+            Unavailable::StorageFull => StorageState::Full,
+            Unavailable::StorageLocked | Unavailable::ShuttingDown | Unavailable::OutcomeUnknown => {
+                StorageState::Locked
+            }
+        });
+        self.epoch.0 += 1;
+        self.refuse(appends, answer);
+        let recovered = match self.ledger.as_mut().map(|ledger| ledger.recover(|_entry| ())) {
+            Some(Ok(recovered)) => recovered,
+            Some(Err(error)) => storage_failed(&error),
+            None => return,
+        };
+        self.restore(recovered.stocks);
+    }
+
+    fn restore(&self, stocks: Vec<Stock>) {
+        let mut by_core: Vec<Vec<Stock>> = self.cores.all().map(|_| Vec::new()).collect();
+        for stock in stocks {
+            let core = core_of(&stock.definition().id, self.cores.count());
+            by_core[usize::from(core.0)].push(stock);
+        }
+        for (core, stocks) in self.cores.all().zip(by_core) {
+            let restore = Restore { epoch: self.epoch, stocks };
+            let posted = self.cores.desk(core.seat()).map(|desk| desk.try_send(restore));
+            assert!(matches!(posted, Some(Ok(()))), "a core that took an order has a desk");
+        }
+    }
+}
+
+/// Opens the answer with the proof, or says why there is none.
+fn open(append: Append, proof: Result<&Committed, Unavailable>) -> (Seat, Answer) {
+    match append.sealed {
+        Sealed::Found(port, orders) => (port.seat(), Answer::Found(port, proof.map(|_proof| orders))),
+        Sealed::Instructed(port, done) => {
+            let done = match proof {
+                Ok(_proof) => done.map_err(NotDone::Rejected),
+                Err(why) => Err(NotDone::Unavailable(why)),
+            };
+            (port.seat(), Answer::Instructed(port, done))
+        }
+        Sealed::Placed(port, order) => {
+            let outcome = match proof {
+                Ok(proof) => Outcome::Confirmed(Confirmed::new(order, proof)),
+                Err(why) => Outcome::Unavailable(why),
+            };
+            (port.seat(), Answer::Outcome(port, outcome))
+        }
+        Sealed::Replayed(port, order) => {
+            let outcome = match proof {
+                Ok(proof) => Outcome::Replayed(Confirmed::new(order, proof)),
+                Err(why) => Outcome::Unavailable(why),
+            };
+            (port.seat(), Answer::Outcome(port, outcome))
+        }
+        Sealed::Rejected(port, rejection) => {
+            let outcome = match proof {
+                Ok(_proof) => Outcome::Rejected(rejection),
+                Err(why) => Outcome::Unavailable(why),
+            };
+            (port.seat(), Answer::Outcome(port, outcome))
+        }
+    }
+}
+
+impl Actor for OrderWriter {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        ctx.set_mailbox_capacity(self.mailbox_capacity);
+        ctx.run_interval(PROBE_EVERY, |_writer, ctx| ctx.notify(Probe));
+    }
+}
+
+impl Handler<Appends> for OrderWriter {
+    type Result = ();
+
+    fn handle(&mut self, Appends(appends): Appends, ctx: &mut Context<Self>) {
+        let _guard = StopOnPanic;
+        for append in appends {
+            self.collect(append);
+        }
+        if !self.batch.is_empty() && !self.turn_is_due {
+            self.turn_is_due = true;
+            // Handled after the mailbox has been emptied: the batch is what came while the last one was written.
+            ctx.notify(Idle);
+        }
+    }
+}
+
+impl Handler<Idle> for OrderWriter {
+    type Result = ();
+
+    fn handle(&mut self, _idle: Idle, ctx: &mut Context<Self>) {
+        let _guard = StopOnPanic;
+        self.turn_is_due = false;
+        if self.batch.is_empty() {
+            return;
+        }
+        let age = self.age();
+        match self.batch.when_idle(age) {
+            Some(trigger) => self.commit(trigger),
+            None => {
+                self.turn_is_due = true;
+                ctx.notify_later(Idle, self.batch.patience(age));
+            }
+        }
+    }
+}
+
+impl Handler<Probe> for OrderWriter {
+    type Result = ();
+
+    fn handle(&mut self, _probe: Probe, _ctx: &mut Context<Self>) {
+        let _guard = StopOnPanic;
+        if self.counters.storage() == StorageState::Open {
+            return;
+        }
+        match self.ledger.as_mut().map(Ledger::probe) {
+            Some(Ok(())) => {
+                tracing::info!("the ledger can be written again");
+                self.counters.set_storage(StorageState::Open);
+            }
+            Some(Err(CommitError::Unknown(cause))) => storage_failed(&cause),
+            Some(Err(CommitError::Definite { .. })) | None => {}
+        }
+    }
+}
+
+impl Handler<Drain> for OrderWriter {
+    type Result = Result<(), CommitError>;
+
+    fn handle(&mut self, _drain: Drain, _ctx: &mut Context<Self>) -> Result<(), CommitError> {
+        let _guard = StopOnPanic;
+        if !self.batch.is_empty() {
+            self.commit(CommitTrigger::Draining);
+        }
+        self.ledger.take().map_or(Ok(()), Ledger::close)
+    }
+}

@@ -1,0 +1,154 @@
+//! **Job:** the guards that travel with a letter.
+//! **Owns:** how many letters may be in the house, and how deep each mailbox is.
+//! **Never:** queues or waits: a full house says so at once.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::directory::Listing;
+
+/// The house: how many purchases are inside, and how many may be.
+#[derive(Debug)]
+pub struct House {
+    capacity: usize,
+    inside: AtomicUsize,
+}
+
+impl House {
+    /// A house for `capacity` letters at a time.
+    #[must_use]
+    pub fn new(capacity: usize) -> Arc<Self> {
+        Arc::new(Self { capacity, inside: AtomicUsize::new(0) })
+    }
+
+    /// A permit, unless the house is full.
+    #[must_use]
+    pub fn enter(self: &Arc<Self>) -> Option<Permit> {
+        let inside = self.inside.fetch_add(1, Ordering::Relaxed);
+        let permit = Permit { house: Arc::clone(self) };
+        (inside < self.capacity).then_some(permit)
+    }
+
+    /// Letters inside now.
+    #[must_use]
+    pub fn inside(&self) -> usize {
+        self.inside.load(Ordering::Relaxed)
+    }
+
+    /// Letters that may be inside.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.capacity
+    }
+}
+
+/// The right of one letter to be in the house; given back when it is dropped, wherever that is.
+#[derive(Debug)]
+pub struct Permit {
+    house: Arc<House>,
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.house.inside.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A letter on its way to the mailbox of an item's actor. It is the address and the depth gauge in one: the
+/// mailbox itself cannot be asked for its length.
+#[derive(Debug)]
+pub struct InFlight {
+    listing: Arc<Listing>,
+}
+
+impl InFlight {
+    /// A letter for `listing`.
+    #[must_use]
+    pub fn to(listing: &Arc<Listing>) -> Self {
+        listing.mailbox.enter();
+        Self { listing: Arc::clone(listing) }
+    }
+
+    /// The item it is for.
+    #[must_use]
+    pub fn listing(&self) -> &Arc<Listing> {
+        &self.listing
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.listing.mailbox.leave();
+    }
+}
+
+/// A pool token, if the gate gave one. It goes back when it is dropped, unless the order was placed.
+#[derive(Default)]
+pub struct Token {
+    give_back: Option<Box<dyn FnOnce() + Send>>,
+}
+
+impl Token {
+    /// No token: the pool is off.
+    #[must_use]
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// A token that goes back by `give_back`.
+    #[must_use]
+    pub fn new(give_back: impl FnOnce() + Send + 'static) -> Self {
+        Self { give_back: Some(Box::new(give_back)) }
+    }
+
+    /// The order was placed: the token stays with it.
+    pub fn spend(mut self) {
+        self.give_back = None;
+    }
+}
+
+impl Drop for Token {
+    fn drop(&mut self) {
+        if let Some(give_back) = self.give_back.take() {
+            give_back();
+        }
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Token").field("held", &self.give_back.is_some()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_house_says_so_and_has_room_again_when_a_permit_dies() {
+        let house = House::new(2);
+        let (first, second) = (house.enter(), house.enter());
+        assert!(first.is_some() && second.is_some());
+        assert!(house.enter().is_none());
+        assert_eq!(house.inside(), 2, "a refused attempt leaves no trace");
+        drop(first);
+        assert!(house.enter().is_some());
+    }
+
+    #[test]
+    fn a_token_goes_back_unless_it_was_spent() {
+        let returned = Arc::new(AtomicUsize::new(0));
+        let token = |returned: &Arc<AtomicUsize>| {
+            let returned = Arc::clone(returned);
+            Token::new(move || {
+                returned.fetch_add(1, Ordering::Relaxed);
+            })
+        };
+        token(&returned).spend();
+        assert_eq!(returned.load(Ordering::Relaxed), 0);
+        drop(token(&returned));
+        assert_eq!(returned.load(Ordering::Relaxed), 1);
+    }
+}

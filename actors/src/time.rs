@@ -1,0 +1,133 @@
+//! **Job:** points in time, and the one clock of a server.
+//! **Owns:** the rule that server time never steps.
+//! **Never:** is read by the core: `now` is an argument there.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::{Duration, Instant, SystemTime};
+
+use serde::Serialize;
+
+/// Latest time the contract can write: 9999-12-31T23:59:59.999Z.
+const MAX_MILLIS: i64 = 253_402_300_799_999;
+
+/// A point in time: milliseconds since the Unix epoch, UTC.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    /// The time `millis` milliseconds after the Unix epoch, clamped to 1970 … 9999.
+    #[must_use]
+    pub fn from_millis(millis: i64) -> Self {
+        Self(millis.clamp(0, MAX_MILLIS))
+    }
+
+    /// Milliseconds since the Unix epoch.
+    #[must_use]
+    pub fn millis(self) -> i64 {
+        self.0
+    }
+
+    /// This time and `later`, at most the end of the year 9999.
+    #[must_use]
+    pub fn plus(self, later: Duration) -> Self {
+        let millis = i64::try_from(later.as_millis()).unwrap_or(MAX_MILLIS);
+        Self::from_millis(self.0.saturating_add(millis))
+    }
+
+    /// How long after `earlier` this is; zero if it is not.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(u64::try_from(self.0 - earlier.0).unwrap_or(0))
+    }
+}
+
+/// The text is not a time of RFC 3339 with an offset, between 1970 and 9999.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must be a time of RFC 3339 with an offset, between 1970 and 9999")]
+pub struct InvalidTimestamp;
+
+impl FromStr for Timestamp {
+    type Err = InvalidTimestamp;
+
+    fn from_str(text: &str) -> Result<Self, InvalidTimestamp> {
+        let time: jiff::Timestamp = text.parse().map_err(|_| InvalidTimestamp)?;
+        let millis = time.as_millisecond();
+        if (0..=MAX_MILLIS).contains(&millis) { Ok(Self(millis)) } else { Err(InvalidTimestamp) }
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let time = jiff::Timestamp::from_millisecond(self.0).expect("clamped to years jiff can write");
+        write!(f, "{time:.3}")
+    }
+}
+
+impl fmt::Debug for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// Server time: the wall clock at the start, carried on by the monotonic clock. A wall clock that is set forward
+/// opens no sale early and expires no order; one that is set back re-opens nothing. A restart reads it anew.
+#[derive(Debug, Clone, Copy)]
+pub struct Clock {
+    started: Instant,
+    started_at: Timestamp,
+}
+
+impl Clock {
+    /// A clock that starts at the wall clock's time, but not before `not_before` (the last time in the ledger), so
+    /// that server time does not go back over a restart either.
+    #[must_use]
+    pub fn start(not_before: Timestamp) -> Self {
+        Self { started: Instant::now(), started_at: wall_clock().max(not_before) }
+    }
+
+    /// The server's time now.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.started_at.plus(self.started.elapsed())
+    }
+
+    /// How far the wall clock is from server time now. More than a moment means that somebody has set the clock:
+    /// the operator should hear of it and restart when no sale is on.
+    #[must_use]
+    pub fn drift(&self) -> Duration {
+        let (here, wall) = (self.now(), wall_clock());
+        here.since(wall).max(wall.since(here))
+    }
+}
+
+fn wall_clock() -> Timestamp {
+    let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_millis(0).plus(since_epoch)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_written_in_utc_with_milliseconds() {
+        let time: Timestamp = "2026-11-22T14:00:00+02:00".parse().expect("valid");
+        assert_eq!(time.to_string(), "2026-11-22T12:00:00.000Z");
+        for bad in ["", "2026-11-22T14:00:00", "2026-11-22", "10000-01-01T00:00:00Z", "1969-12-31T23:59:59Z"] {
+            assert!(bad.parse::<Timestamp>().is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn server_time_does_not_start_before_the_ledger_ends() {
+        let end_of_ledger: Timestamp = "9000-01-01T00:00:00Z".parse().expect("valid");
+        assert!(Clock::start(end_of_ledger).now() >= end_of_ledger);
+    }
+}
