@@ -1,1 +1,163 @@
-fn main() {}
+//! **Job:** parses the command line, runs the command, ends with its exit code.
+//! **Owns:** the exit codes and the logs' way out.
+//! **Never:** does the work itself.
+
+#![forbid(unsafe_code)]
+
+use std::io::{IsTerminal as _, Write as _};
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser as _};
+use doorbuster::cli::{Cli, Command, ConfigCommand, LogFormat, Orders, Token, Verify};
+use doorbuster::config::{self, ConfigError, Loaded, Mode};
+use doorbuster::http::identity::{IdentityError, Mint};
+use doorbuster::lab::{export, verify};
+use doorbuster::server::{self, ServeError};
+use doorbuster_actors::ids::UserId;
+use doorbuster_actors::stop::EXIT_STORAGE;
+use tracing_appender::non_blocking::WorkerGuard;
+use tracing_subscriber::EnvFilter;
+
+/// mimalloc: an order makes a dozen small allocations on one thread and frees some of them on another.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+const EXIT_VIOLATED: u8 = 1;
+const EXIT_CONFIGURATION: u8 = 78;
+
+/// Why a command failed. Its exit code follows from it.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    #[error("--user: {0}")]
+    User(doorbuster_actors::ids::InvalidId),
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+    #[error(transparent)]
+    DataFile(#[from] doorbuster::lab::DataFileError),
+    #[error("cannot write the output: {0}")]
+    Output(#[from] std::io::Error),
+}
+
+impl Failure {
+    fn exit_code(&self) -> ExitCode {
+        let storage = u8::try_from(EXIT_STORAGE).unwrap_or(u8::MAX);
+        match self {
+            Self::Config(_) | Self::Identity(_) => ExitCode::from(EXIT_CONFIGURATION),
+            Self::User(_) => ExitCode::from(2),
+            Self::Serve(error) => match error {
+                ServeError::Ledger(_) | ServeError::Commit(_) => ExitCode::from(storage),
+                ServeError::Config(_)
+                | ServeError::Catalogue(_)
+                | ServeError::Identity(_)
+                | ServeError::Redis(_)
+                | ServeError::Listen { .. }
+                | ServeError::PortFile { .. } => ExitCode::from(EXIT_CONFIGURATION),
+                ServeError::Ended(_) => ExitCode::FAILURE,
+            },
+            Self::DataFile(_) => ExitCode::from(storage),
+            // The reader of a pipe has gone: that is how `head` says it has enough.
+            Self::Output(error) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+            Self::Output(_) => ExitCode::FAILURE,
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let _logs = start_logs(cli.common.log_format);
+    run(&cli).unwrap_or_else(|failure| {
+        let code = failure.exit_code();
+        if code != ExitCode::SUCCESS {
+            let _closed = writeln!(std::io::stderr(), "doorbuster: {failure}");
+        }
+        code
+    })
+}
+
+fn run(cli: &Cli) -> Result<ExitCode, Failure> {
+    match &cli.command {
+        Command::Serve(_) => serve(cli),
+        Command::Token(token) => print_tokens(cli, token),
+        Command::Verify(Verify { json, .. }) => {
+            let report = verify::audit(&config::load(cli.sources())?.config.storage.path)?;
+            report.print(*json, &mut std::io::stdout().lock())?;
+            Ok(if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_VIOLATED) })
+        }
+        Command::Orders(Orders { item, format, .. }) => {
+            let path = config::load(cli.sources())?.config.storage.path;
+            let out = std::io::BufWriter::new(std::io::stdout().lock());
+            export::orders(&path, item.as_ref(), *format, out)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Config(ConfigCommand::Check(_)) => {
+            load_with_secrets(cli)?;
+            writeln!(std::io::stdout(), "the configuration is valid")?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Config(ConfigCommand::Show(_)) => {
+            let loaded = config::load(cli.sources())?;
+            std::io::stdout().write_all(config::show(&loaded).as_bytes())?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut Cli::command(), "doorbuster", &mut script);
+            std::io::stdout().write_all(&script)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Man => {
+            clap_mangen::Man::new(Cli::command()).render(&mut std::io::stdout())?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+/// In development mode the secrets are generated once, beside the data file.
+fn load_with_secrets(cli: &Cli) -> Result<Loaded, ConfigError> {
+    let mut loaded = config::load(cli.sources())?;
+    if loaded.mode == Mode::Development {
+        config::fill_secrets(&mut loaded)?;
+    }
+    Ok(loaded)
+}
+
+fn serve(cli: &Cli) -> Result<ExitCode, Failure> {
+    let loaded = load_with_secrets(cli)?;
+    actix_web::rt::System::new().block_on(server::run(&loaded))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print_tokens(cli: &Cli, token: &Token) -> Result<ExitCode, Failure> {
+    let loaded = load_with_secrets(cli)?;
+    let mint = Mint::new(&loaded.config.auth)?;
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    match token.count {
+        None => writeln!(out, "{}", mint.token(token.user.as_str(), token.ttl))?,
+        Some(count) => {
+            for number in 1..=count {
+                let user: UserId = format!("{}-{number}", token.user).parse().map_err(Failure::User)?;
+                writeln!(out, "{user} {}", mint.token(user.as_str(), token.ttl))?;
+            }
+        }
+    }
+    out.flush()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Logs go to standard error through a bounded queue that drops what does not fit: a log that nobody reads must not hold
+/// up a sale.
+fn start_logs(format: Option<LogFormat>) -> WorkerGuard {
+    let (writer, guard) = tracing_appender::non_blocking(std::io::stderr());
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,actix_server=warn"));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
+    let is_terminal = std::io::stderr().is_terminal();
+    match format.unwrap_or(if is_terminal { LogFormat::Text } else { LogFormat::Json }) {
+        LogFormat::Text => builder.with_ansi(is_terminal).init(),
+        LogFormat::Json => builder.json().init(),
+    }
+    guard
+}

@@ -13,6 +13,7 @@ use serde::Serialize;
 use crate::cores::Core;
 use crate::ids::{ItemId, ItemNumber};
 use crate::item::ItemDefinition;
+use crate::item_pool::ItemPool;
 use crate::stock::Stock;
 use crate::time::Timestamp;
 
@@ -74,8 +75,8 @@ pub struct Listing {
     pub core: Core,
     /// How many letters wait for its actor.
     pub mailbox: MailboxGauge,
-    /// Pool tokens handed out since the start, less those that came back; kept by the gate.
-    pub tokens_taken: AtomicU64,
+    /// The count behind the item's token pool; kept by the gate.
+    pub pool: Arc<ItemPool>,
     definition: ArcSwap<ItemDefinition>,
     supply: AtomicU32,
     remaining: AtomicU32,
@@ -92,7 +93,7 @@ impl Listing {
             number: stock.number(),
             core,
             mailbox: MailboxGauge::default(),
-            tokens_taken: AtomicU64::new(u64::from(stock.live())),
+            pool: Arc::new(ItemPool::new(u64::from(stock.live()))),
             definition: ArcSwap::new(Arc::clone(stock.definition())),
             supply: AtomicU32::new(0),
             remaining: AtomicU32::new(0),

@@ -46,6 +46,24 @@ pub struct Reserve {
     pub permit: Permit,
 }
 
+/// "This key made an order: which?" http → StockActor. Never places one: a retry cannot be used to pass the gate.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Recall {
+    /// Of which item.
+    pub to: InFlight,
+    /// Who asks.
+    pub user: UserId,
+    /// Units he asked for: the payload that has to be the same.
+    pub quantity: u32,
+    /// His key.
+    pub key: IdempotencyKey,
+    /// Where the answer goes: `Replayed`, or `Rejected` with `KeyReused` or `UnknownOrder`.
+    pub reply_to: ReplyPort<Outcome>,
+    /// The right to be in the house.
+    pub permit: Permit,
+}
+
 /// Which orders somebody asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Which {
@@ -107,6 +125,8 @@ pub struct Instruct {
 pub enum Letter {
     /// A purchase.
     Reserve(Reserve),
+    /// A retry.
+    Recall(Recall),
     /// A question.
     Find(Find),
     /// An order of the house.
@@ -119,6 +139,7 @@ impl Letter {
     pub fn to(&self) -> &InFlight {
         match self {
             Self::Reserve(letter) => &letter.to,
+            Self::Recall(letter) => &letter.to,
             Self::Find(letter) => &letter.to,
             Self::Instruct(letter) => &letter.to,
         }

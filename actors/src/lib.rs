@@ -8,7 +8,7 @@
 //! | [`letters`] | the letters that go through the house |
 //! | [`ids`], [`money`], [`time`], [`item`] | the words they are written in |
 //! | [`reply`], [`permit`] | the return envelope and the guards that travel with a letter |
-//! | [`desk`] | the post desk of a thread |
+//! | [`postbox`], [`desk`] | where a thread drops its letters, and the post desk that bundles them |
 //! | [`stock_actor`] → [`stock`] | the counter of an item, and the state machine that decides |
 //! | [`order_writer`] → [`batch`], [`ledger`] | group commit, and the strongbox |
 //! | [`entry`] | what one line of the ledger says |
@@ -23,12 +23,14 @@ pub mod directory;
 pub mod entry;
 pub mod ids;
 pub mod item;
+pub mod item_pool;
 pub mod ledger;
 pub mod letters;
 pub mod money;
 pub mod observe;
 pub mod order_writer;
 pub mod permit;
+pub mod postbox;
 pub mod reply;
 pub mod stock;
 pub mod stock_actor;

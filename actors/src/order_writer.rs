@@ -74,7 +74,7 @@ impl OrderWriter {
         if append.epoch < self.epoch {
             // Decided on entries that were never written.
             let refused = self.refusal();
-            return self.send(vec![open(append, Err(refused))]);
+            return self.refuse(vec![append], refused);
         }
         if self.opened.is_none() {
             self.opened = Some(Instant::now());

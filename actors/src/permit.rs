@@ -83,10 +83,19 @@ impl Drop for InFlight {
     }
 }
 
-/// A pool token, if the gate gave one. It goes back when it is dropped, unless the order was placed.
+/// What became of a pool token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// The order was placed: the token stays with it.
+    Spent,
+    /// It was not: the token goes back.
+    Returned,
+}
+
+/// A pool token, if the gate gave one. Dropped, it goes back.
 #[derive(Default)]
 pub struct Token {
-    give_back: Option<Box<dyn FnOnce() + Send>>,
+    settle: Option<Box<dyn FnOnce(Fate) + Send>>,
 }
 
 impl Token {
@@ -96,34 +105,40 @@ impl Token {
         Self::default()
     }
 
-    /// A token that goes back by `give_back`.
+    /// A token whose fate the gate hears by `settle`.
     #[must_use]
-    pub fn new(give_back: impl FnOnce() + Send + 'static) -> Self {
-        Self { give_back: Some(Box::new(give_back)) }
+    pub fn new(settle: impl FnOnce(Fate) + Send + 'static) -> Self {
+        Self { settle: Some(Box::new(settle)) }
     }
 
-    /// The order was placed: the token stays with it.
+    /// The order was placed.
     pub fn spend(mut self) {
-        self.give_back = None;
+        self.settle(Fate::Spent);
+    }
+
+    fn settle(&mut self, fate: Fate) {
+        if let Some(settle) = self.settle.take() {
+            settle(fate);
+        }
     }
 }
 
 impl Drop for Token {
     fn drop(&mut self) {
-        if let Some(give_back) = self.give_back.take() {
-            give_back();
-        }
+        self.settle(Fate::Returned);
     }
 }
 
 impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Token").field("held", &self.give_back.is_some()).finish()
+        f.debug_struct("Token").field("held", &self.settle.is_some()).finish()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use parking_lot::Mutex;
+
     use super::*;
 
     #[test]
@@ -139,16 +154,13 @@ mod tests {
 
     #[test]
     fn a_token_goes_back_unless_it_was_spent() {
-        let returned = Arc::new(AtomicUsize::new(0));
-        let token = |returned: &Arc<AtomicUsize>| {
-            let returned = Arc::clone(returned);
-            Token::new(move || {
-                returned.fetch_add(1, Ordering::Relaxed);
-            })
+        let fates = Arc::new(Mutex::new(Vec::new()));
+        let token = || {
+            let fates = Arc::clone(&fates);
+            Token::new(move |fate| fates.lock().push(fate))
         };
-        token(&returned).spend();
-        assert_eq!(returned.load(Ordering::Relaxed), 0);
-        drop(token(&returned));
-        assert_eq!(returned.load(Ordering::Relaxed), 1);
+        token().spend();
+        drop(token());
+        assert_eq!(*fates.lock(), [Fate::Spent, Fate::Returned]);
     }
 }

@@ -15,7 +15,7 @@ use smallvec::smallvec;
 
 use crate::directory::{SaleState, Window};
 use crate::entry::{Change, Entries, Entry, Order, OrderChange, Status};
-use crate::ids::{ItemNumber, OrderId, OrderNumber, UserId};
+use crate::ids::{IdempotencyKey, ItemNumber, OrderId, OrderNumber, UserId};
 use crate::item::{ItemDefinition, MAX_STOCK};
 use crate::letters::{Instruction, Reservation, Which};
 use crate::reply::Rejection;
@@ -111,6 +111,15 @@ impl Stock {
             self.apply(entry).expect("an entry that was decided from this state follows from it");
         }
         Decision::Placed(self.order(number).expect("it was placed two lines above"), entries)
+    }
+
+    /// The order that `key` made, if it made one.
+    #[must_use]
+    pub fn recall(&self, user: &UserId, quantity: u32, key: &IdempotencyKey) -> Decision {
+        match self.book.find_key(self.book.locate(user), key) {
+            Some(number) => self.replay(number, quantity),
+            None => Decision::Rejected(Rejection::UnknownOrder),
+        }
     }
 
     fn replay(&self, number: OrderNumber, quantity: u32) -> Decision {

@@ -8,9 +8,10 @@ use actix::{Actor, Context, Handler, Message, Recipient};
 
 use crate::directory::Listing;
 use crate::entry::{Entries, Entry};
-use crate::letters::{Append, Epoch, Find, Instruct, Letter, Reserve, Sealed};
+use crate::letters::{Append, Epoch, Find, Instruct, Letter, Recall, Reserve, Sealed};
 use crate::observe::{Code, Passage};
 use crate::permit::Permit;
+use crate::reply::{Outcome, ReplyPort};
 use crate::stock::{Decision, Stock};
 use crate::stop::StopOnPanic;
 use crate::time::Clock;
@@ -51,6 +52,7 @@ impl Handler<Letter> for StockActor {
         let _guard = StopOnPanic;
         match letter {
             Letter::Reserve(reserve) => self.reserve(reserve),
+            Letter::Recall(recall) => self.recall(recall),
             Letter::Find(find) => self.find(find),
             Letter::Instruct(instruct) => self.instruct(instruct),
         }
@@ -74,26 +76,27 @@ impl StockActor {
     fn reserve(&mut self, letter: Reserve) {
         let Reserve { to, reservation, token, reply_to, permit } = letter;
         self.passage.enter();
-        let (entries, sealed) = match self.stock.reserve(&reservation, self.clock.now()) {
-            Decision::Placed(order, entries) => {
+        let decision = self.stock.reserve(&reservation, self.clock.now());
+        match &decision {
+            Decision::Placed(_order, entries) => {
                 self.passage.pass();
-                self.publish(&entries);
+                self.publish(entries);
                 token.spend();
                 if let Some(key) = &reservation.key {
                     self.used_keys.insert(self.stock.number(), &reservation.user, key);
                 }
-                (entries, Sealed::Placed(reply_to, order))
             }
-            Decision::Replayed(order) => {
-                self.passage.answer(Code::Replayed);
-                (Entries::new(), Sealed::Replayed(reply_to, order))
-            }
-            Decision::Rejected(rejection) => {
-                self.passage.answer(rejection.code());
-                (Entries::new(), Sealed::Rejected(reply_to, rejection))
-            }
-        };
+            Decision::Replayed(_order) => self.passage.answer(Code::Replayed),
+            Decision::Rejected(rejection) => self.passage.answer(rejection.code()),
+        }
         drop(to);
+        let (entries, sealed) = seal(decision, reply_to);
+        self.send_on(entries, sealed, permit);
+    }
+
+    fn recall(&mut self, Recall { to, user, quantity, key, reply_to, permit }: Recall) {
+        drop(to);
+        let (entries, sealed) = seal(self.stock.recall(&user, quantity, &key), reply_to);
         self.send_on(entries, sealed, permit);
     }
 
@@ -124,5 +127,13 @@ impl StockActor {
         // A decision that cannot be written must not stay in memory: the guard above stops the process.
         let sent = self.append_to.try_send(append);
         assert!(sent.is_ok(), "the tray of the core refused a decision");
+    }
+}
+
+fn seal(decision: Decision, reply_to: ReplyPort<Outcome>) -> (Entries, Sealed) {
+    match decision {
+        Decision::Placed(order, entries) => (entries, Sealed::Placed(reply_to, order)),
+        Decision::Replayed(order) => (Entries::new(), Sealed::Replayed(reply_to, order)),
+        Decision::Rejected(rejection) => (Entries::new(), Sealed::Rejected(reply_to, rejection)),
     }
 }

@@ -44,6 +44,12 @@ impl Default for UsedKeys {
     }
 }
 
+impl std::fmt::Debug for UsedKeys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("UsedKeys").finish_non_exhaustive()
+    }
+}
+
 impl UsedKeys {
     /// The fingerprint of `key` as `user` uses it for `item`.
     #[must_use]

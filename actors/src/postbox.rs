@@ -1,0 +1,84 @@
+//! **Job:** where the handlers of a thread drop their letters.
+//! **Owns:** the address of the thread's desk; hands out the stub of each envelope.
+//! **Never:** waits: who wants the answer awaits the receipt.
+
+use std::sync::Arc;
+
+use actix::Addr;
+
+use crate::desk::Desk;
+use crate::directory::Listing;
+use crate::ids::{IdempotencyKey, UserId};
+use crate::letters::{Find, Instruct, Instruction, Letter, Recall, Reservation, Reserve, Which};
+use crate::permit::{InFlight, Permit, Token};
+use crate::reply::{Found, Instructed, Outcome, Receipt, Seat, envelope};
+
+/// The postbox of one thread.
+#[derive(Debug, Clone)]
+pub struct Postbox {
+    desk: Addr<Desk>,
+    seat: Seat,
+}
+
+impl Postbox {
+    /// The postbox in front of `desk`, which sits at `seat`. One per thread: its address is long-lived, because a fresh
+    /// clone of an address has a free place in any mailbox and so bounds nothing.
+    #[must_use]
+    pub fn new(desk: Addr<Desk>, seat: Seat) -> Self {
+        Self { desk, seat }
+    }
+
+    /// Asks to buy.
+    #[must_use]
+    pub fn reserve(
+        &self,
+        listing: &Arc<Listing>,
+        reservation: Reservation,
+        token: Token,
+        permit: Permit,
+    ) -> Receipt<Outcome> {
+        let (reply_to, receipt) = envelope(self.seat);
+        let to = InFlight::to(listing);
+        self.post(Letter::Reserve(Reserve { to, reservation, token, reply_to, permit }));
+        receipt
+    }
+
+    /// Asks which order a key made.
+    #[must_use]
+    pub fn recall(
+        &self,
+        listing: &Arc<Listing>,
+        (user, quantity, key): (UserId, u32, IdempotencyKey),
+        permit: Permit,
+    ) -> Receipt<Outcome> {
+        let (reply_to, receipt) = envelope(self.seat);
+        let to = InFlight::to(listing);
+        self.post(Letter::Recall(Recall { to, user, quantity, key, reply_to, permit }));
+        receipt
+    }
+
+    /// Asks for orders.
+    #[must_use]
+    pub fn find(&self, listing: &Arc<Listing>, user: UserId, which: Which, permit: Permit) -> Receipt<Found> {
+        let (reply_to, receipt) = envelope(self.seat);
+        let to = InFlight::to(listing);
+        self.post(Letter::Find(Find { to, user, which, reply_to, permit }));
+        receipt
+    }
+
+    /// Changes a sale.
+    #[must_use]
+    pub fn instruct(&self, listing: &Arc<Listing>, instruction: Instruction, permit: Permit) -> Receipt<Instructed> {
+        let (reply_to, receipt) = envelope(self.seat);
+        let to = InFlight::to(listing);
+        self.post(Letter::Instruct(Instruct { to, instruction, reply_to, permit }));
+        receipt
+    }
+
+    /// A letter that is refused is dropped, and its receipt says `OutcomeUnknown`.
+    fn post(&self, letter: Letter) {
+        if let Err(refused) = self.desk.try_send(letter) {
+            tracing::error!(%refused, "the desk refused a letter");
+        }
+    }
+}

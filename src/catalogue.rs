@@ -1,0 +1,293 @@
+//! **Job:** items as their owner writes them, in a catalogue file or the body of a `PUT`.
+//! **Owns:** the names of their fields and the defaults.
+//! **Never:** sells, or knows which items exist already.
+
+use std::collections::HashSet;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+use std::str::FromStr;
+
+use doorbuster_actors::ids::ItemId;
+use doorbuster_actors::item::{InvalidItem, ItemDefinition};
+use doorbuster_actors::money::{Amount, MAX_AMOUNT};
+use doorbuster_actors::time::Timestamp;
+use serde::Deserialize;
+
+/// Most items of a catalogue: each becomes an actor, so this many are about a gigabyte and a second of the start.
+pub const MAX_ITEMS: usize = 100_000;
+
+/// Largest catalogue file, in bytes: [`MAX_ITEMS`] items with long titles.
+const MAX_FILE_BYTES: u64 = 64 << 20;
+
+/// Units of an item one buyer may hold, unless the owner says otherwise: one each is what a flash sale promises.
+const DEFAULT_PER_USER_LIMIT: i64 = 1;
+
+/// The fields of an item but its id: a `PUT` body, and one `[[item]]` of a file. Numbers are as wide as the formats
+/// have them, so that one out of range is named by its field.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ItemFields {
+    /// Name for people, 1 to 200 characters.
+    pub title: String,
+    /// Price of one unit in minor units of the currency.
+    pub unit_price: i64,
+    /// ISO 4217 code.
+    pub currency: String,
+    /// Units for sale.
+    pub stock: i64,
+    /// Units one buyer may hold.
+    #[serde(default = "default_per_user_limit")]
+    pub per_user_limit: i64,
+    /// First moment of the sale, RFC 3339 with offset; absent: at once.
+    #[serde(default)]
+    pub opens_at: Option<String>,
+    /// First moment after the sale, RFC 3339 with offset; absent: never.
+    #[serde(default)]
+    pub closes_at: Option<String>,
+}
+
+fn default_per_user_limit() -> i64 {
+    DEFAULT_PER_USER_LIMIT
+}
+
+/// A field that cannot be sold as it is: `<field> <reason>`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{field} {reason}")]
+pub struct FieldError {
+    /// The field's name as in the contract.
+    pub field: &'static str,
+    /// What it must be.
+    pub reason: String,
+}
+
+impl FieldError {
+    fn new(field: &'static str, reason: impl ToString) -> Self {
+        Self { field, reason: reason.to_string() }
+    }
+}
+
+impl From<InvalidItem> for FieldError {
+    fn from(invalid: InvalidItem) -> Self {
+        Self::new(invalid.field, invalid.reason)
+    }
+}
+
+impl ItemFields {
+    /// The item these fields describe under the name `id`.
+    ///
+    /// # Errors
+    /// The first field that is out of its range, in the order of the contract.
+    pub fn into_definition(self, id: ItemId) -> Result<ItemDefinition, FieldError> {
+        let price_range = || FieldError::new("unit_price", format!("must be 0 to {MAX_AMOUNT}"));
+        let definition = ItemDefinition {
+            id,
+            title: self.title,
+            unit_price: Amount::new(self.unit_price).ok_or_else(price_range)?,
+            currency: parse_field("currency", &self.currency)?,
+            stock: count("stock", self.stock, "must be 0 to 1,000,000,000")?,
+            per_user_limit: count("per_user_limit", self.per_user_limit, "must be 1 to 2,147,483,647")?,
+            opens_at: time("opens_at", self.opens_at)?,
+            closes_at: time("closes_at", self.closes_at)?,
+        };
+        definition.validate()?;
+        Ok(definition)
+    }
+}
+
+/// A number that fits a count at all; the exact range is the definition's own business.
+fn count(field: &'static str, number: i64, range: &str) -> Result<u32, FieldError> {
+    u32::try_from(number).map_err(|_| FieldError::new(field, range))
+}
+
+fn time(field: &'static str, text: Option<String>) -> Result<Option<Timestamp>, FieldError> {
+    text.map(|text| parse_field(field, &text)).transpose()
+}
+
+fn parse_field<T: FromStr<Err: ToString>>(field: &'static str, text: &str) -> Result<T, FieldError> {
+    text.parse().map_err(|error: T::Err| FieldError::new(field, error))
+}
+
+/// Why a catalogue cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum CatalogueError {
+    /// The file cannot be read, or is longer than any catalogue.
+    #[error("the catalogue cannot be read: {0}")]
+    Unreadable(#[from] io::Error),
+    /// The text is not TOML, or has something else than items in it.
+    #[error("the catalogue is not a list of items: {0}")]
+    Malformed(String),
+    /// More than [`MAX_ITEMS`].
+    #[error("the catalogue has more than {MAX_ITEMS} items")]
+    TooMany,
+    /// An item that cannot be sold as it is.
+    #[error("item {item}: {reason}")]
+    Item {
+        /// Its id, or its place in the file (`#1` is the first) if it has none.
+        item: String,
+        /// The field, and what it must be.
+        reason: String,
+    },
+}
+
+/// The items of the catalogue file at `path`.
+///
+/// # Errors
+/// The file cannot be read, or whatever [`parse`] refuses.
+pub fn read(path: &Path) -> Result<Vec<ItemDefinition>, CatalogueError> {
+    let mut text = String::new();
+    File::open(path)?.take(MAX_FILE_BYTES + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > MAX_FILE_BYTES {
+        return Err(io::Error::from(io::ErrorKind::FileTooLarge).into());
+    }
+    parse(&text)
+}
+
+/// The sample catalogue, as text.
+#[must_use]
+pub fn sample() -> &'static str {
+    include_str!("../data/catalogue.toml")
+}
+
+/// The items of a catalogue, in its order.
+///
+/// # Errors
+/// Text that is not a list of items, too many of them, one that cannot be sold, or two with the same id.
+pub fn parse(text: &str) -> Result<Vec<ItemDefinition>, CatalogueError> {
+    let malformed = |error: toml::de::Error| CatalogueError::Malformed(error.to_string().trim_end().to_owned());
+    let Document { item: tables } = toml::from_str(text).map_err(malformed)?;
+    if tables.len() > MAX_ITEMS {
+        return Err(CatalogueError::TooMany);
+    }
+    let mut seen = HashSet::with_capacity(tables.len());
+    let mut items = Vec::with_capacity(tables.len());
+    for (index, table) in tables.into_iter().enumerate() {
+        let item = parse_item(index + 1, table)?;
+        if !seen.insert(item.id.clone()) {
+            return Err(CatalogueError::Item { item: item.id.to_string(), reason: "id is given twice".to_owned() });
+        }
+        items.push(item);
+    }
+    Ok(items)
+}
+
+/// A catalogue file as a whole.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document {
+    #[serde(default)]
+    item: Vec<toml::Table>,
+}
+
+fn parse_item(place: usize, mut table: toml::Table) -> Result<ItemDefinition, CatalogueError> {
+    let unnamed = |reason: String| CatalogueError::Item { item: format!("#{place}"), reason };
+    let id = table.remove("id").ok_or_else(|| unnamed("id is missing".to_owned()))?;
+    let id = id.as_str().ok_or_else(|| unnamed("id must be a text".to_owned()))?;
+    let id: ItemId = id.parse().map_err(|error| unnamed(format!("id {error}")))?;
+
+    let unsellable = |reason: String| CatalogueError::Item { item: id.to_string(), reason };
+    for (_, value) in &mut table {
+        // TOML has times of its own, without quotes; both spellings are the same text.
+        if let toml::Value::Datetime(time) = value {
+            *value = time.to_string().into();
+        }
+    }
+    let fields: ItemFields = table.try_into().map_err(|error: toml::de::Error| unsellable(one_line(&error)))?;
+    fields.into_definition(id.clone()).map_err(|error| unsellable(error.to_string()))
+}
+
+/// The error's text, which names the field on a line of its own, on one line.
+fn one_line(error: &toml::de::Error) -> String {
+    error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ITEM: &str = "[[item]]\nid = \"a\"\ntitle = \"A\"\nunit_price = 1\ncurrency = \"CNY\"\nstock = 1\n";
+
+    fn refusal(text: &str) -> String {
+        parse(text).expect_err("must be refused").to_string()
+    }
+
+    #[test]
+    fn the_sample_sells_now_later_and_no_more() {
+        let items = parse(sample()).expect("valid");
+        let now: Timestamp = "2026-11-22T12:00:00Z".parse().expect("valid");
+        let first = &items[0];
+        assert_eq!((first.id.as_str(), first.title.as_str(), first.stock), ("sku-1", "Air freshener", 100));
+        assert_eq!((first.unit_price.minor(), first.currency.as_str(), first.per_user_limit), (1_990, "CNY", 1));
+        assert_eq!((first.opens_at, first.closes_at), (None, None));
+        assert_eq!(items.len(), 4);
+        assert!(items.iter().any(|item| item.per_user_limit == 5 && item.stock > first.stock));
+        assert!(items.iter().any(|item| item.opens_at.is_some_and(|opens_at| opens_at > now)));
+        assert!(items.iter().any(|item| item.closes_at.is_some_and(|closes_at| closes_at < now)));
+    }
+
+    #[test]
+    fn times_may_be_written_with_and_without_quotes() {
+        let quoted = parse(&format!("{ITEM}opens_at = \"2030-01-01T08:00:00+08:00\"\n")).expect("valid");
+        let bare = parse(&format!("{ITEM}opens_at = 2030-01-01T08:00:00+08:00\n")).expect("valid");
+        assert_eq!(quoted, bare);
+        assert_eq!(quoted[0].opens_at.map(|time| time.to_string()).as_deref(), Some("2030-01-01T00:00:00.000Z"));
+        assert!(refusal(&format!("{ITEM}opens_at = 2030-01-01T08:00:00\n")).starts_with("item a: opens_at must be"));
+    }
+
+    #[test]
+    fn an_item_that_cannot_be_sold_is_named_with_its_field() {
+        for (change, named) in [
+            (("unit_price = 1", "unit_price = -1"), "item a: unit_price must be 0 to 9007199254740991"),
+            (("unit_price = 1", "unit_price = 1.5"), "unit_price"),
+            (("currency = \"CNY\"", "currency = \"cny\""), "item a: currency must be an ISO 4217 code"),
+            (("stock = 1", "stock = -1"), "item a: stock must be 0 to 1,000,000,000"),
+            (("stock = 1", "stock = 1000000001"), "item a: stock must be 0 to 1,000,000,000"),
+            (("stock = 1", "stock = 1\nper_user_limit = 0"), "item a: per_user_limit must be 1"),
+            (("stock = 1", "stock = 1\nper_user_limit = 4294967296"), "item a: per_user_limit must be 1"),
+            (("stock = 1", "stock = 1\ncloses_at = \"soon\""), "item a: closes_at must be a time"),
+            (("stock = 1", "stock = 1\ncolour = \"red\""), "colour"),
+            (("stock = 1", ""), "stock"),
+            (("title = \"A\"", "title = \"\""), "item a: title must have 1 to 200 characters"),
+            (("id = \"a\"", "id = \"a/b\""), "item #1: id may contain only"),
+            (("id = \"a\"", "id = 7"), "item #1: id must be a text"),
+            (("id = \"a\"\n", ""), "item #1: id is missing"),
+        ] {
+            let refusal = refusal(&ITEM.replace(change.0, change.1));
+            let names_both = refusal.contains(named) && refusal.starts_with("item ") && !refusal.contains('\n');
+            assert!(names_both, "{change:?}: {refusal}");
+        }
+    }
+
+    #[test]
+    fn a_window_must_open_before_it_closes() {
+        let text = format!("{ITEM}opens_at = \"2030-01-01T00:00:00Z\"\ncloses_at = \"2029-01-01T00:00:00Z\"\n");
+        assert_eq!(refusal(&text), "item a: closes_at must be later than opens_at");
+    }
+
+    #[test]
+    fn an_id_is_given_once() {
+        assert_eq!(refusal(&format!("{ITEM}{ITEM}")), "item a: id is given twice");
+    }
+
+    #[test]
+    fn a_text_that_is_not_a_catalogue_is_refused_and_an_empty_one_is_not() {
+        assert!(refusal("[[item").starts_with("the catalogue is not a list of items"));
+        assert!(refusal("[[goods]]\nid = \"a\"").starts_with("the catalogue is not a list of items"));
+        assert_eq!(parse("").map(|items| items.len()).ok(), Some(0));
+    }
+
+    #[test]
+    fn a_catalogue_is_bounded() {
+        assert!(matches!(parse(&"[[item]]\n".repeat(MAX_ITEMS + 1)), Err(CatalogueError::TooMany)));
+    }
+
+    #[test]
+    fn a_body_has_the_same_fields_as_the_file_but_no_id() {
+        let body = r#"{"title":"A","unit_price":1,"currency":"CNY","stock":1}"#;
+        let fields: ItemFields = serde_json::from_str(body).expect("valid");
+        let id: ItemId = "a".parse().expect("valid");
+        assert_eq!(fields.into_definition(id).ok().as_ref(), parse(ITEM).expect("valid").first());
+        let with_id = r#"{"id":"a","title":"A","unit_price":1,"currency":"CNY","stock":1}"#;
+        assert!(serde_json::from_str::<ItemFields>(with_id).is_err());
+    }
+}

@@ -1,0 +1,359 @@
+//! **Job:** the command line; its help is the manual.
+//! **Owns:** the names of commands and options, and how they become configuration.
+//! **Never:** runs a command.
+
+use std::env;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use doorbuster_actors::ids::{ItemId, UserId};
+
+use crate::config::{ENVIRONMENT_PREFIX, Sources};
+
+/// Longest life of a token: a year. A test token that outlives its test by more is a key nobody remembers.
+const MAX_TOKEN_LIFE: Duration = Duration::from_hours(365 * 24);
+
+/// Most tokens of one call: ten million buyers, as many as a load test of one box ever needs.
+const MAX_TOKENS: i64 = 10_000_000;
+
+const MANUAL: &str = "\
+Configuration: a flag goes over an environment variable, which goes over the file, which goes over the default.
+  --set gate.throttle.window=5s
+  DOORBUSTER_GATE_THROTTLE_WINDOW=5s
+  [gate.throttle]
+  window = \"5s\"
+Durations have a unit: 250ms, 5s, 15m. Lists are separated by commas. A key that does not exist is an error.
+Secrets may be read from a file: auth.jwt_secret_file=PATH. Prefer that to --set, which other users can see.
+`doorbuster config show` prints every key, its value and where it came from.
+
+Exit codes:
+  0   ok
+  1   audit violated
+  2   usage
+  74  storage
+  78  configuration
+
+RUST_LOG selects what is logged (standard error), e.g. RUST_LOG=debug.";
+
+/// Sells limited stock to a crowd: never oversold, no acknowledged order lost, every request answered.
+// No `Debug`: `--set` may contain secrets.
+#[derive(Parser)]
+#[command(name = "doorbuster", version, after_help = MANUAL, disable_help_subcommand = true)]
+pub struct Cli {
+    /// Options of every command.
+    #[command(flatten)]
+    pub common: Common,
+    /// Keys set before the command.
+    #[command(flatten)]
+    pub assignments: Assignments,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options of every command.
+#[derive(Args)]
+pub struct Common {
+    /// Configuration file (TOML); without one: development mode, with generated secrets and the sample catalogue.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// How log lines are written: default text on a terminal, JSON otherwise.
+    #[arg(long, global = true, value_name = "FORMAT")]
+    pub log_format: Option<LogFormat>,
+}
+
+/// Keys of the configuration, set one by one.
+// Not a global option: of those clap keeps only the ones after the command if there are some on both sides of it.
+#[derive(Args)]
+pub struct Assignments {
+    /// Sets one key of the configuration; may be repeated.
+    #[arg(long, value_name = "SECTION.KEY=VALUE", value_parser = assignment)]
+    pub set: Vec<(String, String)>,
+}
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// What to do.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Run the server, until SIGTERM or Ctrl-C.
+    Serve(Serve),
+    /// Print buyer tokens signed with the configured secret (auth.jwt_secret).
+    Token(Token),
+    /// Audit a data file, read-only, server stopped or running: one line an invariant, exit 1 if one is violated.
+    Verify(Verify),
+    /// Export the orders of a data file.
+    Orders(Orders),
+    /// Check or show the configuration.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Print the completion script of a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page (roff).
+    Man,
+}
+
+/// `doorbuster serve`.
+#[derive(Args)]
+pub struct Serve {
+    /// Address of the public listener; port 0 picks one. Same as --set server.listen=ADDRESS.
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: Option<String>,
+    /// Address of the operations listener; port 0 picks one. Same as --set server.ops_listen=ADDRESS.
+    #[arg(long, value_name = "ADDRESS")]
+    pub ops_listen: Option<String>,
+    /// The data file.
+    #[command(flatten)]
+    pub data_file: DataFile,
+    /// Keys set after the command.
+    #[command(flatten)]
+    pub assignments: Assignments,
+}
+
+/// `doorbuster token`.
+#[derive(Args)]
+pub struct Token {
+    /// The buyer: 1 to 64 characters of A-Z a-z 0-9 . _ -
+    #[arg(long, value_name = "ID")]
+    pub user: UserId,
+    /// How long the token is valid: a duration, more than 0s, at most 365days.
+    #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = token_life)]
+    pub ttl: Duration,
+    /// Print tokens of the buyers ID-1 to ID-N instead, one line `user token` each; at most 10,000,000.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=MAX_TOKENS))]
+    pub count: Option<u32>,
+    /// The data file: in development mode the secret is kept beside it.
+    #[command(flatten)]
+    pub data_file: DataFile,
+    /// Keys set after the command.
+    #[command(flatten)]
+    pub assignments: Assignments,
+}
+
+/// `doorbuster verify`.
+#[derive(Args)]
+pub struct Verify {
+    /// The data file.
+    #[command(flatten)]
+    pub data_file: DataFile,
+    /// Keys set after the command.
+    #[command(flatten)]
+    pub assignments: Assignments,
+    /// Print the result as one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `doorbuster orders`.
+#[derive(Args)]
+pub struct Orders {
+    /// The data file.
+    #[command(flatten)]
+    pub data_file: DataFile,
+    /// Keys set after the command.
+    #[command(flatten)]
+    pub assignments: Assignments,
+    /// Only orders of this item.
+    #[arg(long, value_name = "ID")]
+    pub item: Option<ItemId>,
+    /// How orders are written.
+    #[arg(long, default_value = "table")]
+    pub format: OrdersFormat,
+}
+
+/// How orders are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OrdersFormat {
+    /// Columns for people.
+    Table,
+    /// Comma-separated values with a header line (RFC 4180).
+    Csv,
+    /// One JSON object a line.
+    Ndjson,
+}
+
+/// Which data file.
+#[derive(Args)]
+pub struct DataFile {
+    /// The data file; default from the configuration. Same as --set storage.path=FILE.
+    #[arg(long, value_name = "FILE")]
+    pub db: Option<String>,
+}
+
+/// `doorbuster config`.
+#[derive(Subcommand)]
+pub enum ConfigCommand {
+    /// Validate the configuration: exit 0, or 78 with the key and the reason.
+    Check(Assignments),
+    /// Print the effective configuration as TOML with the origin of each value, secrets masked.
+    Show(Assignments),
+}
+
+impl Command {
+    /// Keys set after the command.
+    fn assignments(&self) -> &[(String, String)] {
+        match self {
+            Self::Serve(Serve { assignments, .. })
+            | Self::Token(Token { assignments, .. })
+            | Self::Verify(Verify { assignments, .. })
+            | Self::Orders(Orders { assignments, .. })
+            | Self::Config(ConfigCommand::Check(assignments) | ConfigCommand::Show(assignments)) => &assignments.set,
+            Self::Completions { .. } | Self::Man => &[],
+        }
+    }
+}
+
+impl Cli {
+    /// What this call says about the configuration: file, flags, and this process's environment. A variable that
+    /// is not UTF-8 is passed on with U+FFFD in it, which loading refuses.
+    #[must_use]
+    pub fn sources(&self) -> Sources {
+        let readable = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
+        let environment = env::vars_os().map(|(name, value)| (readable(name), readable(value)));
+        Sources {
+            file: self.common.config.clone(),
+            environment: environment.filter(|(name, _)| name.starts_with(ENVIRONMENT_PREFIX)).collect(),
+            flags: self.flags(),
+        }
+    }
+
+    /// `--set` first, so that an option of the command itself stands.
+    fn flags(&self) -> Vec<(String, String)> {
+        let mut flags = [&self.assignments.set, self.command.assignments()].concat();
+        let mut shorthand = |key: &str, value: &Option<String>| {
+            flags.extend(value.clone().map(|value| (key.to_owned(), value)));
+        };
+        match &self.command {
+            Command::Serve(serve) => {
+                shorthand("server.listen", &serve.listen);
+                shorthand("server.ops_listen", &serve.ops_listen);
+                shorthand("storage.path", &serve.data_file.db);
+            }
+            Command::Token(Token { data_file, .. })
+            | Command::Verify(Verify { data_file, .. })
+            | Command::Orders(Orders { data_file, .. }) => shorthand("storage.path", &data_file.db),
+            Command::Config(_) | Command::Completions { .. } | Command::Man => {}
+        }
+        flags
+    }
+}
+
+fn assignment(text: &str) -> Result<(String, String), &'static str> {
+    let (key, value) = text.split_once('=').ok_or("expected SECTION.KEY=VALUE")?;
+    Ok((key.to_owned(), value.to_owned()))
+}
+
+fn token_life(text: &str) -> Result<Duration, &'static str> {
+    match humantime::parse_duration(text) {
+        Ok(life) if life > Duration::ZERO && life <= MAX_TOKEN_LIFE => Ok(life),
+        Ok(_) => Err("must be more than 0s and at most 365days"),
+        Err(_) => Err("expected a duration with its unit, like 1h"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn parse(line: &str) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from(line.split_whitespace())
+    }
+
+    fn flags(line: &str) -> Vec<(String, String)> {
+        parse(line).map(|cli| cli.flags()).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    fn pair(key: &str, value: &str) -> (String, String) {
+        (key.to_owned(), value.to_owned())
+    }
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_of_the_manual_is_understood() {
+        for line in [
+            "doorbuster serve",
+            "doorbuster serve --config c.toml --listen 127.0.0.1:0 --ops-listen 127.0.0.1:0 --db x.db",
+            "doorbuster token --user alice --ttl 90s --count 3",
+            "doorbuster verify --db x.db --json",
+            "doorbuster orders --db x.db --item sku-1 --format ndjson",
+            "doorbuster config check",
+            "doorbuster config show --config c.toml",
+            "doorbuster completions bash",
+            "doorbuster man --log-format json",
+        ] {
+            assert!(parse(line).is_ok(), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_call_is_a_usage_error() {
+        for line in [
+            "doorbuster",
+            "doorbuster sell",
+            "doorbuster token",
+            "doorbuster token --user a/b",
+            "doorbuster token --user a --ttl 0s",
+            "doorbuster token --user a --ttl 366days",
+            "doorbuster token --user a --ttl 5",
+            "doorbuster token --user a --count 0",
+            "doorbuster token --user a --count 10000001",
+            "doorbuster orders --format xml",
+            "doorbuster serve --set server.workers",
+            "doorbuster config",
+        ] {
+            let code = parse(line).map(|_| 0).unwrap_or_else(|error| error.exit_code());
+            assert_eq!(code, 2, "{line}");
+        }
+    }
+
+    #[test]
+    fn set_and_shorthands_become_flags_in_the_order_that_lets_the_shorthand_stand() {
+        let given = flags("doorbuster serve --set storage.path=a --set redis.prefix=k=v --db b --listen [::1]:0");
+        let expected = [
+            pair("storage.path", "a"),
+            pair("redis.prefix", "k=v"),
+            pair("server.listen", "[::1]:0"),
+            pair("storage.path", "b"),
+        ];
+        assert_eq!(given, expected);
+    }
+
+    #[test]
+    fn set_counts_before_and_after_the_command() {
+        let given = flags("doorbuster --set a.b=1 config show --set c.d=2 --set e.f=3");
+        assert_eq!(given, [pair("a.b", "1"), pair("c.d", "2"), pair("e.f", "3")]);
+        assert_eq!(flags("doorbuster --set a.b=1 --config x serve"), [pair("a.b", "1")]);
+    }
+
+    #[test]
+    fn a_token_lives_an_hour_unless_asked_otherwise() {
+        let Ok(Cli { command: Command::Token(token), .. }) = parse("doorbuster token --user alice") else {
+            panic!("a token command");
+        };
+        assert_eq!((token.ttl, token.count, token.user.as_str()), (Duration::from_secs(3_600), None, "alice"));
+    }
+
+    #[test]
+    fn only_variables_of_this_product_are_collected() {
+        let sources = parse("doorbuster man").map(|cli| cli.sources()).unwrap_or_else(|error| panic!("{error}"));
+        assert!(sources.environment.iter().all(|(name, _)| name.starts_with(ENVIRONMENT_PREFIX)));
+        assert!(sources.file.is_none() && sources.flags.is_empty());
+    }
+}

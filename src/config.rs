@@ -1,0 +1,259 @@
+//! **Job:** what an operator may set: every key, its unit, its default and the reason for it.
+//! **Owns:** the names of the keys; a key exists where it is written below and nowhere else.
+//! **Never:** reads a key in the middle of the work: parts are built from a finished [`Config`].
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+mod choices;
+mod development;
+mod error;
+mod load;
+mod secret;
+#[macro_use]
+mod section;
+mod show;
+mod sources;
+#[cfg(test)]
+mod tests;
+mod validate;
+mod value;
+
+pub use choices::{AuthMode, Durability, InventorySource, JwtAlgorithm, LatePayment, Layout, OnError};
+pub use development::fill_secrets;
+pub use error::ConfigError;
+pub use load::{Loaded, Mode, Origin, Sources, load};
+pub use secret::{RedisUrl, Secret};
+pub use show::show;
+pub use sources::ENVIRONMENT_PREFIX;
+pub use validate::validate;
+
+use value::Setting;
+
+/// A place on this machine only: what a first try opens must not be open to the world.
+const fn loopback(port: u16) -> SocketAddr {
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)
+}
+
+section! {
+    /// `[server]`: the listeners, the threads behind them, and how many purchases may be inside.
+    pub struct Server in "server" {
+        /// Address of the public listener; port 0 picks a free one. Default `127.0.0.1:8080`: a proxy on the same
+        /// machine is the usual neighbour.
+        pub listen: SocketAddr = loopback(8080),
+        /// Address of the operations listener (admin, metrics, dashboard); port 0 picks a free one. Default
+        /// `127.0.0.1:9090`: it should be out of the public's reach.
+        pub ops_listen: SocketAddr = loopback(9090),
+        /// File that receives `{"listen": "…", "ops_listen": "…"}` once the server is ready. Default empty: none.
+        pub port_file: Option<PathBuf> = None,
+        /// HTTP worker threads; 0 = one per core. Default 0: a core thread never blocks, so more would only queue.
+        pub workers: usize = 0,
+        /// Where StockActors run: `shared` with the HTTP workers' threads, or on threads `beside` them. Default
+        /// `shared`: an order that stays on its thread wakes nobody.
+        pub layout: Layout = Layout::Shared,
+        /// Purchases inside the house at once; past it the answer is 503 `overloaded`. Default 16384: sixteen full
+        /// batches, a fraction of a second of work for a slow disk, a few megabytes of memory.
+        pub max_in_flight: usize = 16_384,
+        /// Networks (CIDR) whose `X-Forwarded-For` and `X-User-Id` are believed. Default none: anybody can write a
+        /// header.
+        pub trusted_proxies: Vec<IpNet> = Vec::new(),
+    }
+}
+
+section! {
+    /// `[storage]`: the data file and when it is on disk.
+    pub struct Storage in "storage" {
+        /// The data file. Default `data/doorbuster.db`, created if it is missing.
+        pub path: PathBuf = PathBuf::from("data/doorbuster.db"),
+        /// What a confirmed order survives: `full` a power cut, `normal` only a crash of the process. Default `full`:
+        /// that is the promise.
+        pub durability: Durability = Durability::Full,
+        /// Most entries in one commit. Default 1024: larger batches hardly gain and delay the first one in them.
+        pub max_batch: usize = 1_024,
+        /// How long an open batch waits for more; 0 = commit whatever arrived while the last commit ran. Default
+        /// `0us`: under load batches fill by themselves.
+        pub linger: Duration = Duration::ZERO,
+    }
+}
+
+section! {
+    /// `[catalogue]`: what is for sale at the start.
+    pub struct Catalogue in "catalogue" {
+        /// TOML file of items. Those the data file does not know are created at start, the others are left alone.
+        /// Default empty: none (the built-in sample in development mode).
+        pub path: Option<PathBuf> = None,
+    }
+}
+
+section! {
+    /// `[auth]`: who is a buyer, who is an operator.
+    pub struct Auth in "auth" {
+        /// How a buyer proves who he is: `jwt`, or `header` (`X-User-Id`, only from `server.trusted_proxies`).
+        /// Default `jwt`.
+        pub mode: AuthMode = AuthMode::Jwt,
+        /// The one algorithm of the buyers' tokens: `HS256`, `EdDSA` or `RS256`. Default `HS256`: it needs no key
+        /// pair. A token never chooses its own.
+        pub jwt_algorithm: JwtAlgorithm = JwtAlgorithm::Hs256,
+        /// Key of `HS256`, at least 32 bytes (RFC 7518, section 3.2). Secret; no default.
+        pub jwt_secret: Secret = Secret::default(),
+        /// PEM file with the public key of `EdDSA` or `RS256`. Default empty: none.
+        pub jwt_public_key_file: Option<PathBuf> = None,
+        /// What a token's `iss` must be. Default empty: not checked.
+        pub jwt_issuer: Option<String> = None,
+        /// What a token's `aud` must contain. Default empty: not checked.
+        pub jwt_audience: Option<String> = None,
+        /// Bearer token of the operations listener, at least 32 bytes. Secret; no default.
+        pub admin_token: Secret = Secret::default(),
+    }
+}
+
+section! {
+    /// `[gate.throttle]`: one attempt per user in a window.
+    pub struct Throttle in "gate.throttle" {
+        /// Time between two attempts of one user; 0 = off. Default `5s`: people don't notice, scripts
+        /// do.
+        pub window: Duration = Duration::from_secs(5),
+    }
+}
+
+section! {
+    /// `[gate.pool]`: at most so many attempts per unit of stock reach the counter.
+    pub struct Pool in "gate.pool" {
+        /// Tokens per unit of stock; 0 = off. Default 0: the counter itself says no cheaply.
+        pub factor: f64 = 0.0,
+    }
+}
+
+section! {
+    /// `[gate.bucket]`: how fast purchases come in.
+    pub struct Bucket in "gate.bucket" {
+        /// Purchases per second, of the whole server (or whole Redis); 0 = off. Default 0: the permits already bound
+        /// it.
+        pub rate: u32 = 0,
+        /// Purchases that may come at once after a pause; only with a rate. Default 0: one at a time.
+        pub burst: u32 = 0,
+    }
+}
+
+section! {
+    /// `[redis]`: the gate's shared memory, for several servers. No promise depends on it.
+    pub struct Redis in "redis" {
+        /// `redis://…` or `unix://…`; a password in it is never shown. Default empty: the gate remembers in process.
+        pub url: Option<RedisUrl> = None,
+        /// Longest wait for an answer of Redis. Default `50ms`: a hundred times what it usually takes.
+        pub timeout: Duration = Duration::from_millis(50),
+        /// What the gate does without Redis: decide `local`ly, stay `closed` (503), or let all in (`open`). Default
+        /// `local`: the counter still refuses whatever must not be sold.
+        pub on_error: OnError = OnError::Local,
+        /// Beginning of every key's name, at most 64 visible ASCII characters. Default `doorbuster:`.
+        pub prefix: String = "doorbuster:".to_owned(),
+    }
+}
+
+section! {
+    /// `[payment]`: how long an unpaid order holds its units.
+    pub struct Payment in "payment" {
+        /// Time from an order to its expiry; 0 = orders need no payment and are `paid` at once. Default `15m`: enough
+        /// for a bank's second factor, short enough to resell in the same sale.
+        pub pay_within: Duration = Duration::from_mins(15),
+        /// HMAC key of the payment provider's webhook, at least 32 bytes. Secret; default empty: no webhook.
+        pub webhook_secret: Secret = Secret::default(),
+        /// A payment after the expiry: `refund` it, or `honour` it if a unit is left. Default `refund`: the same answer
+        /// for everybody.
+        pub late: LatePayment = LatePayment::Refund,
+    }
+}
+
+section! {
+    /// `[ops]`: the operations listener.
+    pub struct Ops in "ops" {
+        /// Whether `/metrics` is open without the admin token. Default false: sales figures are nobody's business.
+        pub public_metrics: bool = false,
+    }
+}
+
+section! {
+    /// `[feed]`: committed entries for the outside.
+    pub struct Feed in "feed" {
+        /// Redis stream that receives every entry, e.g. `doorbuster:orders`; needs `redis.url`. Default empty: the feed
+        /// is pulled only.
+        pub redis_stream: Option<String> = None,
+        /// Bearer token of the pull feed, at least 32 bytes. Secret; default empty: the admin token.
+        pub token: Secret = Secret::default(),
+    }
+}
+
+section! {
+    /// `[inventory]`: the independent inventory system, `doorbuster inventory` only.
+    pub struct Inventory in "inventory" {
+        /// Address of its listener; port 0 picks a free one. Default `127.0.0.1:9191`.
+        pub listen: SocketAddr = loopback(9191),
+        /// Its own data file. Default `data/inventory.db`.
+        pub path: PathBuf = PathBuf::from("data/inventory.db"),
+        /// Where entries come from: an ops listener's URL, or `redis` (`redis.url` and `feed.redis_stream`). Default
+        /// `http://127.0.0.1:9090`: the pull feed needs no broker.
+        pub source: InventorySource = InventorySource::Pull("http://127.0.0.1:9090".to_owned()),
+        /// Entries per second; 0 = as fast as it can. Default 0.
+        pub rate: u32 = 0,
+    }
+}
+
+/// `[gate.*]`: the gatehouse, one section a layer.
+#[derive(Debug, Clone, Default)]
+pub struct Gate {
+    /// One attempt per user in a window.
+    pub throttle: Throttle,
+    /// At most so many attempts per unit of stock.
+    pub pool: Pool,
+    /// How fast purchases come in.
+    pub bucket: Bucket,
+}
+
+/// Everything an operator may set. `Config::default()` is what an empty file means.
+#[derive(Debug, Clone, Default)]
+pub struct Config {
+    /// Listeners and threads.
+    pub server: Server,
+    /// The data file.
+    pub storage: Storage,
+    /// What is for sale at the start.
+    pub catalogue: Catalogue,
+    /// Buyers and operators.
+    pub auth: Auth,
+    /// The gatehouse.
+    pub gate: Gate,
+    /// The gate's shared memory.
+    pub redis: Redis,
+    /// Payment of orders.
+    pub payment: Payment,
+    /// The operations listener.
+    pub ops: Ops,
+    /// Committed entries for the outside.
+    pub feed: Feed,
+    /// The independent inventory system.
+    pub inventory: Inventory,
+}
+
+impl Config {
+    /// Every key with its place, in the order of this page.
+    fn settings(&mut self) -> Vec<(&'static str, &mut dyn Setting)> {
+        let sections = [
+            self.server.settings(),
+            self.storage.settings(),
+            self.catalogue.settings(),
+            self.auth.settings(),
+            self.gate.throttle.settings(),
+            self.gate.pool.settings(),
+            self.gate.bucket.settings(),
+            self.redis.settings(),
+            self.payment.settings(),
+            self.ops.settings(),
+            self.feed.settings(),
+            self.inventory.settings(),
+        ];
+        sections.into_iter().flatten().collect()
+    }
+}

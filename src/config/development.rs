@@ -1,0 +1,226 @@
+//! **Job:** secrets for a server that was started without a configuration file.
+//! **Owns:** `development.toml` beside the data file: generated once, so that tokens outlive a restart.
+//! **Never:** makes a secret in production mode, or trusts a file that others can read.
+
+use std::fmt::Write as _;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write as _};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use rand::TryRng;
+use rand::rngs::SysRng;
+use serde::Deserialize;
+
+use super::sources::describe;
+use super::validate::strong;
+use super::{ConfigError, Loaded, Mode, Origin, Secret};
+
+/// The file's name, in the data file's directory.
+const FILE_NAME: &str = "development.toml";
+/// Largest file, in bytes: three secrets and a comment fit many times.
+const MAX_BYTES: u64 = 4_096;
+/// Random bytes of a secret: as many as the keys of HS256 and the webhook's HMAC should have.
+const SECRET_BYTES: usize = 32;
+/// The owner reads and writes, nobody else.
+const PRIVATE: u32 = 0o600;
+/// The permission bits of a file's mode; the rest is its type.
+const PERMISSION_BITS: u32 = 0o7777;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Secrets {
+    jwt_secret: String,
+    admin_token: String,
+    webhook_secret: String,
+}
+
+/// Gives the empty secrets of a server in development mode values that stay the same from one start to the next.
+/// Does nothing in production mode, or if none is empty.
+///
+/// # Errors
+/// The file cannot be made or read, others may read it, or it does not contain the three secrets.
+pub fn fill_secrets(loaded: &mut Loaded) -> Result<(), ConfigError> {
+    match loaded.mode {
+        Mode::Production => return Ok(()),
+        Mode::Development => {}
+    }
+    let auth = &mut loaded.config.auth;
+    let places = [
+        ("auth.jwt_secret", &mut auth.jwt_secret),
+        ("auth.admin_token", &mut auth.admin_token),
+        ("payment.webhook_secret", &mut loaded.config.payment.webhook_secret),
+    ];
+    if places.iter().all(|(_, secret)| !secret.is_empty()) {
+        return Ok(());
+    }
+
+    let path = secrets_path(&loaded.config.storage.path);
+    let found = read_or_create(&path).map_err(|reason| ConfigError::new(path.display(), reason))?;
+    let values = [found.jwt_secret, found.admin_token, found.webhook_secret].map(Secret::new);
+    for ((key, place), value) in places.into_iter().zip(values) {
+        if place.is_empty() {
+            let origin = Origin::File(path.clone());
+            strong(key, &value).map_err(|error| error.given_by(&origin))?;
+            *place = value;
+            loaded.origins.insert(key, origin);
+        }
+    }
+    Ok(())
+}
+
+fn secrets_path(data_file: &Path) -> PathBuf {
+    data_file.parent().unwrap_or(Path::new("")).join(FILE_NAME)
+}
+
+fn read_or_create(path: &Path) -> Result<Secrets, String> {
+    match File::open(path) {
+        Ok(file) => read(file),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            create(path).map_err(|error| format!("cannot be created: {error}"))?;
+            File::open(path).map_err(|error| format!("cannot be read: {error}")).and_then(read)
+        }
+        Err(error) => Err(format!("cannot be read: {error}")),
+    }
+}
+
+fn read(file: File) -> Result<Secrets, String> {
+    let metadata = file.metadata().map_err(|error| format!("cannot be read: {error}"))?;
+    let mode = metadata.permissions().mode() & PERMISSION_BITS;
+    if mode & !PRIVATE != 0 {
+        return Err(format!("may be used by others (mode {mode:04o}): set its mode to 0600, or delete it"));
+    }
+    let mut text = String::new();
+    file.take(MAX_BYTES).read_to_string(&mut text).map_err(|error| format!("cannot be read: {error}"))?;
+    toml::from_str(&text).map_err(|fault| describe(&fault, &text))
+}
+
+/// Makes the file appear complete or not at all: it is written under another name and then linked, which fails if
+/// a second start was faster. That one's file is as good.
+fn create(path: &Path) -> io::Result<()> {
+    let directory = match path.parent() {
+        Some(directory) if !directory.as_os_str().is_empty() => directory,
+        Some(_) | None => Path::new("."),
+    };
+    fs::create_dir_all(directory)?;
+    let draft = directory.join(format!(".{FILE_NAME}.{}", random_hex()?));
+    let linked = write_private(&draft).and_then(|()| fs::hard_link(&draft, path));
+    let removed = fs::remove_file(&draft);
+    match linked {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        Ok(()) | Err(_) => removed,
+    }
+}
+
+fn write_private(draft: &Path) -> io::Result<()> {
+    let mut text =
+        "# Secrets of a server in development mode, generated once. Delete the file to get new ones.\n".to_owned();
+    for name in ["jwt_secret", "admin_token", "webhook_secret"] {
+        writeln!(text, "{name} = \"{}\"", random_hex()?).expect("a String takes any text");
+    }
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(PRIVATE).open(draft)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
+}
+
+fn random_hex() -> io::Result<String> {
+    let mut bytes = [0; SECRET_BYTES];
+    SysRng.try_fill_bytes(&mut bytes).map_err(io::Error::other)?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+    use crate::config::{Sources, load};
+
+    fn development(data_file: &Path) -> Loaded {
+        let flags = vec![("storage.path".to_owned(), data_file.to_str().expect("UTF-8").to_owned())];
+        load(Sources { flags, ..Sources::default() }).expect("valid")
+    }
+
+    #[test]
+    fn development_secrets_are_made_once_and_stay() {
+        let desk = tempfile::tempdir().expect("a temporary directory");
+        let data_file = desk.path().join("new/doorbuster.db");
+        let (mut first, mut second) = (development(&data_file), development(&data_file));
+        assert_eq!((fill_secrets(&mut first), fill_secrets(&mut second)), (Ok(()), Ok(())));
+
+        let path = desk.path().join("new/development.toml");
+        assert_eq!(fs::metadata(&path).expect("made").permissions().mode() & 0o7777, 0o600);
+        assert_eq!(fs::read_dir(path.parent().expect("a directory")).expect("readable").count(), 1);
+        assert_eq!(first.origins["auth.jwt_secret"], Origin::File(path));
+        let (first, second) = (&first.config, &second.config);
+        assert_eq!(first.auth.jwt_secret.expose().len(), 64);
+        assert_eq!(first.auth.jwt_secret.expose(), second.auth.jwt_secret.expose());
+        assert_eq!(first.auth.admin_token.expose(), second.auth.admin_token.expose());
+        assert_eq!(first.payment.webhook_secret.expose(), second.payment.webhook_secret.expose());
+        assert_ne!(first.auth.jwt_secret.expose(), first.auth.admin_token.expose());
+    }
+
+    #[test]
+    fn starts_at_the_same_time_agree_on_their_secrets() {
+        let desk = tempfile::tempdir().expect("a temporary directory");
+        let data_file = desk.path().join("doorbuster.db");
+        let barrier = std::sync::Barrier::new(8);
+        let tokens: Vec<String> = thread::scope(|scope| {
+            let start = || {
+                let mut loaded = development(&data_file);
+                barrier.wait();
+                fill_secrets(&mut loaded).expect("filled");
+                loaded.config.auth.admin_token.expose().to_owned()
+            };
+            let starts: Vec<_> = (0..8).map(|_| scope.spawn(start)).collect();
+            starts.into_iter().map(|start| start.join().expect("no panic")).collect()
+        });
+        assert!(tokens.iter().all(|token| *token == tokens[0]));
+    }
+
+    #[test]
+    fn development_secrets_that_others_may_read_are_refused() {
+        let desk = tempfile::tempdir().expect("a temporary directory");
+        let data_file = desk.path().join("doorbuster.db");
+        fill_secrets(&mut development(&data_file)).expect("made");
+        let path = desk.path().join("development.toml");
+        for mode in [0o640, 0o604, 0o700] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("own file");
+            let refusal = fill_secrets(&mut development(&data_file)).expect_err("too open").to_string();
+            assert!(refusal.contains(&format!("may be used by others (mode {mode:04o})")), "{refusal}");
+        }
+    }
+
+    #[test]
+    fn a_damaged_file_of_development_secrets_is_refused_and_not_repeated() {
+        let desk = tempfile::tempdir().expect("a temporary directory");
+        let data_file = desk.path().join("doorbuster.db");
+        for content in ["jwt_secret = \"canary", "jwt_secret = \"canary\"\n", "", "admin_token = canary\n"] {
+            let path = desk.path().join(FILE_NAME);
+            fs::write(&path, content).expect("writable");
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("own file");
+            let refusal = fill_secrets(&mut development(&data_file)).expect_err("damaged").to_string();
+            assert!(refusal.contains("development.toml: line ") && !refusal.contains("canary"), "{refusal}");
+        }
+    }
+
+    #[test]
+    fn given_secrets_are_kept() {
+        let desk = tempfile::tempdir().expect("a temporary directory");
+        let mut loaded = development(&desk.path().join("doorbuster.db"));
+        loaded.config.auth.admin_token = Secret::new("given".to_owned());
+        fill_secrets(&mut loaded).expect("filled");
+        assert_eq!(loaded.config.auth.admin_token.expose(), "given");
+        assert_eq!(loaded.config.auth.jwt_secret.expose().len(), 2 * SECRET_BYTES);
+    }
+
+    #[test]
+    fn production_makes_no_secrets() {
+        let desk = tempfile::tempdir().expect("a temporary directory");
+        let mut loaded = development(&desk.path().join("doorbuster.db"));
+        loaded.mode = Mode::Production;
+        fill_secrets(&mut loaded).expect("nothing to do");
+        assert!(loaded.config.auth.jwt_secret.is_empty() && loaded.config.payment.webhook_secret.is_empty());
+        assert_eq!(fs::read_dir(desk.path()).expect("readable").count(), 0);
+    }
+}

@@ -1,0 +1,26 @@
+//! **Job:** the effective configuration for people: every key, its value, where it came from.
+//! **Owns:** the layout of that text, which is a valid configuration file.
+//! **Never:** shows a secret.
+
+use std::fmt::Write;
+
+use super::Loaded;
+
+/// The configuration as TOML, one `key = value  # origin` a line; secrets are `"***"`, or `""` if not set.
+#[must_use]
+pub fn show(loaded: &Loaded) -> String {
+    let mut config = loaded.config.clone();
+    let mut text = String::new();
+    let mut open_section = "";
+    for (path, setting) in config.settings() {
+        let (section, key) = path.rsplit_once('.').expect("a key's name is made of its section and its own");
+        if section != open_section {
+            let blank = if open_section.is_empty() { "" } else { "\n" };
+            writeln!(text, "{blank}[{section}]").expect("a String takes any text");
+            open_section = section;
+        }
+        let (value, origin) = (setting.to_toml(), &loaded.origins[path]);
+        writeln!(text, "{key} = {value}  # {origin}").expect("a String takes any text");
+    }
+    text
+}

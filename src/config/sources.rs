@@ -1,0 +1,171 @@
+//! **Job:** the three sources, and secrets' own files, read into the same entries.
+//! **Owns:** how a key is spelled in each source.
+//! **Never:** decides which entry wins, or what a value means.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use super::load::{Origin, shown};
+use super::{Config, ConfigError};
+
+/// Beginning of every environment variable of this product.
+pub const ENVIRONMENT_PREFIX: &str = "DOORBUSTER_";
+
+/// What follows a secret key's name if its value is the path of the secret.
+pub(super) const SECRET_FILE_SUFFIX: &str = "_file";
+
+/// Largest configuration file, in bytes: all keys with long comments fit a hundred times.
+const MAX_FILE_BYTES: u64 = 1 << 20;
+
+/// Largest secret file, in bytes: a long secret or a key, but not a device that never ends.
+const MAX_SECRET_FILE_BYTES: u64 = 64 << 10;
+
+/// A value as its source has it.
+pub(super) enum Given {
+    Text(String),
+    Toml(toml::Value),
+}
+
+impl Given {
+    /// The value, if it is a text.
+    pub(super) fn as_text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Toml(value) => value.as_str(),
+        }
+    }
+}
+
+/// One value of one source.
+pub(super) struct Entry {
+    /// `section.key`, `section.key_file` of a secret, or whatever name was given that may turn out unknown.
+    pub(super) key: String,
+    pub(super) given: Given,
+    pub(super) origin: Origin,
+}
+
+/// The entries of a configuration file.
+pub(super) fn file(path: &Path) -> Result<Vec<Entry>, ConfigError> {
+    let error = |reason: &str| ConfigError::new(path.display(), reason);
+    let text = read_text(path, MAX_FILE_BYTES).map_err(|reason| error(&reason))?;
+    let table: toml::Table = toml::from_str(&text).map_err(|fault| error(&describe(&fault, &text)))?;
+    let mut entries = Vec::new();
+    flatten("", table, &Origin::File(path.to_owned()), &mut entries);
+    Ok(entries)
+}
+
+/// A syntax error without the line it is on, which its own text would quote.
+pub(super) fn describe(fault: &toml::de::Error, text: &str) -> String {
+    let before = fault.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+    let line = before.matches('\n').count() + 1;
+    format!("line {line}: {}", fault.message())
+}
+
+/// Descends into sections; whatever else is found is an entry, so that an unknown section shows as an unknown key.
+fn flatten(path: &str, table: toml::Table, origin: &Origin, entries: &mut Vec<Entry>) {
+    for (name, value) in table {
+        let key = if path.is_empty() { name } else { format!("{path}.{name}") };
+        match value {
+            toml::Value::Table(table) if is_section(&key) => flatten(&key, table, origin, entries),
+            value => entries.push(Entry { key, given: Given::Toml(value), origin: origin.clone() }),
+        }
+    }
+}
+
+fn is_section(path: &str) -> bool {
+    let below = format!("{path}.");
+    Config::default().settings().iter().any(|(key, _)| key.starts_with(&below))
+}
+
+/// The entries of the environment.
+pub(super) fn environment(variables: Vec<(String, String)>) -> Result<Vec<Entry>, ConfigError> {
+    let names = environment_names();
+    let ours = variables.into_iter().filter(|(variable, _)| variable.starts_with(ENVIRONMENT_PREFIX));
+    ours.map(|(variable, text)| {
+        // A variable that was not UTF-8 arrives with this mark in place of what could not be read.
+        if variable.contains(char::REPLACEMENT_CHARACTER) || text.contains(char::REPLACEMENT_CHARACTER) {
+            return Err(ConfigError::new(&variable, "is not valid UTF-8"));
+        }
+        let known = names.iter().find(|(name, _)| *name == variable);
+        let key = known
+            .map(|(_, key)| key.clone())
+            .ok_or_else(|| ConfigError::new(&variable, "is not a known variable: DOORBUSTER_<SECTION>_<KEY>"))?;
+        Ok(Entry { key, given: Given::Text(text), origin: Origin::Environment(variable) })
+    })
+    .collect()
+}
+
+/// Every variable there is, with its key.
+fn environment_names() -> Vec<(String, String)> {
+    let mut keys = Vec::new();
+    for (key, setting) in Config::default().settings() {
+        keys.push(key.to_owned());
+        if setting.is_secret() {
+            keys.push(format!("{key}{SECRET_FILE_SUFFIX}"));
+        }
+    }
+    let spell = |key: &str| format!("{ENVIRONMENT_PREFIX}{}", key.replace('.', "_").to_ascii_uppercase());
+    keys.into_iter().map(|key| (spell(&key), key)).collect()
+}
+
+/// The entries of the command line. Of two for the same key the later one stands.
+pub(super) fn flags(flags: Vec<(String, String)>) -> Vec<Entry> {
+    let entry = |(key, text)| Entry { key, given: Given::Text(text), origin: Origin::Flag };
+    flags.into_iter().map(entry).collect()
+}
+
+/// The secret in a file of its own, without the newline that editors put at its end.
+pub(super) fn secret_file(path: &Path) -> Result<String, String> {
+    let text = read_text(path, MAX_SECRET_FILE_BYTES).map_err(|reason| format!("{}: {reason}", shown(path)))?;
+    let line = text.strip_suffix("\r\n").or_else(|| text.strip_suffix('\n')).unwrap_or(&text);
+    if line.is_empty() {
+        return Err(format!("{}: is empty", shown(path)));
+    }
+    Ok(line.to_owned())
+}
+
+fn read_text(path: &Path, limit: u64) -> Result<String, String> {
+    let mut text = String::new();
+    let read = File::open(path).and_then(|file| file.take(limit + 1).read_to_string(&mut text));
+    match read {
+        Ok(_) if text.len() as u64 > limit => Err(format!("has more than {limit} bytes")),
+        Ok(_) => Ok(text),
+        Err(error) => Err(format!("cannot be read: {error}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_has_a_variable_of_its_own() {
+        let mut names: Vec<String> = environment_names().into_iter().map(|(name, _)| name).collect();
+        let all = names.len();
+        names.sort();
+        names.dedup();
+        assert_eq!(names.len(), all);
+        for expected in ["DOORBUSTER_SERVER_LISTEN", "DOORBUSTER_GATE_THROTTLE_WINDOW", "DOORBUSTER_FEED_TOKEN_FILE"] {
+            assert!(names.iter().any(|name| name == expected), "{expected}");
+        }
+    }
+
+    #[test]
+    fn a_secret_file_loses_one_newline_only() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let path = directory.path().join("secret");
+        for (content, secret) in [("a b\n", "a b"), ("a\n\n", "a\n"), ("a\r\n", "a"), (" a", " a")] {
+            std::fs::write(&path, content).expect("writable");
+            assert_eq!(secret_file(&path).as_deref(), Ok(secret));
+        }
+        std::fs::write(&path, "\n").expect("writable");
+        assert!(secret_file(&path).is_err_and(|reason| reason.ends_with("is empty")));
+    }
+
+    #[test]
+    fn a_file_that_never_ends_is_refused() {
+        let reason = secret_file(Path::new("/dev/zero")).expect_err("endless");
+        assert!(reason.ends_with("has more than 65536 bytes"), "{reason}");
+    }
+}

@@ -1,0 +1,332 @@
+//! **Job:** what holds for a configuration as a whole: precedence, refusals, secrets.
+//! **Owns:** the contract's page as a file.
+//! **Never:** reads this process's own environment.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::*;
+
+/// The page of the contract, without its comments.
+const CONTRACT: &str = r#"
+[server]
+listen = "127.0.0.1:8080"
+ops_listen = "127.0.0.1:9090"
+port_file = ""
+workers = 0
+layout = "shared"
+max_in_flight = 16384
+trusted_proxies = []
+[storage]
+path = "data/doorbuster.db"
+durability = "full"
+max_batch = 1024
+linger = "0us"
+[catalogue]
+path = ""
+[auth]
+mode = "jwt"
+jwt_algorithm = "HS256"
+jwt_secret = "0123456789abcdef0123456789abcdef"
+jwt_public_key_file = ""
+jwt_issuer = ""
+jwt_audience = ""
+admin_token = "fedcba9876543210fedcba9876543210"
+[gate.throttle]
+window = "5s"
+[gate.pool]
+factor = 0.0
+[gate.bucket]
+rate = 0
+burst = 0
+[redis]
+url = ""
+timeout = "50ms"
+on_error = "local"
+prefix = "doorbuster:"
+[payment]
+pay_within = "15m"
+webhook_secret = ""
+late = "refund"
+[ops]
+public_metrics = false
+[feed]
+redis_stream = ""
+token = ""
+[inventory]
+listen = "127.0.0.1:9191"
+path = "data/inventory.db"
+source = "http://127.0.0.1:9090"
+rate = 0
+"#;
+
+const SECRETS: &str = "[auth]\njwt_secret = \"0123456789abcdef0123456789abcdef\"\n\
+    admin_token = \"fedcba9876543210fedcba9876543210\"\n";
+
+/// A directory of files for one test.
+struct Desk(tempfile::TempDir);
+
+impl Desk {
+    fn new() -> Self {
+        Self(tempfile::tempdir().expect("a temporary directory"))
+    }
+
+    fn file(&self, name: &str, content: &str) -> PathBuf {
+        let path = self.0.path().join(name);
+        fs::write(&path, content).expect("writable");
+        path
+    }
+
+    fn load_file(&self, content: &str) -> Result<Loaded, ConfigError> {
+        load(Sources { file: Some(self.file("doorbuster.toml", content)), ..Sources::default() })
+    }
+}
+
+fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+    pairs.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
+fn load_flags(flags: &[(&str, &str)]) -> Result<Loaded, ConfigError> {
+    load(Sources { flags: pairs(flags), ..Sources::default() })
+}
+
+fn load_environment(environment: &[(&str, &str)]) -> Result<Loaded, ConfigError> {
+    load(Sources { environment: pairs(environment), ..Sources::default() })
+}
+
+fn refusal(result: Result<Loaded, ConfigError>) -> String {
+    result.expect_err("must be refused").to_string()
+}
+
+fn without_origins(shown: &str) -> String {
+    shown.lines().map(|line| line.split("  # ").next().unwrap_or(line)).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn the_contract_page_lists_every_key_with_its_default() {
+    let loaded = Desk::new().load_file(CONTRACT).expect("valid");
+    assert!(loaded.origins.iter().all(|(_, origin)| matches!(origin, Origin::File(_))), "{:?}", loaded.origins);
+    let mut defaults = Desk::new().load_file(SECRETS).expect("valid");
+    assert_eq!(without_origins(&show(&loaded)), without_origins(&show(&defaults)));
+    defaults.config.storage.max_batch += 1;
+    assert_ne!(without_origins(&show(&loaded)), without_origins(&show(&defaults)));
+}
+
+#[test]
+fn a_flag_beats_the_environment_which_beats_the_file_which_beats_the_default() {
+    let desk = Desk::new();
+    let file = desk.file("c.toml", &format!("{SECRETS}[storage]\nmax_batch = 2\nlinger = \"2ms\"\npath = \"f\"\n"));
+    let environment =
+        pairs(&[("DOORBUSTER_STORAGE_MAX_BATCH", "3"), ("DOORBUSTER_STORAGE_LINGER", "3ms"), ("HOME", "/")]);
+    let flags = pairs(&[("storage.max_batch", "1"), ("storage.max_batch", "4")]);
+    let loaded = load(Sources { file: Some(file.clone()), environment, flags }).expect("valid");
+
+    let storage = &loaded.config.storage;
+    assert_eq!((storage.max_batch, storage.linger), (4, Duration::from_millis(3)));
+    assert_eq!((storage.path.as_path(), storage.durability), (Path::new("f"), Durability::Full));
+    assert_eq!(loaded.origins["storage.max_batch"], Origin::Flag);
+    assert_eq!(loaded.origins["storage.linger"], Origin::Environment("DOORBUSTER_STORAGE_LINGER".to_owned()));
+    assert_eq!(loaded.origins["storage.path"], Origin::File(file));
+    assert_eq!(loaded.origins["storage.durability"], Origin::Default);
+    assert_eq!(loaded.mode, Mode::Production);
+}
+
+#[test]
+fn an_unknown_key_is_named_wherever_it_was_given() {
+    let desk = Desk::new();
+    for (content, key) in [
+        ("[server]\nlissten = \"x\"", "server.lissten: is not a known key"),
+        ("[sever]", "sever: is not a known key"),
+        ("\"a\\nb\" = 1", "a\\nb: is not a known key"),
+        ("listen = \"x\"", "listen: is not a known key"),
+        ("[gate]\nwindow = \"5s\"", "gate.window: is not a known key"),
+        ("[server]\nlisten_file = \"x\"", "server.listen_file: is not a known key"),
+    ] {
+        let refusal = refusal(desk.load_file(content));
+        assert!(refusal.starts_with(key), "{refusal}");
+    }
+    assert_eq!(refusal(load_flags(&[("server.x", "1")])), "server.x: is not a known key (flag)");
+    let refusal = refusal(load_environment(&[("DOORBUSTER_CONFIG", "x")]));
+    assert!(refusal.starts_with("DOORBUSTER_CONFIG: is not a known variable"), "{refusal}");
+}
+
+#[test]
+fn a_value_of_another_type_names_key_expectation_and_origin() {
+    assert_eq!(
+        refusal(load_environment(&[("DOORBUSTER_SERVER_WORKERS", "many")])),
+        "server.workers: expected a whole number, 0 or more (environment DOORBUSTER_SERVER_WORKERS)"
+    );
+    assert_eq!(
+        refusal(load_flags(&[("storage.durability", "high")])),
+        "storage.durability: expected one of `full` `normal` (flag)"
+    );
+    let refusal = refusal(Desk::new().load_file("[server]\nlisten = 8080"));
+    assert!(refusal.starts_with("server.listen: expected an IP address with a port, like"), "{refusal}");
+}
+
+#[test]
+fn a_broken_or_missing_file_is_named() {
+    let desk = Desk::new();
+    let refused = refusal(desk.load_file("[server]\nlisten = canary"));
+    assert!(refused.contains("doorbuster.toml: line 2: ") && !refused.contains("canary"), "{refused}");
+    let refused = refusal(load(Sources { file: Some(desk.0.path().join("none")), ..Sources::default() }));
+    assert!(refused.contains("none: cannot be read"), "{refused}");
+}
+
+#[test]
+fn a_variable_that_is_not_utf8_is_refused() {
+    let refusal = refusal(load_environment(&[("DOORBUSTER_REDIS_PREFIX", "a\u{fffd}")]));
+    assert_eq!(refusal, "DOORBUSTER_REDIS_PREFIX: is not valid UTF-8");
+}
+
+#[test]
+fn limits_are_refused_with_the_key() {
+    for (key, bad) in [
+        ("server.workers", "257"),
+        ("server.max_in_flight", "0"),
+        ("server.max_in_flight", "1000001"),
+        ("server.ops_listen", "127.0.0.1:8080"),
+        ("storage.path", ""),
+        ("storage.max_batch", "0"),
+        ("storage.max_batch", "65537"),
+        ("storage.linger", "1001ms"),
+        ("gate.throttle.window", "86401s"),
+        ("gate.throttle.window", "999us"),
+        ("gate.pool.factor", "-0.1"),
+        ("gate.pool.factor", "1000.1"),
+        ("gate.pool.factor", "NaN"),
+        ("gate.pool.factor", "inf"),
+        ("gate.bucket.rate", "10000001"),
+        ("gate.bucket.burst", "1"),
+        ("redis.url", "localhost"),
+        ("redis.timeout", "0s"),
+        ("redis.timeout", "5001ms"),
+        ("redis.prefix", "a b"),
+        ("redis.prefix", &"p".repeat(65)),
+        ("payment.pay_within", "31days"),
+        ("feed.redis_stream", "orders"),
+        ("inventory.rate", "10000001"),
+        ("inventory.source", "redis"),
+    ] {
+        let refusal = refusal(load_flags(&[(key, bad)]));
+        assert!(refusal.starts_with(&format!("{key}: ")) && refusal.ends_with(" (flag)"), "{key} {bad}: {refusal}");
+    }
+}
+
+#[test]
+fn values_on_the_limits_are_taken() {
+    let flags = [
+        ("server.workers", "256"),
+        ("server.max_in_flight", "1000000"),
+        ("server.listen", "127.0.0.1:0"),
+        ("server.ops_listen", "127.0.0.1:0"),
+        ("storage.max_batch", "65536"),
+        ("storage.linger", "1s"),
+        ("gate.throttle.window", "1day"),
+        ("gate.pool.factor", "1000"),
+        ("gate.bucket.rate", "10000000"),
+        ("gate.bucket.burst", "10000000"),
+        ("redis.url", "redis://127.0.0.1"),
+        ("redis.timeout", "5s"),
+        ("redis.prefix", ""),
+        ("payment.pay_within", "30days"),
+        ("feed.redis_stream", "orders"),
+        ("inventory.source", "redis"),
+    ];
+    let loaded = load_flags(&flags).expect("valid");
+    assert_eq!(loaded.config.server.listen, loaded.config.server.ops_listen);
+}
+
+#[test]
+fn production_needs_its_secrets_and_development_does_not() {
+    assert_eq!(load_flags(&[]).map(|loaded| loaded.mode), Ok(Mode::Development));
+    let desk = Desk::new();
+    assert_eq!(refusal(desk.load_file("")), "auth.jwt_secret: must be set, with at least 32 bytes");
+    let without_admin = "[auth]\njwt_secret = \"0123456789abcdef0123456789abcdef\"";
+    assert_eq!(refusal(desk.load_file(without_admin)), "auth.admin_token: must be set, with at least 32 bytes");
+    assert!(desk.load_file(SECRETS).is_ok());
+}
+
+#[test]
+fn a_secret_that_can_be_guessed_is_refused_and_not_repeated() {
+    let canary = "canary-0123456789abcdef";
+    for (key, bad, reason) in [
+        ("auth.jwt_secret", canary, "must have at least 32 bytes"),
+        ("auth.admin_token", "canarycanarycanarycanarycanarycanary", "fewer than 8 distinct characters"),
+        ("payment.webhook_secret", "canary-ChangeMe-0123456789abcdef0123", "contains a word of examples"),
+        ("feed.token", "canary 0123456789abcdef0123456789abcdef", "must be visible ASCII"),
+    ] {
+        let refusal = refusal(load_flags(&[(key, bad)]));
+        assert!(refusal.starts_with(key) && refusal.contains(reason), "{refusal}");
+        assert!(!refusal.contains("canary"), "{refusal}");
+    }
+}
+
+#[test]
+fn the_other_ways_of_identification_need_no_jwt_secret_but_their_own_keys() {
+    let desk = Desk::new();
+    let admin = "[auth]\nadmin_token = \"fedcba9876543210fedcba9876543210\"\n";
+    let header = format!("{admin}mode = \"header\"\n");
+    assert!(refusal(desk.load_file(&header)).starts_with("server.trusted_proxies: must not be empty"));
+    assert!(desk.load_file(&format!("{header}[server]\ntrusted_proxies = [\"10.0.0.0/8\"]\n")).is_ok());
+
+    let key_pair = format!("{admin}jwt_algorithm = \"EdDSA\"\n");
+    assert!(refusal(desk.load_file(&key_pair)).starts_with("auth.jwt_public_key_file: must be set"));
+    let missing = format!("{key_pair}jwt_public_key_file = \"{}\"\n", desk.0.path().join("none").display());
+    assert!(refusal(desk.load_file(&missing)).starts_with("auth.jwt_public_key_file: cannot be read"));
+    let path = desk.file("public.pem", "PEM");
+    assert!(desk.load_file(&format!("{key_pair}jwt_public_key_file = \"{}\"\n", path.display())).is_ok());
+}
+
+#[test]
+fn a_secret_may_be_in_a_file_of_its_own_in_every_source() {
+    let desk = Desk::new();
+    let secret = "0123456789abcdef-0123456789abcdef";
+    let path = desk.file("secret", &format!("{secret}\n"));
+    let path = path.to_str().expect("UTF-8");
+    let from_file = desk.load_file(&format!("{SECRETS}jwt_issuer = \"\"\n[feed]\ntoken_file = \"{path}\"\n"));
+    let from_environment = load_environment(&[("DOORBUSTER_FEED_TOKEN_FILE", path)]);
+    let from_flag = load_flags(&[("feed.token_file", path)]);
+    for loaded in [from_file, from_environment, from_flag] {
+        assert_eq!(loaded.map(|loaded| loaded.config.feed.token.expose().to_owned()).as_deref(), Ok(secret));
+    }
+    let refusal = refusal(load_flags(&[("feed.token_file", "none")]));
+    assert!(refusal.starts_with("feed.token_file: none: cannot be read"), "{refusal}");
+}
+
+#[test]
+fn both_forms_of_a_secret_are_refused_in_one_source_and_ranked_in_two() {
+    let desk = Desk::new();
+    let path = desk.file("secret", "0123456789abcdef-0123456789abcdef");
+    let path = path.to_str().expect("UTF-8");
+    let both = [("feed.token", "x"), ("feed.token_file", path)];
+    assert_eq!(refusal(load_flags(&both)), "feed.token: is given together with feed.token_file (flag)");
+
+    let environment = pairs(&[("DOORBUSTER_FEED_TOKEN_FILE", path)]);
+    let flags = pairs(&[("feed.token", "fedcba9876543210fedcba9876543210")]);
+    let loaded = load(Sources { environment, flags, ..Sources::default() }).expect("valid");
+    assert_eq!(loaded.config.feed.token.expose(), "fedcba9876543210fedcba9876543210");
+}
+
+#[test]
+fn lists_are_separated_by_commas_on_the_command_line() {
+    let loaded = load_flags(&[("server.trusted_proxies", "10.0.0.0/8, ::1/128")]).expect("valid");
+    assert_eq!(loaded.config.server.trusted_proxies.len(), 2);
+}
+
+#[test]
+fn what_is_shown_is_a_configuration_file_without_secrets() {
+    let desk = Desk::new();
+    let path = desk.file("a\n\"b\".toml", &format!("{SECRETS}[redis]\nurl = \"redis://:canary@10.0.0.1\"\n"));
+    let loaded = load(Sources { file: Some(path), ..Sources::default() }).expect("valid");
+    let shown = show(&loaded);
+    let table: toml::Table = shown.parse().expect("valid TOML");
+    assert_eq!(table["auth"]["jwt_secret"].as_str(), Some("***"));
+    assert_eq!(table["feed"]["token"].as_str(), Some(""));
+    assert_eq!(table["gate"]["throttle"]["window"].as_str(), Some("5s"));
+    assert!(shown.contains("workers = 0  # default\n"), "{shown}");
+    for secret in ["canary", "0123456789abcdef", "fedcba9876543210"] {
+        assert!(!shown.contains(secret) && !format!("{loaded:?}").contains(secret), "{secret}");
+    }
+}

@@ -1,0 +1,179 @@
+//! **Job:** refuse what can be read but not be meant.
+//! **Owns:** the limits of the keys, and what a secret must be.
+//! **Never:** changes a value.
+
+use std::fs::File;
+use std::time::Duration;
+
+use super::{AuthMode, Config, ConfigError, InventorySource, JwtAlgorithm, Loaded, Mode, Origin, Secret};
+
+/// Most HTTP workers: far more than cores of one box; past it somebody mistook the key.
+const MAX_WORKERS: usize = 256;
+/// Most purchases inside: at about a kilobyte each a gigabyte, and more than any disk clears in a client's patience.
+const MAX_IN_FLIGHT: usize = 1_000_000;
+/// Largest batch: a commit of this size takes about 0.1 s, and everybody in it waits for all of it.
+const MAX_BATCH: usize = 65_536;
+/// Longest linger: everybody waits for it once.
+const MAX_LINGER: Duration = Duration::from_secs(1);
+/// Longest throttle window: the memory of it grows with the window.
+const MAX_THROTTLE_WINDOW: Duration = Duration::from_hours(24);
+/// Redis counts time-outs and windows in milliseconds; less would be none.
+const MIN_REDIS_TIME: Duration = Duration::from_millis(1);
+/// Most tokens per unit of stock: past it the pool holds nobody back.
+const MAX_POOL_FACTOR: f64 = 1_000.0;
+/// Most purchases (or entries) per second, and most at once: above what one box can take, and safe to multiply.
+const MAX_RATE: u32 = 10_000_000;
+/// Longest wait for Redis: every request is answered within five seconds.
+const MAX_REDIS_TIMEOUT: Duration = Duration::from_secs(5);
+/// Longest key prefix, in bytes: it is repeated in every key of every buyer.
+const MAX_REDIS_PREFIX: usize = 64;
+/// Longest hold without payment: past a month it is a reservation, not a sale.
+const MAX_PAY_WITHIN: Duration = Duration::from_hours(30 * 24);
+/// Shortest secret, in bytes: the output size of SHA-256 (RFC 7518, section 3.2).
+const MIN_SECRET_BYTES: usize = 32;
+/// Fewest distinct characters of a secret: 64 random hexadecimal digits have fewer once in 10¹⁷ times.
+const MIN_DISTINCT_CHARACTERS: usize = 8;
+/// Words of examples and placeholders; a random secret contains none.
+const WELL_KNOWN: [&str; 5] = ["changeme", "secret123", "password", "example", "default"];
+
+/// Checks what types cannot: limits, keys that need each other, and secrets. A secret that is missing is refused in
+/// production mode only, because development mode makes it; one that was given must be a good one in either.
+///
+/// # Errors
+/// The first key that cannot be used, with the reason and where its value came from.
+pub fn validate(loaded: &Loaded) -> Result<(), ConfigError> {
+    let config = &loaded.config;
+    let checked = server(config)
+        .and_then(|()| storage(config))
+        .and_then(|()| payment(config))
+        .and_then(|()| gate(config))
+        .and_then(|()| redis(config))
+        .and_then(|()| inventory(config))
+        .and_then(|()| identity(config))
+        .and_then(|()| secrets(loaded));
+    checked.map_err(|error| match loaded.origins.get(error.key.as_str()) {
+        None | Some(Origin::Default) => error,
+        Some(origin) => error.given_by(origin),
+    })
+}
+
+fn check(holds: bool, key: &str, reason: impl ToString) -> Result<(), ConfigError> {
+    if holds { Ok(()) } else { Err(ConfigError::new(key, reason)) }
+}
+
+fn at_most(value: Duration, limit: Duration, key: &str) -> Result<(), ConfigError> {
+    check(value <= limit, key, format!("must be at most {}", humantime::format_duration(limit)))
+}
+
+fn server(config: &Config) -> Result<(), ConfigError> {
+    let server = &config.server;
+    check(server.workers <= MAX_WORKERS, "server.workers", format!("must be at most {MAX_WORKERS}"))?;
+    let in_flight = (1..=MAX_IN_FLIGHT).contains(&server.max_in_flight);
+    check(in_flight, "server.max_in_flight", format!("must be 1 to {MAX_IN_FLIGHT}"))?;
+    let apart = server.listen != server.ops_listen || server.listen.port() == 0;
+    check(apart, "server.ops_listen", "must differ from server.listen")
+}
+
+fn storage(config: &Config) -> Result<(), ConfigError> {
+    let storage = &config.storage;
+    check(!storage.path.as_os_str().is_empty(), "storage.path", "must not be empty")?;
+    let batch = (1..=MAX_BATCH).contains(&storage.max_batch);
+    check(batch, "storage.max_batch", format!("must be 1 to {MAX_BATCH}"))?;
+    at_most(storage.linger, MAX_LINGER, "storage.linger")
+}
+
+fn payment(config: &Config) -> Result<(), ConfigError> {
+    at_most(config.payment.pay_within, MAX_PAY_WITHIN, "payment.pay_within")
+}
+
+fn gate(config: &Config) -> Result<(), ConfigError> {
+    let gate = &config.gate;
+    at_most(gate.throttle.window, MAX_THROTTLE_WINDOW, "gate.throttle.window")?;
+    let whole = gate.throttle.window.is_zero() || gate.throttle.window >= MIN_REDIS_TIME;
+    check(whole, "gate.throttle.window", "must be 0s or at least 1ms")?;
+    // Not a number is in no range, so this refuses it as well.
+    let factor = (0.0..=MAX_POOL_FACTOR).contains(&gate.pool.factor);
+    check(factor, "gate.pool.factor", format!("must be 0 to {MAX_POOL_FACTOR}"))?;
+    check(gate.bucket.rate <= MAX_RATE, "gate.bucket.rate", format!("must be at most {MAX_RATE}"))?;
+    check(gate.bucket.burst <= MAX_RATE, "gate.bucket.burst", format!("must be at most {MAX_RATE}"))?;
+    check(gate.bucket.burst == 0 || gate.bucket.rate > 0, "gate.bucket.burst", "needs gate.bucket.rate")
+}
+
+fn redis(config: &Config) -> Result<(), ConfigError> {
+    let redis = &config.redis;
+    check(redis.timeout >= MIN_REDIS_TIME, "redis.timeout", "must be at least 1ms")?;
+    at_most(redis.timeout, MAX_REDIS_TIMEOUT, "redis.timeout")?;
+    let visible = redis.prefix.bytes().all(|byte| byte.is_ascii_graphic());
+    let reason = format!("must be at most {MAX_REDIS_PREFIX} visible ASCII characters");
+    check(visible && redis.prefix.len() <= MAX_REDIS_PREFIX, "redis.prefix", reason)?;
+    let reachable = config.feed.redis_stream.is_none() || redis.url.is_some();
+    check(reachable, "feed.redis_stream", "needs redis.url")
+}
+
+fn inventory(config: &Config) -> Result<(), ConfigError> {
+    let inventory = &config.inventory;
+    check(!inventory.path.as_os_str().is_empty(), "inventory.path", "must not be empty")?;
+    check(inventory.rate <= MAX_RATE, "inventory.rate", format!("must be at most {MAX_RATE}"))?;
+    let reachable = match &inventory.source {
+        InventorySource::Pull(_) => true,
+        InventorySource::Redis => config.feed.redis_stream.is_some(),
+    };
+    check(reachable, "inventory.source", "redis needs redis.url and feed.redis_stream")
+}
+
+/// What the chosen way of identification cannot do without, in any mode.
+fn identity(config: &Config) -> Result<(), ConfigError> {
+    match (config.auth.mode, config.auth.jwt_algorithm) {
+        (AuthMode::Header, _) => {
+            let trusted = !config.server.trusted_proxies.is_empty();
+            check(trusted, "server.trusted_proxies", "must not be empty: auth.mode is header, so nobody could buy")
+        }
+        (AuthMode::Jwt, JwtAlgorithm::Hs256) => Ok(()),
+        (AuthMode::Jwt, JwtAlgorithm::EdDsa | JwtAlgorithm::Rs256) => public_key(config),
+    }
+}
+
+fn public_key(config: &Config) -> Result<(), ConfigError> {
+    let key = "auth.jwt_public_key_file";
+    let path = config.auth.jwt_public_key_file.as_ref();
+    let needed = format!("must be set: auth.jwt_algorithm is {}", config.auth.jwt_algorithm);
+    let path = path.ok_or_else(|| ConfigError::new(key, needed))?;
+    File::open(path).map(drop).map_err(|error| ConfigError::new(key, format!("cannot be read: {error}")))
+}
+
+fn secrets(loaded: &Loaded) -> Result<(), ConfigError> {
+    let config = &loaded.config;
+    let production = match loaded.mode {
+        Mode::Production => true,
+        Mode::Development => false,
+    };
+    let signs = config.auth.mode == AuthMode::Jwt && config.auth.jwt_algorithm == JwtAlgorithm::Hs256;
+    let given = |secret: &Secret| !secret.is_empty();
+    let missing = format!("must be set, with at least {MIN_SECRET_BYTES} bytes");
+    check(given(&config.auth.jwt_secret) || !(production && signs), "auth.jwt_secret", &missing)?;
+    check(given(&config.auth.admin_token) || !production, "auth.admin_token", &missing)?;
+
+    strong("auth.jwt_secret", &config.auth.jwt_secret)?;
+    strong("payment.webhook_secret", &config.payment.webhook_secret)?;
+    for (key, token) in [("auth.admin_token", &config.auth.admin_token), ("feed.token", &config.feed.token)] {
+        strong(key, token)?;
+        let visible = token.expose().bytes().all(|byte| byte.is_ascii_graphic());
+        check(visible, key, "must be visible ASCII: it travels in a header")?;
+    }
+    Ok(())
+}
+
+/// Refuses a secret that can be guessed; one that is not set is not guessed either.
+pub(super) fn strong(key: &str, secret: &Secret) -> Result<(), ConfigError> {
+    if secret.is_empty() {
+        return Ok(());
+    }
+    let text = secret.expose();
+    check(text.len() >= MIN_SECRET_BYTES, key, format!("must have at least {MIN_SECRET_BYTES} bytes"))?;
+    let distinct = text.chars().collect::<std::collections::BTreeSet<_>>().len();
+    let reason = format!("is too easy to guess: fewer than {MIN_DISTINCT_CHARACTERS} distinct characters");
+    check(distinct >= MIN_DISTINCT_CHARACTERS, key, reason)?;
+    let lower = text.to_lowercase();
+    let known = WELL_KNOWN.iter().any(|word| lower.contains(word));
+    check(!known, key, "is too easy to guess: contains a word of examples")
+}

@@ -1,0 +1,144 @@
+//! **Job:** counts what each layer in front of the counter did with every attempt.
+//! **Owns:** the order of the layers.
+//! **Never:** decides, or counts what happens behind the gate: the stock and the ledger count for themselves.
+
+use doorbuster_actors::observe::{Code, Passage};
+
+/// A layer, outermost first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Layer {
+    /// Is it a purchase at all: identity, item, validation.
+    Door,
+    /// Is there room in the house.
+    Capacity,
+    /// Was it bought before under this key.
+    Replay,
+    /// Is it on sale now.
+    Window,
+    /// Is enough left.
+    SoldOut,
+    /// Does this user try too often.
+    Throttle,
+    /// Is there a token of the item's pool.
+    Pool,
+    /// Is there a token of the bucket.
+    Bucket,
+}
+
+impl Layer {
+    /// All layers of the gate, outermost first.
+    pub const ALL: [Self; 8] = [
+        Self::Door,
+        Self::Capacity,
+        Self::Replay,
+        Self::Window,
+        Self::SoldOut,
+        Self::Throttle,
+        Self::Pool,
+        Self::Bucket,
+    ];
+
+    /// The layer's name outside.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Door => "door",
+            Self::Capacity => "capacity",
+            Self::Replay => "replay",
+            Self::Window => "window",
+            Self::SoldOut => "sold_out",
+            Self::Throttle => "throttle",
+            Self::Pool => "pool",
+            Self::Bucket => "bucket",
+        }
+    }
+
+    fn next(self) -> Option<Self> {
+        Self::ALL.get(self as usize + 1).copied()
+    }
+}
+
+/// The counts of one worker. A reader adds the workers up.
+#[derive(Debug, Default)]
+pub struct Funnel {
+    layers: [Passage; Layer::ALL.len()],
+}
+
+impl Funnel {
+    /// The counts of one layer.
+    #[must_use]
+    pub fn layer(&self, layer: Layer) -> &Passage {
+        &self.layers[layer as usize]
+    }
+}
+
+/// One attempt on its way through the layers. However it ends, it is counted once at the layer where it did.
+#[derive(Debug)]
+pub struct Visit<'f> {
+    funnel: &'f Funnel,
+    at: Option<Layer>,
+}
+
+impl<'f> Visit<'f> {
+    /// An attempt at the door.
+    #[must_use]
+    pub fn begin(funnel: &'f Funnel) -> Self {
+        funnel.layer(Layer::Door).enter();
+        Self { funnel, at: Some(Layer::Door) }
+    }
+
+    /// On to the next layer; behind the last one, the attempt is no longer the gate's.
+    pub fn pass(&mut self) {
+        let Some(layer) = self.at else { return };
+        self.funnel.layer(layer).pass();
+        self.at = layer.next();
+        if let Some(next) = self.at {
+            self.funnel.layer(next).enter();
+        }
+    }
+
+    /// Answered where it is.
+    pub fn answer(&mut self, code: Code) {
+        if let Some(layer) = self.at.take() {
+            self.funnel.layer(layer).answer(code);
+        }
+    }
+}
+
+impl Drop for Visit<'_> {
+    fn drop(&mut self) {
+        self.answer(Code::Disconnected);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_attempt_is_counted_once_at_the_layer_where_it_ends() {
+        let funnel = Funnel::default();
+        for ends_at in Layer::ALL {
+            let mut visit = Visit::begin(&funnel);
+            while visit.at != Some(ends_at) {
+                visit.pass();
+            }
+            visit.answer(Code::Overloaded);
+            visit.answer(Code::SoldOut);
+        }
+        let mut through = Visit::begin(&funnel);
+        Layer::ALL.iter().for_each(|_| through.pass());
+        through.answer(Code::SoldOut);
+        drop(through);
+        drop(Visit::begin(&funnel));
+        let mut incoming = 10;
+        for layer in Layer::ALL {
+            let passage = funnel.layer(layer);
+            let answered: u64 = passage.answered().map(|(_, count)| count).sum();
+            assert_eq!(passage.entered(), incoming, "{}", layer.as_str());
+            assert_eq!(passage.entered(), passage.passed() + answered, "{}", layer.as_str());
+            incoming = passage.passed();
+        }
+        assert_eq!(incoming, 1, "one went through all of them");
+    }
+}

@@ -1,0 +1,120 @@
+//! **Job:** answers questions about items from what is published.
+//! **Owns:** how an item looks outside.
+//! **Never:** asks an actor.
+
+use std::sync::Arc;
+
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
+use actix_web::{HttpRequest, HttpResponse, web};
+use doorbuster_actors::directory::{Directory, Listing, SaleState};
+use doorbuster_actors::ids::ItemId;
+use doorbuster_actors::money::{Amount, Currency};
+use doorbuster_actors::time::{Clock, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::Front;
+use super::problem::Problem;
+
+/// Most items in one answer.
+const MAX_PAGE: usize = 100;
+
+/// Items in one answer if the asker does not say.
+const DEFAULT_PAGE: usize = 50;
+
+/// What is needed to answer questions about items.
+pub struct Items {
+    /// All items.
+    pub directory: Arc<Directory>,
+    /// Server time.
+    pub clock: Clock,
+}
+
+#[derive(Serialize)]
+struct ItemView<'a> {
+    item_id: &'a ItemId,
+    title: &'a str,
+    unit_price: Amount,
+    currency: Currency,
+    stock: u32,
+    remaining: u32,
+    per_user_limit: u32,
+    opens_at: Option<Timestamp>,
+    closes_at: Option<Timestamp>,
+    state: SaleState,
+    server_time: Timestamp,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Page {
+    after: Option<String>,
+    limit: Option<String>,
+}
+
+impl Page {
+    fn after(&self) -> Result<Option<ItemId>, Problem> {
+        let parsed = self.after.as_deref().map(str::parse).transpose();
+        parsed.map_err(|_bad| Problem::invalid("after", "must be the id of an item"))
+    }
+
+    fn limit(&self) -> Result<usize, Problem> {
+        let Some(limit) = &self.limit else { return Ok(DEFAULT_PAGE) };
+        let limit = limit.parse().ok().filter(|limit| (1..=MAX_PAGE).contains(limit));
+        limit.ok_or_else(|| Problem::invalid("limit", "must be a number from 1 to 100"))
+    }
+}
+
+/// `GET /v1/items?after=&limit=`: `{"items": […], "next": "<after of the next page>" | null}`.
+pub(super) async fn list(front: web::ThinData<Front>, page: web::Query<Page>) -> HttpResponse {
+    front.items.page(&page).unwrap_or_else(|problem| problem.respond())
+}
+
+/// `GET /v1/items/{item_id}`.
+pub(super) async fn read(front: web::ThinData<Front>, request: HttpRequest) -> HttpResponse {
+    match front.items.find(&request) {
+        Ok(listing) => front.items.view(&listing, |view| cacheable(&view)),
+        Err(problem) => problem.respond(),
+    }
+}
+
+impl Items {
+    fn page(&self, page: &Page) -> Result<HttpResponse, Problem> {
+        let (after, limit) = (page.after()?, page.limit()?);
+        let listings = self.directory.page(after.as_ref(), limit);
+        let items: Vec<_> = listings.iter().map(|listing| self.view(listing, |view| serde_json::json!(view))).collect();
+        let last = listings.last().filter(|_| listings.len() == limit).map(|listing| listing.definition().id.clone());
+        Ok(cacheable(&serde_json::json!({ "items": items, "next": last })))
+    }
+
+    /// The item that the path names. An id that is none names nothing.
+    pub(super) fn find(&self, request: &HttpRequest) -> Result<Arc<Listing>, Problem> {
+        let id = request.match_info().get("item_id").and_then(|text| text.parse().ok());
+        id.and_then(|id: ItemId| self.directory.find(&id)).ok_or_else(Problem::not_found)
+    }
+
+    fn view<T>(&self, listing: &Listing, show: impl FnOnce(ItemView<'_>) -> T) -> T {
+        let definition = listing.definition();
+        let now = self.clock.now();
+        show(ItemView {
+            item_id: &definition.id,
+            title: &definition.title,
+            unit_price: definition.unit_price,
+            currency: definition.currency,
+            stock: listing.supply(),
+            remaining: listing.remaining(),
+            per_user_limit: definition.per_user_limit,
+            opens_at: definition.opens_at,
+            closes_at: definition.closes_at,
+            state: listing.state(now),
+            server_time: now,
+        })
+    }
+}
+
+/// A second old is fresh enough for a crowd that looks at a page.
+fn cacheable(body: &impl Serialize) -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header((CONTENT_TYPE, "application/json"))
+        .insert_header((CACHE_CONTROL, "public, max-age=1"))
+        .insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .json(body)
+}

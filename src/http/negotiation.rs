@@ -1,0 +1,111 @@
+//! **Job:** what every request must be before anybody looks at its route.
+//! **Owns:** the checks of the protocol that the HTTP library leaves open.
+//! **Never:** looks at a body.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use actix_web::Error;
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::Version;
+use actix_web::http::header::{ACCEPT, CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, HeaderValue, TRANSFER_ENCODING};
+use actix_web::middleware::Next;
+use doorbuster_actors::observe::Code;
+
+use super::problem::Problem;
+
+/// Longest path with its query, in bytes: eight times the longest that means something here.
+pub const MAX_URI: usize = 2 * 1024;
+
+/// Refuses requests that two readers could understand differently, and lets no connection go on while the house closes.
+/// Counts the requests inside on the way.
+pub async fn check(
+    closing: Arc<AtomicBool>,
+    requests: Arc<AtomicUsize>,
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    let _inside = Inside::count(requests);
+    if let Err(problem) = acceptable(&request) {
+        return Ok(request.into_response(problem.respond()).map_into_right_body());
+    }
+    let mut response = next.call(request).await?;
+    if closing.load(Ordering::Relaxed) {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        response.response_mut().head_mut().set_connection_type(actix_web::http::ConnectionType::Close);
+    }
+    Ok(response.map_into_left_body())
+}
+
+/// A request that is being answered.
+struct Inside(Arc<AtomicUsize>);
+
+impl Inside {
+    fn count(requests: Arc<AtomicUsize>) -> Self {
+        requests.fetch_add(1, Ordering::Relaxed);
+        Self(requests)
+    }
+}
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+fn acceptable(request: &ServiceRequest) -> Result<(), Problem> {
+    let headers = request.headers();
+    let length = request.uri().path_and_query().map_or(0, |path| path.as_str().len());
+    if length > MAX_URI {
+        return Err(Problem::new(Code::UriTooLong, "a path with its query has at most 2 KiB").and_close());
+    }
+    let hosts = headers.get_all(HOST).count();
+    if hosts > 1 || (hosts == 0 && request.version() == Version::HTTP_11) {
+        return Err(Problem::new(Code::Malformed, "send exactly one Host").and_close());
+    }
+    if headers.contains_key(CONTENT_LENGTH) && headers.contains_key(TRANSFER_ENCODING) {
+        return Err(Problem::new(Code::Malformed, "send Content-Length or Transfer-Encoding, not both").and_close());
+    }
+    if takes_json(headers) { Ok(()) } else { Err(Problem::new(Code::NotAcceptable, "answers are JSON")) }
+}
+
+/// Whether the client takes what we send (RFC 9110, section 12.5.1). Without the header he takes anything.
+fn takes_json(headers: &HeaderMap) -> bool {
+    let mut ranges = headers.get_all(ACCEPT).flat_map(|value| value.to_str().unwrap_or_default().split(',')).peekable();
+    if ranges.peek().is_none() {
+        return true;
+    }
+    ranges.any(|range| {
+        let mut parts = range.split(';').map(str::trim);
+        let name = parts.next().unwrap_or_default().to_ascii_lowercase();
+        let is_ours =
+            matches!(name.as_str(), "*/*" | "application/*" | "application/json" | "application/problem+json");
+        is_ours && !parts.any(|parameter| parameter.strip_prefix("q=").is_some_and(is_zero))
+    })
+}
+
+fn is_zero(weight: &str) -> bool {
+    weight.parse::<f32>().is_ok_and(|weight| weight == 0.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_takes_json_in_any_form_is_served() {
+        let takes = |accept: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(ACCEPT, HeaderValue::from_static(accept));
+            takes_json(&headers)
+        };
+        for accept in ["*/*", "application/json", "text/html, application/*;q=0.1", "APPLICATION/JSON; charset=utf-8"] {
+            assert!(takes(accept), "{accept}");
+        }
+        for accept in ["text/html", "application/xml", "application/json;q=0", "image/*, */*;q=0.0", ""] {
+            assert!(!takes(accept), "{accept}");
+        }
+        assert!(takes_json(&HeaderMap::new()));
+    }
+}

@@ -1,0 +1,250 @@
+//! **Job:** turns every "no" into its status and its problem document (RFC 9457).
+//! **Owns:** the mapping from codes to statuses; no other file names a status of an error.
+//! **Never:** invents a reason, or shows anything of another buyer.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{
+    ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
+};
+use actix_web::{HttpResponse, HttpResponseBuilder};
+use doorbuster_actors::observe::Code;
+use doorbuster_actors::reply::{Rejection, Unavailable};
+use serde_json::{Map, Value, json};
+
+use crate::gate::Refusal;
+
+/// What to say about how long "later" is, where nothing better is known.
+const SOON: Duration = Duration::from_secs(1);
+
+/// One thing that is wrong with a request.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct FieldProblem {
+    /// Which member or parameter.
+    pub field: Cow<'static, str>,
+    /// What it must be.
+    pub reason: Cow<'static, str>,
+}
+
+/// A problem document.
+#[derive(Debug, Clone)]
+pub struct Problem {
+    code: Code,
+    detail: Cow<'static, str>,
+    retry_after: Option<Duration>,
+    allow: Option<&'static str>,
+    closes: bool,
+    members: Map<String, Value>,
+}
+
+impl Problem {
+    /// A problem of that code, with a sentence for people.
+    #[must_use]
+    pub fn new(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self { code, detail: detail.into(), retry_after: None, allow: None, closes: false, members: Map::new() }
+    }
+
+    /// A request whose members or parameters are wrong.
+    #[must_use]
+    pub fn validation(errors: &[FieldProblem]) -> Self {
+        let detail = errors.iter().map(|error| format!("{} {}", error.field, error.reason)).collect::<Vec<_>>();
+        Self::new(Code::Validation, detail.join("; ")).with("errors", json!(errors))
+    }
+
+    /// A request with one thing wrong.
+    #[must_use]
+    pub fn invalid(field: impl Into<Cow<'static, str>>, reason: impl Into<Cow<'static, str>>) -> Self {
+        Self::validation(&[FieldProblem { field: field.into(), reason: reason.into() }])
+    }
+
+    /// There is no such thing, or it is none of the asker's business.
+    #[must_use]
+    pub fn not_found() -> Self {
+        Self::new(Code::NotFound, "there is nothing here")
+    }
+
+    /// The resource has other methods.
+    #[must_use]
+    pub fn method_not_allowed(allow: &'static str) -> Self {
+        let mut problem = Self::new(Code::MethodNotAllowed, format!("allowed here: {allow}"));
+        problem.allow = Some(allow);
+        problem
+    }
+
+    /// This problem with one member more.
+    #[must_use]
+    pub fn with(mut self, member: &str, value: Value) -> Self {
+        self.members.insert(member.to_owned(), value);
+        self
+    }
+
+    /// This problem, and no further request on the connection: the rest of this one cannot be told from the next.
+    #[must_use]
+    pub fn and_close(mut self) -> Self {
+        self.closes = true;
+        self
+    }
+
+    fn retry(mut self, after: Duration) -> Self {
+        self.retry_after = Some(after);
+        self
+    }
+
+    /// The code, under which it is counted.
+    #[must_use]
+    pub fn code(&self) -> Code {
+        self.code
+    }
+
+    /// The answer.
+    #[must_use]
+    pub fn respond(&self) -> HttpResponse {
+        let (status, title) = describe(self.code);
+        let mut response = HttpResponseBuilder::new(status);
+        response
+            .insert_header((CONTENT_TYPE, "application/problem+json"))
+            .insert_header((CACHE_CONTROL, "no-store"))
+            .insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"));
+        if let Some(after) = self.retry_after {
+            response.insert_header((RETRY_AFTER, whole_seconds(after)));
+        }
+        if let Some(allow) = self.allow {
+            response.insert_header((ALLOW, allow));
+        }
+        if self.code == Code::Unauthenticated {
+            response.insert_header((WWW_AUTHENTICATE, "Bearer"));
+        }
+        if self.closes {
+            response.force_close();
+        }
+        response.body(self.document(status, title))
+    }
+
+    fn document(&self, status: StatusCode, title: &str) -> String {
+        let code = self.code.as_str();
+        let mut document = json!({
+            "type": format!("/problems/{code}"),
+            "title": title,
+            "status": status.as_u16(),
+            "detail": self.detail,
+            "code": code,
+        });
+        if let Value::Object(members) = &mut document {
+            members.extend(self.members.clone());
+        }
+        document.to_string()
+    }
+}
+
+/// `Retry-After` counts whole seconds; rounded up, because earlier is too early. At least one.
+fn whole_seconds(after: Duration) -> u64 {
+    after.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX).max(1)
+}
+
+/// Status and title of every code.
+fn describe(code: Code) -> (StatusCode, &'static str) {
+    match code {
+        Code::Malformed => (StatusCode::BAD_REQUEST, "Malformed request"),
+        Code::Unauthenticated => (StatusCode::UNAUTHORIZED, "No valid credentials"),
+        Code::Forbidden => (StatusCode::FORBIDDEN, "Not allowed"),
+        Code::SaleNotStarted => (StatusCode::FORBIDDEN, "The sale has not begun"),
+        Code::SalePaused => (StatusCode::FORBIDDEN, "The sale is paused"),
+        Code::NotFound => (StatusCode::NOT_FOUND, "Not found"),
+        Code::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "Method not allowed"),
+        Code::NotAcceptable => (StatusCode::NOT_ACCEPTABLE, "Not acceptable"),
+        Code::RequestTimeout => (StatusCode::REQUEST_TIMEOUT, "The request took too long"),
+        Code::SoldOut => (StatusCode::CONFLICT, "Sold out"),
+        Code::LimitReached => (StatusCode::CONFLICT, "Purchase limit reached"),
+        Code::InvalidTransition => (StatusCode::CONFLICT, "Not possible in this status"),
+        Code::SaleClosed => (StatusCode::GONE, "The sale is over"),
+        Code::LengthRequired => (StatusCode::LENGTH_REQUIRED, "Length required"),
+        Code::PayloadTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "Body too large"),
+        Code::UriTooLong => (StatusCode::URI_TOO_LONG, "Path too long"),
+        Code::UnsupportedMediaType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "Unsupported media type"),
+        Code::Validation => (StatusCode::UNPROCESSABLE_ENTITY, "Invalid request"),
+        Code::KeyReused => (StatusCode::UNPROCESSABLE_ENTITY, "Idempotency key reused"),
+        Code::Throttled => (StatusCode::TOO_MANY_REQUESTS, "Too many attempts"),
+        Code::NoToken => (StatusCode::TOO_MANY_REQUESTS, "No token left"),
+        Code::RateLimited => (StatusCode::TOO_MANY_REQUESTS, "Too many purchases"),
+        Code::HeadersTooLarge => (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "Headers too large"),
+        Code::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "Overloaded"),
+        Code::StorageFull => (StatusCode::SERVICE_UNAVAILABLE, "Storage full"),
+        Code::StorageUnavailable => (StatusCode::SERVICE_UNAVAILABLE, "Storage unavailable"),
+        Code::OutcomeUnknown => (StatusCode::SERVICE_UNAVAILABLE, "Outcome unknown"),
+        Code::GateUnavailable => (StatusCode::SERVICE_UNAVAILABLE, "Gate unavailable"),
+        Code::ShuttingDown => (StatusCode::SERVICE_UNAVAILABLE, "Shutting down"),
+        // Counted, never sent: a replay is a 201, and nobody is there to read the other.
+        Code::Replayed | Code::Disconnected => (StatusCode::INTERNAL_SERVER_ERROR, "Not a problem"),
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        let problem = |detail: &'static str| Self::new(refusal.code(), detail);
+        match refusal {
+            Refusal::ShuttingDown => from_unavailable(Unavailable::ShuttingDown),
+            Refusal::StorageFull => from_unavailable(Unavailable::StorageFull),
+            Refusal::StorageLocked => from_unavailable(Unavailable::StorageLocked),
+            Refusal::Overloaded => problem("too many purchases are inside; nothing was bought").retry(SOON),
+            Refusal::SaleClosed => from_rejection(Rejection::SaleClosed),
+            Refusal::SaleNotStarted { opens_at, retry_after } => {
+                from_rejection(Rejection::SaleNotStarted { opens_at }).retry(retry_after)
+            }
+            Refusal::SalePaused => from_rejection(Rejection::SalePaused),
+            Refusal::SoldOut { remaining } => from_rejection(Rejection::SoldOut { remaining }),
+            Refusal::Throttled { retry_after } => problem("this buyer tried a moment ago").retry(retry_after),
+            Refusal::NoToken { retry_after } => {
+                problem("enough buyers are at the counter; one of them may give up").retry(retry_after)
+            }
+            Refusal::RateLimited { retry_after } => problem("too many purchases per second").retry(retry_after),
+            Refusal::GateUnavailable => problem("the gate cannot check its limits now").retry(SOON),
+        }
+    }
+}
+
+impl From<Rejection> for Problem {
+    fn from(rejection: Rejection) -> Self {
+        from_rejection(rejection)
+    }
+}
+
+fn from_rejection(rejection: Rejection) -> Problem {
+    let problem = |detail: &'static str| Problem::new(rejection.code(), detail);
+    match rejection {
+        Rejection::KeyReused => problem("this key belongs to an order with another payload"),
+        Rejection::SaleClosed => problem("the sale of this item is over"),
+        Rejection::SaleNotStarted { opens_at } => {
+            problem("the sale of this item has not begun").with("opens_at", json!(opens_at)).retry(SOON)
+        }
+        Rejection::SalePaused => problem("the sale of this item is interrupted").retry(SOON),
+        Rejection::SoldOut { remaining } => {
+            problem("fewer units are left than were asked for").with("remaining", json!(remaining))
+        }
+        Rejection::LimitReached { limit, held } => problem("this buyer may not hold that many units")
+            .with("per_user_limit", json!(limit))
+            .with("held", json!(held)),
+        Rejection::AmountOutOfRange => Problem::invalid("quantity", "times the price is out of range"),
+        Rejection::InvalidTransition { status } => {
+            problem("the order is not in a status from which this is possible").with("order_status", json!(status))
+        }
+        Rejection::UnknownOrder => Problem::not_found(),
+    }
+}
+
+impl From<Unavailable> for Problem {
+    fn from(unavailable: Unavailable) -> Self {
+        from_unavailable(unavailable)
+    }
+}
+
+fn from_unavailable(unavailable: Unavailable) -> Problem {
+    let detail = match unavailable {
+        Unavailable::StorageFull => "the disk is full; nothing was bought",
+        Unavailable::StorageLocked => "the ledger cannot be written now; nothing was bought",
+        Unavailable::ShuttingDown => "the server is closing; nothing was bought",
+        Unavailable::OutcomeUnknown => "whether the order was placed is not known yet: ask again with the same key",
+    };
+    Problem::new(unavailable.code(), detail).retry(SOON)
+}

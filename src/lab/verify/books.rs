@@ -1,0 +1,162 @@
+//! **Job:** the auditor's own books: what each entry should have led to.
+//! **Owns:** plain maps of items, orders, holdings and keys.
+//! **Never:** trusts a balance that is written in an entry.
+
+use std::collections::{HashMap, HashSet};
+
+use doorbuster_actors::ledger::{Kind, Row};
+
+use super::{Findings, Promise};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    Pending,
+    Paid,
+    Released,
+    RefundDue,
+}
+
+#[derive(Debug)]
+struct Order {
+    user: String,
+    quantity: i64,
+    standing: Standing,
+}
+
+#[derive(Debug, Default)]
+struct Item {
+    supply: i64,
+    live: i64,
+    limit: i64,
+    opens_at: Option<i64>,
+    closes_at: Option<i64>,
+    paused: bool,
+    closed: bool,
+    latest: i64,
+    orders: HashMap<i64, Order>,
+    holdings: HashMap<String, i64>,
+    keys: HashSet<(String, String)>,
+}
+
+/// Everything that was read so far.
+#[derive(Debug, Default)]
+pub(super) struct Books {
+    items: HashMap<i64, Item>,
+}
+
+impl Books {
+    pub(super) fn items(&self) -> usize {
+        self.items.len()
+    }
+
+    pub(super) fn orders(&self) -> usize {
+        self.items.values().map(|item| item.orders.len()).sum()
+    }
+
+    pub(super) fn live_units(&self) -> u64 {
+        self.items.values().map(|item| u64::try_from(item.live).unwrap_or(0)).sum()
+    }
+
+    pub(super) fn enter(&mut self, row: &Row<'_>, findings: &mut Findings) {
+        let seq = row.seq;
+        let item = self.items.entry(row.item).or_default();
+        findings
+            .expect(row.at >= item.latest, Promise::TimeOrder, || format!("entry {seq} is older than the one before"));
+        item.latest = row.at;
+        match Kind::from_number(row.kind) {
+            Some(Kind::Item) => item.define(row, findings),
+            Some(Kind::Placed) => item.place(row, findings),
+            Some(Kind::Paid) => item.step(row, Standing::Paid, findings),
+            Some(Kind::Cancelled | Kind::Expired) => item.step(row, Standing::Released, findings),
+            Some(Kind::RefundDue) => item.step(row, Standing::RefundDue, findings),
+            Some(Kind::Restocked) => item.supply += row.quantity.unwrap_or(0),
+            Some(Kind::Paused) => item.paused = true,
+            Some(Kind::Resumed) => item.paused = false,
+            Some(Kind::Closed) => item.closed = true,
+            None => findings.expect(false, Promise::StateMachine, || format!("entry {seq} has no known kind")),
+        }
+        item.check_balances(row, findings);
+    }
+}
+
+impl Item {
+    fn define(&mut self, row: &Row<'_>, findings: &mut Findings) {
+        let seq = row.seq;
+        match row.item_definition() {
+            Ok(definition) => {
+                self.supply = i64::from(definition.stock);
+                self.limit = i64::from(definition.per_user_limit);
+                self.opens_at = definition.opens_at.map(|time| time.millis());
+                self.closes_at = definition.closes_at.map(|time| time.millis());
+            }
+            Err(reason) => findings.expect(false, Promise::StateMachine, || format!("entry {seq}: {reason}")),
+        }
+    }
+
+    fn place(&mut self, row: &Row<'_>, findings: &mut Findings) {
+        let seq = row.seq;
+        let user = row.user_id.unwrap_or_default().to_owned();
+        let quantity = row.quantity.unwrap_or(0);
+        let number = row.order_number.unwrap_or(0);
+        let is_next = i64::try_from(self.orders.len() + 1) == Ok(number) && quantity > 0;
+        findings.expect(is_next, Promise::StateMachine, || format!("entry {seq} places an order out of turn"));
+        if let Some(key) = row.idempotency_key {
+            let is_new = self.keys.insert((user.clone(), key.to_owned()));
+            findings.expect(is_new, Promise::OneOrderPerKey, || format!("entry {seq} uses a key again"));
+        }
+        let is_open = !self.paused
+            && !self.closed
+            && self.opens_at.is_none_or(|opens_at| row.at >= opens_at)
+            && self.closes_at.is_none_or(|closes_at| row.at < closes_at);
+        findings.expect(is_open, Promise::Window, || format!("entry {seq} sells while the sale is not open"));
+        let held = self.holdings.entry(user.clone()).or_default();
+        *held += quantity;
+        let held = *held;
+        findings.expect(held <= self.limit, Promise::UserLimit, || {
+            format!("entry {seq}: {user} holds {held} of at most {}", self.limit)
+        });
+        self.live += quantity;
+        self.orders.insert(number, Order { user, quantity, standing: Standing::Pending });
+    }
+
+    fn step(&mut self, row: &Row<'_>, to: Standing, findings: &mut Findings) {
+        let seq = row.seq;
+        let Some(order) = row.order_number.and_then(|number| self.orders.get_mut(&number)) else {
+            return findings.expect(false, Promise::StateMachine, || format!("entry {seq} is about no order"));
+        };
+        let same = row.user_id == Some(order.user.as_str()) && row.quantity == Some(order.quantity);
+        findings.expect(same, Promise::StateMachine, || format!("entry {seq} names another buyer or quantity"));
+        let from = order.standing;
+        let may = match to {
+            Standing::Paid | Standing::Released => from == Standing::Pending,
+            Standing::RefundDue => from == Standing::Released,
+            Standing::Pending => false,
+        };
+        let twice = from == Standing::Released && to == Standing::Released;
+        findings.expect(!twice, Promise::ReleasedOnce, || format!("entry {seq} releases an order again"));
+        findings.expect(may || twice, Promise::StateMachine, || format!("entry {seq} goes from {from:?} to {to:?}"));
+        if to == Standing::Released {
+            self.live -= order.quantity;
+            *self.holdings.entry(order.user.clone()).or_default() -= order.quantity;
+        }
+        order.standing = to;
+    }
+
+    fn check_balances(&self, row: &Row<'_>, findings: &mut Findings) {
+        let seq = row.seq;
+        findings.expect(self.live <= self.supply, Promise::NoOversell, || {
+            format!("after entry {seq} {} units are live of a supply of {}", self.live, self.supply)
+        });
+        let holds = row.supply == self.supply && row.remaining + self.live == self.supply;
+        findings.expect(holds, Promise::Conservation, || {
+            format!(
+                "entry {seq} says {} of {} remain, but {} of {} are live",
+                row.remaining, row.supply, self.live, self.supply
+            )
+        });
+        let held = row.user_id.map(|user| self.holdings.get(user).copied().unwrap_or(0));
+        findings.expect(row.user_live == held, Promise::Conservation, || {
+            format!("entry {seq} says the buyer holds {:?}, but he holds {held:?}", row.user_live)
+        });
+    }
+}

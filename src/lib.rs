@@ -1,0 +1,24 @@
+//! Doorbuster: a single-node flash-sale server. Never oversold, no acknowledged order lost, every request answered.
+//!
+//! In reading order, the way of one purchase:
+//!
+//! | file | room |
+//! |---|---|
+//! | [`http`] | the front door: routes, identity, JSON, problems |
+//! | [`gate`] | the gatehouse: who may go on to the counter |
+//! | [`doorbuster_actors`] | the counter, the ledger room, the strongbox |
+//! | [`ops`] | the operations listener |
+//! | [`server`] | the composition root: builds all of it bottom-up and closes it top-down |
+//! | [`lab`] | the auditor and the export: know the data file, not the server |
+//! | [`cli`], [`config`], [`catalogue`] | what an operator says |
+
+#![forbid(unsafe_code)]
+
+pub mod catalogue;
+pub mod cli;
+pub mod config;
+pub mod gate;
+pub mod http;
+pub mod lab;
+pub mod ops;
+pub mod server;

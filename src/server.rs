@@ -1,0 +1,87 @@
+//! **Job:** the composition root: builds the house bottom-up, opens it, closes it top-down.
+//! **Owns:** which part is handed to which.
+//! **Never:** does the work of a part.
+
+mod closing;
+mod house;
+mod housekeeping;
+mod stockroom;
+mod threads;
+mod welcome;
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use doorbuster_actors::ledger::{CommitError, LedgerError};
+
+use crate::catalogue::CatalogueError;
+use crate::config::{ConfigError, Loaded};
+use crate::gate::redis::InvalidRedisUrl;
+use crate::http::identity::IdentityError;
+
+use closing::Signals;
+use house::House;
+
+/// Why a server did not start, or did not end well.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// A key of the configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The catalogue file.
+    #[error(transparent)]
+    Catalogue(#[from] CatalogueError),
+    /// The keys of the tokens.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// The address of Redis.
+    #[error("redis.url: {0}")]
+    Redis(#[from] InvalidRedisUrl),
+    /// A listener.
+    #[error("{key}: cannot listen on {address}: {source}")]
+    Listen {
+        /// Which key of the configuration.
+        key: &'static str,
+        /// Where.
+        address: std::net::SocketAddr,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The data file.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// Its first or last entries.
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+    /// The file with the ports.
+    #[error("server.port_file: cannot write {path}: {source}")]
+    PortFile {
+        /// Which file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// A listener that fails later.
+    #[error("the server ended: {0}")]
+    Ended(#[from] io::Error),
+}
+
+/// Runs a server until it is told to end. Call it on a thread with an actix system.
+pub async fn run(loaded: &Loaded) -> Result<(), ServeError> {
+    let mut signals = Signals::listen()?;
+    let house = House::build(loaded)?;
+    write_port_file(loaded.config.server.port_file.as_deref(), &house)?;
+    welcome::say(loaded, &house);
+    signals.first().await;
+    house.close(&mut signals).await
+}
+
+/// Written beside and renamed, so that whoever waits for it never reads half of it.
+fn write_port_file(path: Option<&Path>, house: &House) -> Result<(), ServeError> {
+    let Some(path) = path else { return Ok(()) };
+    let ports = serde_json::json!({ "listen": house.listen, "ops_listen": house.ops_listen });
+    let mut draft = path.as_os_str().to_owned();
+    draft.push(".new");
+    let written = std::fs::write(&draft, ports.to_string()).and_then(|()| std::fs::rename(&draft, path));
+    written.map_err(|source| ServeError::PortFile { path: path.to_owned(), source })
+}

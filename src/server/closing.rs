@@ -1,0 +1,54 @@
+//! **Job:** hears that the server is to end, and waits for those who are inside.
+//! **Owns:** the signals and the limit of patience.
+//! **Never:** waits for a client after the second signal; always waits for a commit.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// How long those who are inside may take. An answer takes at most five seconds.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How often to look whether anybody is inside.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// Looks in a row that must find nobody: a client who has his answer may be sending the next request on the same
+/// connection, and the last answer has to leave the socket.
+const QUIET_LOOKS: u32 = 5;
+
+/// SIGTERM and SIGINT.
+pub(super) struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    pub(super) fn listen() -> std::io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    pub(super) async fn first(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => tracing::info!("SIGTERM: closing"),
+            _ = self.interrupt.recv() => tracing::info!("interrupted: closing"),
+        }
+    }
+}
+
+/// Waits until no request is inside, the limit is reached, or a second signal comes.
+pub(super) async fn quiet(requests: &Arc<AtomicUsize>, signals: &mut Signals) {
+    let waiting = async {
+        let started = Instant::now();
+        let mut quiet_looks = 0;
+        while quiet_looks < QUIET_LOOKS && started.elapsed() < PATIENCE {
+            tokio::time::sleep(LOOK_EVERY).await;
+            quiet_looks = if requests.load(Ordering::Relaxed) == 0 { quiet_looks + 1 } else { 0 };
+        }
+    };
+    tokio::select! {
+        () = waiting => {}
+        () = signals.first() => tracing::warn!("a second signal: not waiting for clients"),
+    }
+}

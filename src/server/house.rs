@@ -1,0 +1,302 @@
+//! **Job:** builds the house, floor by floor, and closes it in the opposite order.
+//! **Owns:** every part that lives as long as the server.
+//! **Never:** knows what a request is.
+
+use std::net::{SocketAddr, TcpListener};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use actix::{Actor as _, Addr, Arbiter};
+use actix_web::dev::ServerHandle;
+use actix_web::middleware::from_fn;
+use actix_web::{App, HttpServer, web};
+use doorbuster_actors::batch::BatchPolicy;
+use doorbuster_actors::cores::{Core, Cores};
+use doorbuster_actors::directory::Directory;
+use doorbuster_actors::observe::{Passage, WriterCounters};
+use doorbuster_actors::order_writer::{Drain, OrderWriter};
+use doorbuster_actors::permit;
+use doorbuster_actors::stock::Stock;
+
+use super::ServeError;
+use super::closing::{self, Signals};
+use super::housekeeping::{Chores, Housekeeping};
+use super::stockroom::Stockroom;
+use super::threads::{Common, Seats};
+use crate::config::{Config, Layout, Loaded, Secret};
+use crate::gate::Shared;
+use crate::gate::bucket::{BucketSize, LocalBucket};
+use crate::gate::funnel::Funnel;
+use crate::gate::pool::PoolReturns;
+use crate::gate::redis::{Redis, RedisLink, RedisSettings};
+use crate::gate::retries::Retries;
+use crate::gate::throttle::LocalThrottle;
+use crate::http::identity::Identity;
+use crate::http::negotiation;
+use crate::{http, ops};
+
+/// Questions inside the house at once: a fraction of the purchases, which must not wait behind them.
+const MAX_READS: usize = 4_096;
+
+/// Connections that may wait to be accepted: the crowd comes in one second.
+const BACKLOG: u32 = 4_096;
+
+/// Connections per worker. Past it they wait in the backlog.
+const MAX_CONNECTIONS: usize = 20_000;
+
+/// How long an idle connection stays open: longer than the proxies in front of us keep theirs, so that it is they who
+/// close, and no request meets a closing connection.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+
+/// How long the head of a request may take.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long a closed connection may take to go.
+const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// A running server.
+pub(super) struct House {
+    pub(super) listen: SocketAddr,
+    pub(super) ops_listen: SocketAddr,
+    pub(super) directory: Arc<Directory>,
+    closing: Arc<AtomicBool>,
+    requests: Arc<AtomicUsize>,
+    public: ServerHandle,
+    operations: ServerHandle,
+    writer: Addr<OrderWriter>,
+    writer_thread: Arbiter,
+    core_threads: Vec<Arbiter>,
+    housekeeping: Housekeeping,
+}
+
+impl House {
+    /// Bottom-up: ledger, recovery, writer, cores, gate, doors.
+    pub(super) fn build(loaded: &Loaded) -> Result<Self, ServeError> {
+        let config = &loaded.config;
+        let identity = Arc::new(Identity::new(&config.auth, &config.server.trusted_proxies)?);
+        let redis = open_redis(config)?;
+        let public_socket = listen("server.listen", config.server.listen)?;
+        let ops_socket = listen("server.ops_listen", config.server.ops_listen)?;
+        let (listen, ops_listen) = (public_socket.local_addr()?, ops_socket.local_addr()?);
+
+        let mut room = Stockroom::open(loaded)?;
+        let workers = workers(config);
+        let guests = if config.server.layout == Layout::Beside { workers } else { 0 };
+        let cores = Arc::new(Cores::new(workers, guests));
+        let directory = Arc::new(room.directory(&cores));
+        let stocks = room.by_core(&cores);
+        let closing = Arc::new(AtomicBool::new(false));
+        let requests = Arc::new(AtomicUsize::new(0));
+        let writer_thread = Arbiter::new();
+        let common = equip(config, room, &cores, &directory, &closing, &writer_thread, identity, redis);
+        let housekeeping = Housekeeping::start(Chores {
+            throttle: Arc::clone(&common.throttle),
+            writer: Arc::clone(&common.writer_counters),
+            clock: common.clock,
+        })?;
+
+        let health = (Arc::clone(&cores), Arc::clone(&common.writer_counters), Arc::clone(&closing));
+        let operations = open_operations(ops_socket, config.auth.admin_token.clone(), health)?;
+        let writer = common.writer.clone();
+        let (core_threads, seats) = place(common, config.server.layout, stocks);
+        let public = open_public(public_socket, usize::from(workers), Arc::new(seats), &closing, &requests)?;
+        Ok(Self {
+            listen,
+            ops_listen,
+            directory,
+            closing,
+            requests,
+            public,
+            operations,
+            writer,
+            writer_thread,
+            core_threads,
+            housekeeping,
+        })
+    }
+
+    /// Top-down: readiness off, doors closed, those inside answered, ledger written and closed.
+    pub(super) async fn close(self, signals: &mut Signals) -> Result<(), ServeError> {
+        self.closing.store(true, Ordering::Relaxed);
+        // Stops accepting at once; its future would also wait for idle connections, which nobody needs.
+        let stopping = actix_web::rt::spawn(self.public.stop(true));
+        closing::quiet(&self.requests, signals).await;
+        stopping.abort();
+        #[expect(clippy::disallowed_methods, reason = "nobody is inside any more; the last letter is awaited")]
+        let drained = self.writer.send(Drain).await;
+        drop(self.housekeeping);
+        self.operations.stop(false).await;
+        for thread in self.core_threads {
+            thread.stop();
+        }
+        self.writer_thread.stop();
+        match drained {
+            Ok(closed) => closed?,
+            Err(gone) => tracing::error!(%gone, "the writer had ended before it was told to"),
+        }
+        tracing::info!("closed");
+        Ok(())
+    }
+}
+
+fn workers(config: &Config) -> u16 {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let workers = if config.server.workers == 0 { cores } else { config.server.workers };
+    u16::try_from(workers.min(256)).expect("at most 256")
+}
+
+fn listen(key: &'static str, address: SocketAddr) -> Result<TcpListener, ServeError> {
+    let failed = |source| ServeError::Listen { key, address, source };
+    let socket = if address.is_ipv4() { tokio::net::TcpSocket::new_v4() } else { tokio::net::TcpSocket::new_v6() };
+    let socket = socket.map_err(failed)?;
+    // A restart must not wait for the connections of its predecessor.
+    socket.set_reuseaddr(true).map_err(failed)?;
+    socket.bind(address).map_err(failed)?;
+    socket.listen(BACKLOG).and_then(tokio::net::TcpListener::into_std).map_err(failed)
+}
+
+fn open_redis(config: &Config) -> Result<Option<Arc<Redis>>, ServeError> {
+    let Some(url) = &config.redis.url else { return Ok(None) };
+    let settings = RedisSettings {
+        url: url.expose().to_owned(),
+        timeout: config.redis.timeout,
+        on_error: config.redis.on_error,
+        prefix: config.redis.prefix.clone(),
+    };
+    Ok(Some(Redis::new(&settings)?))
+}
+
+#[expect(clippy::too_many_arguments, reason = "the one place where the parts meet")]
+fn equip(
+    config: &Config,
+    room: Stockroom,
+    cores: &Arc<Cores>,
+    directory: &Arc<Directory>,
+    closing: &Arc<AtomicBool>,
+    writer_thread: &Arbiter,
+    identity: Arc<Identity>,
+    redis: Option<Arc<Redis>>,
+) -> Common {
+    let house = permit::House::new(config.server.max_in_flight);
+    let reads = permit::House::new(MAX_READS);
+    let writer_counters = Arc::new(WriterCounters::default());
+    let policy = BatchPolicy { max_entries: config.storage.max_batch, linger: config.storage.linger };
+    let letters = house.capacity() + reads.capacity();
+    let writer = OrderWriter::new(room.ledger, policy, Arc::clone(cores), Arc::clone(&writer_counters), letters);
+    let writer = OrderWriter::start_in_arbiter(&writer_thread.handle(), |_context| writer);
+    let shared = Shared {
+        house: Arc::clone(&house),
+        used_keys: Arc::clone(&room.used_keys),
+        retries: Arc::new(Retries::default()),
+        writer: Arc::clone(&writer_counters),
+        closing: Arc::clone(closing),
+        clock: room.clock,
+    };
+    let bucket = BucketSize::new(config.gate.bucket.rate, config.gate.bucket.burst);
+    let count = usize::from(cores.count());
+    Common {
+        cores: Arc::clone(cores),
+        directory: Arc::clone(directory),
+        writer,
+        writer_counters,
+        clock: room.clock,
+        used_keys: room.used_keys,
+        house,
+        reads,
+        shared,
+        identity,
+        throttle: Arc::new(LocalThrottle::new(config.gate.throttle.window)),
+        pool: (config.gate.pool.factor > 0.0).then(|| (pool_returns(redis.as_ref()), config.gate.pool.factor)),
+        bucket: bucket.map(|size| Arc::new(LocalBucket::new(size))),
+        redis,
+        pay_within: (!config.payment.pay_within.is_zero()).then_some(config.payment.pay_within),
+        durability: config.storage.durability.as_str(),
+        funnels: Arc::new((0..count).map(|_| Arc::new(Funnel::default())).collect()),
+        passages: Arc::new((0..count).map(|_| Arc::new(Passage::default())).collect()),
+    }
+}
+
+/// Tokens go back to Redis from a task of this thread, off the way of purchases.
+fn pool_returns(redis: Option<&Arc<Redis>>) -> PoolReturns {
+    let Some(redis) = redis else { return PoolReturns::local() };
+    let (returns, drain) = PoolReturns::to_redis();
+    actix_web::rt::spawn(drain.run(RedisLink::new(Arc::clone(redis))));
+    returns
+}
+
+/// Gives the items to threads of their own, or leaves them for the workers.
+fn place(common: Common, layout: Layout, stocks: Vec<Vec<Stock>>) -> (Vec<Arbiter>, Seats) {
+    match layout {
+        Layout::Shared => (Vec::new(), Seats::new(common, layout, stocks)),
+        Layout::Beside => {
+            let host = |(core, stocks): (u16, Vec<Stock>)| {
+                let (thread, common) = (Arbiter::new(), common.clone());
+                thread.spawn_fn(move || drop(common.host(Core(core), stocks)));
+                thread
+            };
+            let threads = (0..).zip(stocks).map(host).collect();
+            (threads, Seats::new(common, layout, Vec::new()))
+        }
+    }
+}
+
+fn open_public(
+    socket: TcpListener,
+    workers: usize,
+    seats: Arc<Seats>,
+    closing: &Arc<AtomicBool>,
+    requests: &Arc<AtomicUsize>,
+) -> Result<ServerHandle, ServeError> {
+    let (closing, requests) = (Arc::clone(closing), Arc::clone(requests));
+    let app = move || {
+        let (closing, requests) = (Arc::clone(&closing), Arc::clone(&requests));
+        App::new()
+            .app_data(web::ThinData(seats.take()))
+            .wrap(from_fn(move |request, next| {
+                negotiation::check(Arc::clone(&closing), Arc::clone(&requests), request, next)
+            }))
+            .configure(http::routes)
+    };
+    let server = HttpServer::new(app)
+        .workers(workers)
+        .backlog(BACKLOG)
+        .max_connections(MAX_CONNECTIONS)
+        .keep_alive(KEEP_ALIVE)
+        .client_request_timeout(HEAD_TIMEOUT)
+        .client_disconnect_timeout(DISCONNECT_TIMEOUT)
+        .tcp_nodelay(true)
+        .disable_signals()
+        .listen(socket)?
+        .run();
+    let handle = server.handle();
+    actix_web::rt::spawn(server);
+    Ok(handle)
+}
+
+fn open_operations(
+    socket: TcpListener,
+    admin_token: Secret,
+    (cores, writer, closing): (Arc<Cores>, Arc<WriterCounters>, Arc<AtomicBool>),
+) -> Result<ServerHandle, ServeError> {
+    let app = move || {
+        let health = ops::health::Health {
+            cores: Arc::clone(&cores),
+            writer: Arc::clone(&writer),
+            closing: Arc::clone(&closing),
+        };
+        let desk = ops::Desk { admin_token: Rc::new(admin_token.clone()), health: Rc::new(health) };
+        App::new().app_data(web::ThinData(desk)).configure(ops::routes)
+    };
+    let server = HttpServer::new(app)
+        .workers(1)
+        .client_request_timeout(HEAD_TIMEOUT)
+        .client_disconnect_timeout(DISCONNECT_TIMEOUT)
+        .disable_signals()
+        .listen(socket)?
+        .run();
+    let handle = server.handle();
+    actix_web::rt::spawn(server);
+    Ok(handle)
+}

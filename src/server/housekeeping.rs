@@ -1,0 +1,91 @@
+//! **Job:** what has to be looked after once a second, on a thread that serves no requests.
+//! **Owns:** the tick.
+//! **Never:** delays a purchase.
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use crossbeam::channel::{RecvTimeoutError, Sender, bounded};
+use doorbuster_actors::observe::WriterCounters;
+use doorbuster_actors::stop::storage_failed;
+use doorbuster_actors::time::Clock;
+
+use crate::gate::throttle::LocalThrottle;
+
+const TICK: Duration = Duration::from_secs(1);
+
+/// Ticks in which a commit may make no progress. Counted in ticks and not in time, so that a process that was stopped
+/// (a suspended machine, SIGSTOP) is not taken for one that hangs.
+const PATIENCE: u32 = 5;
+
+/// Difference between server time and the wall clock that somebody should hear of: more than NTP corrects in passing.
+const DRIFT_ALARM: Duration = Duration::from_secs(2);
+
+/// Ticks between two alarms about the same thing.
+const ALARM_EVERY: u32 = 60;
+
+/// What is looked after.
+pub(super) struct Chores {
+    pub(super) throttle: Arc<LocalThrottle>,
+    pub(super) writer: Arc<WriterCounters>,
+    pub(super) clock: Clock,
+}
+
+/// The housekeeping thread; ends when this is dropped.
+pub(super) struct Housekeeping {
+    stop: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Housekeeping {
+    pub(super) fn start(chores: Chores) -> std::io::Result<Self> {
+        let (stop, stopped) = bounded::<()>(0);
+        let work = move || {
+            let mut watch = Watch::default();
+            while stopped.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
+                watch.tick(&chores);
+            }
+        };
+        let thread = std::thread::Builder::new().name("housekeeping".to_owned()).spawn(work)?;
+        Ok(Self { stop: Some(stop), thread: Some(thread) })
+    }
+}
+
+impl Drop for Housekeeping {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let _ended = thread.join();
+        }
+    }
+}
+
+#[derive(Default)]
+struct Watch {
+    turns: u64,
+    stuck_for: u32,
+    ticks: u32,
+}
+
+impl Watch {
+    fn tick(&mut self, chores: &Chores) {
+        chores.throttle.sweep(Instant::now());
+        if self.writer_hangs(&chores.writer) {
+            storage_failed(&"a commit has made no progress for 5 seconds");
+        }
+        let drift = chores.clock.drift();
+        if drift > DRIFT_ALARM && self.ticks.is_multiple_of(ALARM_EVERY) {
+            tracing::warn!(?drift, "the wall clock was set: server time goes on as before until the next start");
+        }
+        self.ticks = self.ticks.wrapping_add(1);
+    }
+
+    fn writer_hangs(&mut self, writer: &WriterCounters) -> bool {
+        let turns = writer.turns();
+        let is_stuck = writer.is_committing() && turns == self.turns;
+        self.stuck_for = if is_stuck { self.stuck_for + 1 } else { 0 };
+        self.turns = turns;
+        self.stuck_for >= PATIENCE
+    }
+}

@@ -1,0 +1,141 @@
+//! **Job:** what one HTTP worker thread is equipped with when it starts.
+//! **Owns:** the seats: which thread runs which core.
+//! **Never:** is used after the start.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::Addr;
+use doorbuster_actors::cores::{Core, Cores};
+use doorbuster_actors::desk::{Desk, Hosting};
+use doorbuster_actors::directory::Directory;
+use doorbuster_actors::observe::{Passage, WriterCounters};
+use doorbuster_actors::order_writer::OrderWriter;
+use doorbuster_actors::permit;
+use doorbuster_actors::postbox::Postbox;
+use doorbuster_actors::reply::Seat;
+use doorbuster_actors::stock::Stock;
+use doorbuster_actors::time::Clock;
+use doorbuster_actors::used_keys::UsedKeys;
+use parking_lot::Mutex;
+
+use crate::config::Layout;
+use crate::gate::bucket::{Bucket, LocalBucket};
+use crate::gate::funnel::Funnel;
+use crate::gate::pool::{Pool, PoolReturns};
+use crate::gate::redis::{Redis, RedisLink};
+use crate::gate::throttle::{LocalThrottle, Throttle};
+use crate::gate::{Gate, Layers, Shared};
+use crate::http::Front;
+use crate::http::identity::Identity;
+use crate::http::items::Items;
+use crate::http::orders::{DurabilityName, Orders};
+
+/// All that the threads of the sale share.
+#[derive(Clone)]
+pub(super) struct Common {
+    pub(super) cores: Arc<Cores>,
+    pub(super) directory: Arc<Directory>,
+    pub(super) writer: Addr<OrderWriter>,
+    pub(super) writer_counters: Arc<WriterCounters>,
+    pub(super) clock: Clock,
+    pub(super) used_keys: Arc<UsedKeys>,
+    pub(super) house: Arc<permit::House>,
+    pub(super) reads: Arc<permit::House>,
+    pub(super) shared: Shared,
+    pub(super) identity: Arc<Identity>,
+    pub(super) throttle: Arc<LocalThrottle>,
+    pub(super) pool: Option<(PoolReturns, f64)>,
+    pub(super) bucket: Option<Arc<LocalBucket>>,
+    pub(super) redis: Option<Arc<Redis>>,
+    pub(super) pay_within: Option<Duration>,
+    pub(super) durability: DurabilityName,
+    pub(super) funnels: Arc<Vec<Arc<Funnel>>>,
+    pub(super) passages: Arc<Vec<Arc<Passage>>>,
+}
+
+impl Common {
+    /// Starts the desk of a core on this thread.
+    pub(super) fn host(&self, core: Core, stocks: Vec<Stock>) -> Addr<Desk> {
+        let hosting = Hosting {
+            core,
+            stocks,
+            writer: self.writer.clone(),
+            clock: self.clock,
+            used_keys: Arc::clone(&self.used_keys),
+            passage: Arc::clone(&self.passages[usize::from(core.0)]),
+        };
+        Desk::start(core.seat(), &self.cores, self.letters(), Some(hosting))
+    }
+
+    fn guest(&self, seat: Seat) -> Addr<Desk> {
+        Desk::start(seat, &self.cores, self.letters(), None)
+    }
+
+    pub(super) fn letters(&self) -> usize {
+        self.house.capacity() + self.reads.capacity()
+    }
+
+    fn gate(&self, worker: usize) -> Gate {
+        let link = || self.redis.as_ref().map(|redis| RedisLink::new(Arc::clone(redis)));
+        // One connection per worker carries all layers.
+        let link = link();
+        let layers = Layers {
+            throttle: Throttle::new(Arc::clone(&self.throttle), link.clone()),
+            pool: self.pool.as_ref().map(|(returns, factor)| (Pool::new(link.clone(), returns.clone()), *factor)),
+            bucket: self.bucket.as_ref().map(|bucket| Bucket::new(Arc::clone(bucket), link.clone())),
+        };
+        Gate::new(self.shared.clone(), layers, Arc::clone(&self.funnels[worker]))
+    }
+
+    fn front(&self, worker: usize, desk: Addr<Desk>, seat: Seat) -> Front {
+        let items = || Items { directory: Arc::clone(&self.directory), clock: self.clock };
+        Front {
+            items: Rc::new(items()),
+            orders: Rc::new(Orders {
+                gate: self.gate(worker),
+                identity: Arc::clone(&self.identity),
+                items: items(),
+                postbox: Postbox::new(desk, seat),
+                reads: Arc::clone(&self.reads),
+                pay_within: self.pay_within,
+                durability: self.durability,
+            }),
+        }
+    }
+}
+
+/// The seats that workers take when they start, in the order in which they come.
+pub(super) struct Seats {
+    common: Common,
+    layout: Layout,
+    /// Items of the cores that workers run, and how many workers have come.
+    waiting: Mutex<(Vec<Vec<Stock>>, usize)>,
+}
+
+impl Seats {
+    /// For `shared`, the workers take the cores; for `beside`, `stocks` have been given to threads of their own.
+    pub(super) fn new(common: Common, layout: Layout, stocks: Vec<Vec<Stock>>) -> Self {
+        Self { common, layout, waiting: Mutex::new((stocks, 0)) }
+    }
+
+    /// Equips the worker that calls, on its own thread.
+    pub(super) fn take(&self) -> Front {
+        let mut waiting = self.waiting.lock();
+        let worker = waiting.1;
+        waiting.1 += 1;
+        let index = u16::try_from(worker).expect("there are at most 256 workers");
+        let (desk, seat) = match self.layout {
+            Layout::Shared => {
+                let stocks = std::mem::take(&mut waiting.0[worker]);
+                (self.common.host(Core(index), stocks), Seat(index))
+            }
+            Layout::Beside => {
+                let seat = Seat(self.common.cores.count() + index);
+                (self.common.guest(seat), seat)
+            }
+        };
+        self.common.front(worker, desk, seat)
+    }
+}

@@ -1,0 +1,47 @@
+//! **Job:** tells the operator where the server is, and in development mode how to buy something.
+//! **Owns:** the text on standard output.
+//! **Never:** prints a secret of an operator; the token of a development buyer is made to be pasted.
+
+use std::io::Write as _;
+use std::time::Duration;
+
+use doorbuster_actors::directory::SaleState;
+
+use super::house::House;
+use crate::config::{Loaded, Mode};
+use crate::http::identity::Mint;
+
+/// How long the printed token is valid: a working day of trying things out.
+const TOKEN_LIFE: Duration = Duration::from_hours(12);
+
+/// The user that the printed token is for.
+const BUYER: &str = "ada";
+
+pub(super) fn say(loaded: &Loaded, house: &House) {
+    let config = &loaded.config;
+    let (shop, ops) = (house.listen, house.ops_listen);
+    let redis = config.redis.url.as_ref().map_or("in process", |_| "Redis");
+    tracing::info!(%shop, %ops, data = %config.storage.path.display(), gate = redis, prefix = %config.redis.prefix, "open");
+    let mut text = format!(
+        "Doorbuster is open.\n  shop  http://{shop}/v1/items\n  ops   http://{ops}/livez\n  data  {}\n  gate  {redis}\n",
+        config.storage.path.display()
+    );
+    if loaded.mode == Mode::Development {
+        text.push_str(&how_to_buy(loaded, house).unwrap_or_default());
+    }
+    // A closed or blocked standard output is no reason not to sell.
+    let _ignored = std::io::stdout().write_all(text.as_bytes());
+}
+
+fn how_to_buy(loaded: &Loaded, house: &House) -> Option<String> {
+    let token = Mint::new(&loaded.config.auth).ok()?.token(BUYER, TOKEN_LIFE);
+    let now = doorbuster_actors::time::Clock::start(Default::default()).now();
+    let open = house.directory.all().into_iter().find(|listing| listing.state(now) == SaleState::Open)?;
+    let item = open.definition().id.clone();
+    Some(format!(
+        "\nDevelopment mode: secrets were generated beside the data file. Buy something as {BUYER}:\n\n  \
+         curl -i http://{}/v1/items/{item}/orders -H 'Content-Type: application/json' -d '{{\"quantity\":1}}' \
+         -H 'Idempotency-Key: first' -H 'Authorization: Bearer {token}'\n\n",
+        house.listen
+    ))
+}

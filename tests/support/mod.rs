@@ -1,0 +1,44 @@
+//! **Job:** what a test needs to stand in the street before a built server: a house, a telephone, papers, a crowd.
+//! **Owns:** the secrets of the tests and the patience of a client.
+//! **Never:** links the server's code: it knows the binary, the wire and the command line only.
+
+// Each test file compiles this module for itself and uses its own part of it.
+#![allow(dead_code, unused_imports)]
+
+mod checks;
+mod client;
+mod crowd;
+mod redis_server;
+mod server;
+mod setup;
+mod token;
+
+pub use checks::{assert_conservation, assert_problem, live_of, problem_code, same_promise};
+pub use client::{Client, RawAnswer, Response, raw_exchange};
+pub use crowd::{Answer, Attempt, Tally, crowd, crowd_counting};
+pub use redis_server::{Flusher, RedisServer};
+pub use server::{Server, Stopped};
+pub use setup::{Item, Setup};
+pub use token::{Claims, admin_authorization, authorization, base64url, hs256, now_s, sealed, signature, token};
+
+/// HS256 secret of every server in the tests: fixed, so that a run can be repeated; long, so that it is accepted.
+pub const JWT_SECRET: &str = "kV7q2Zp9xT4mB8wR1nY6cD3fG5hJ0sLa";
+/// Bearer token of the ops listener.
+pub const ADMIN_TOKEN: &str = "Qw8eRt5yUi2oPa9sDf6gHj3kLz0xCv7b";
+/// Secret of the payment provider's webhook.
+pub const WEBHOOK_SECRET: &str = "Zx1cVb4nMa7sDf0gHj3kLq6wEr9tYu2i";
+
+/// The seeds of this run: `TEST_SEED` alone if it is set, else `default`. Printed, so that a failure can be repeated.
+pub fn seeds(default: &[u64]) -> Vec<u64> {
+    let seeds = match std::env::var("TEST_SEED") {
+        Ok(text) => vec![text.parse().expect("TEST_SEED is a number")],
+        Err(_) => default.to_vec(),
+    };
+    println!("seeds: {seeds:?} (TEST_SEED=n repeats one)");
+    seeds
+}
+
+/// The one seed of a test that needs only one.
+pub fn seed() -> u64 {
+    seeds(&[20_261_122])[0]
+}

@@ -1,0 +1,232 @@
+//! **Job:** runs the built binary: starts it, stops it gently or not, asks its subcommands.
+//! **Owns:** the process and its directory; both go with it.
+//! **Never:** speaks HTTP.
+
+use std::fmt;
+use std::fs::File;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// How long a start or an orderly stop may take on a busy machine.
+const START_LIMIT: Duration = Duration::from_secs(30);
+/// How often the port file and the child are looked at.
+const TICK: Duration = Duration::from_millis(5);
+
+/// A running (or killed) server.
+pub struct Server {
+    directory: TempDir,
+    items: Vec<String>,
+    child: Child,
+    listen: SocketAddr,
+    ops_listen: SocketAddr,
+}
+
+/// A server that ended instead of becoming ready.
+#[derive(Debug)]
+pub struct Stopped {
+    pub status: ExitStatus,
+    pub stderr: String,
+}
+
+impl fmt::Display for Stopped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}\n{}", self.status, self.stderr)
+    }
+}
+
+impl Server {
+    pub(super) const CONFIG_FILE: &str = "doorbuster.toml";
+    pub(super) const DATA_FILE: &str = "doorbuster.db";
+    pub(super) const PORT_FILE: &str = "ports.json";
+    const STDERR_FILE: &str = "stderr.log";
+
+    pub(super) fn start_in(directory: TempDir, items: Vec<String>) -> Result<Self, Stopped> {
+        let mut child = spawn(directory.path());
+        let (listen, ops_listen) = wait_until_ready(directory.path(), &mut child)?;
+        Ok(Self { directory, items, child, listen, ops_listen })
+    }
+
+    /// The public listener.
+    pub fn address(&self) -> SocketAddr {
+        self.listen
+    }
+
+    /// The operations listener.
+    pub fn ops_address(&self) -> SocketAddr {
+        self.ops_listen
+    }
+
+    /// The ids of the catalogue it was started with.
+    pub fn items(&self) -> &[String] {
+        &self.items
+    }
+
+    /// The data file.
+    pub fn data_file(&self) -> PathBuf {
+        self.directory.path().join(Self::DATA_FILE)
+    }
+
+    /// What all processes of this directory have written to stderr so far.
+    pub fn stderr(&self) -> String {
+        stderr_of(self.directory.path())
+    }
+
+    /// Whether the process still runs.
+    pub fn is_alive(&mut self) -> bool {
+        self.child.try_wait().expect("a child can be asked").is_none()
+    }
+
+    /// Ends the process without a chance to finish anything.
+    pub fn kill9(&mut self) {
+        self.child.kill().expect("a child can be killed");
+        self.child.wait().expect("a killed child ends");
+    }
+
+    /// Asks the process to end, and returns at once.
+    pub fn send_sigterm(&self) {
+        // The shell's own `kill` needs no package on the smallest of machines.
+        let sent = Command::new("sh").arg("-c").arg(format!("kill -TERM {}", self.child.id())).status();
+        assert!(sent.expect("a shell").success(), "the signal could not be sent");
+    }
+
+    /// Waits for the process to end.
+    pub fn wait(&mut self) -> ExitStatus {
+        let begun = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().expect("a child can be asked") {
+                return status;
+            }
+            assert!(begun.elapsed() < START_LIMIT, "still running after {START_LIMIT:?}:\n{}", self.stderr());
+            sleep(TICK);
+        }
+    }
+
+    /// Asks the process to end and waits until it has.
+    pub fn terminate(&mut self) -> ExitStatus {
+        self.send_sigterm();
+        self.wait()
+    }
+
+    /// Starts the server again on the same files; its ports are new ones. Kills it first if it still runs.
+    pub fn restart(&mut self) {
+        self.kill9();
+        self.child = spawn(self.directory.path());
+        let ready = wait_until_ready(self.directory.path(), &mut self.child);
+        (self.listen, self.ops_listen) = ready.unwrap_or_else(|stopped| panic!("did not start again: {stopped}"));
+    }
+
+    /// Starts the server again and kills it `after` that time, ready or not. Call [`Server::restart`] next.
+    pub fn start_and_kill(&mut self, after: Duration) {
+        self.kill9();
+        self.child = spawn(self.directory.path());
+        sleep(after);
+        self.kill9();
+    }
+
+    /// Starts a second server on the same data file and returns how it ended, and after how long.
+    pub fn refused_second_server(&self) -> (Stopped, Duration) {
+        let own = tempfile::tempdir().expect("a temporary directory");
+        let text =
+            std::fs::read_to_string(self.directory.path().join(Self::CONFIG_FILE)).expect("written at the start");
+        let path = |directory: &Path| super::setup::quoted(&directory.join(Self::PORT_FILE));
+        let text = text.replace(&path(self.directory.path()), &path(own.path()));
+        std::fs::write(own.path().join(Self::CONFIG_FILE), text).expect("the temporary directory takes files");
+        let begun = Instant::now();
+        match Self::start_in(own, Vec::new()) {
+            Ok(_) => panic!("a second server became ready on the same data file"),
+            Err(stopped) => (stopped, begun.elapsed()),
+        }
+    }
+
+    /// `doorbuster verify`: its exit code, and all it wrote.
+    pub fn verify(&self) -> (i32, String) {
+        let output = self.subcommand(&["verify"]);
+        let text = [output.stdout, output.stderr].concat();
+        (output.status.code().unwrap_or(-1), String::from_utf8_lossy(&text).into_owned())
+    }
+
+    /// `doorbuster orders --format ndjson`: one value a row.
+    pub fn orders(&self) -> Vec<Value> {
+        let output = self.subcommand(&["orders", "--format", "ndjson"]);
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "`doorbuster orders` ended with {}: {complaint}", output.status);
+        let text = String::from_utf8(output.stdout).expect("the export is UTF-8");
+        text.lines().map(|line| serde_json::from_str(line).expect("each line is one JSON value")).collect()
+    }
+
+    fn subcommand(&self, arguments: &[&str]) -> std::process::Output {
+        let mut command = binary(self.directory.path());
+        command.args(arguments).arg("--db").arg(self.data_file()).stdin(Stdio::null());
+        command.output().expect("the binary runs")
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Both fail only if the process has ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            eprintln!("--- stderr of the server ---\n{}---", self.stderr());
+        }
+    }
+}
+
+/// The binary, with nothing in its environment that could configure it.
+fn binary(directory: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_doorbuster"));
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("DOORBUSTER_") || name == "RUST_LOG" {
+            command.env_remove(name);
+        }
+    }
+    command.current_dir(directory);
+    command
+}
+
+fn spawn(directory: &Path) -> Child {
+    // A port file of the last start must not be taken for this one's.
+    let _ = std::fs::remove_file(directory.join(Server::PORT_FILE));
+    let stderr = File::options().create(true).append(true).open(directory.join(Server::STDERR_FILE));
+    let mut command = binary(directory);
+    command.args(["serve", "--config"]).arg(directory.join(Server::CONFIG_FILE));
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(stderr.expect("the temporary directory takes files"));
+    command.spawn().expect("the binary runs")
+}
+
+fn wait_until_ready(directory: &Path, child: &mut Child) -> Result<(SocketAddr, SocketAddr), Stopped> {
+    let begun = Instant::now();
+    loop {
+        if let Some(ports) = read_ports(directory) {
+            return Ok(ports);
+        }
+        if let Some(status) = child.try_wait().expect("a child can be asked") {
+            return Err(Stopped { status, stderr: stderr_of(directory) });
+        }
+        if begun.elapsed() > START_LIMIT {
+            let _ = child.kill();
+            let _ = child.wait();
+            panic!("not ready after {START_LIMIT:?}:\n{}", stderr_of(directory));
+        }
+        sleep(TICK);
+    }
+}
+
+/// The addresses, once the port file is there and whole.
+fn read_ports(directory: &Path) -> Option<(SocketAddr, SocketAddr)> {
+    let text = std::fs::read_to_string(directory.join(Server::PORT_FILE)).ok()?;
+    let ports: Value = serde_json::from_str(&text).ok()?;
+    let address = |name: &str| ports[name].as_str()?.parse().ok();
+    Some((address("listen")?, address("ops_listen")?))
+}
+
+fn stderr_of(directory: &Path) -> String {
+    let bytes = std::fs::read(directory.join(Server::STDERR_FILE)).unwrap_or_default();
+    String::from_utf8_lossy(&bytes).into_owned()
+}
