@@ -2,6 +2,7 @@
 //! **Owns:** its routes, and the check of the admin token in front of all but the open ones.
 //! **Never:** serves a buyer.
 
+pub mod funnel;
 pub mod health;
 
 use std::rc::Rc;
@@ -23,6 +24,8 @@ pub struct Desk {
     pub admin_token: Rc<Secret>,
     /// How the server is.
     pub health: Rc<health::Health>,
+    /// What the layers counted.
+    pub funnel: Rc<funnel::Counters>,
 }
 
 /// The routes of the operations listener.
@@ -32,6 +35,7 @@ pub fn routes(config: &mut ServiceConfig) {
     }
     config
         .service(web::resource("/readyz").route(web::get().to(health::ready)).default_service(web::to(only_get)))
+        .service(web::resource("/funnel").route(web::get().to(funnel::read)).default_service(web::to(anything_else)))
         .default_service(web::to(anything_else));
 }
 

@@ -70,6 +70,7 @@ pub enum ServeError {
 pub async fn run(loaded: &Loaded) -> Result<(), ServeError> {
     let mut signals = Signals::listen()?;
     let house = House::build(loaded)?;
+    house.staffed().await;
     write_port_file(loaded.config.server.port_file.as_deref(), &house)?;
     welcome::say(loaded, &house);
     signals.first().await;

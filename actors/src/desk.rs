@@ -73,8 +73,10 @@ impl Desk {
         let outgoing = (0..cores.count()).map(|_| Vec::new()).collect();
         let mailbox_capacity = letters + MAILBOX_RESERVE;
         let hosted = hosting.map(Hosted::new);
-        let desk = Self { seat, cores: Arc::clone(cores), mailbox_capacity, hosted, outgoing, flush_is_due: false };
-        let address = Actor::start(desk);
+        let address = Self::create(|ctx| {
+            ctx.set_mailbox_capacity(mailbox_capacity);
+            Self { seat, cores: Arc::clone(cores), mailbox_capacity, hosted, outgoing, flush_is_due: false }
+        });
         cores.take_seat(seat, address.clone());
         address
     }
@@ -125,9 +127,8 @@ impl Hosted {
                 used_keys: Arc::clone(&self.used_keys),
                 passage: Arc::clone(&self.passage),
                 append_to: ctx.address().recipient() as Recipient<Append>,
-                mailbox_capacity,
             };
-            self.actors.insert(number, actor.start());
+            self.actors.insert(number, actor.open(mailbox_capacity));
         }
         let actor = self.actors.get(&number).expect("every listed item is idle or has an actor on its core");
         post(actor, letter);
@@ -160,10 +161,6 @@ where
 
 impl Actor for Desk {
     type Context = Context<Self>;
-
-    fn started(&mut self, ctx: &mut Context<Self>) {
-        ctx.set_mailbox_capacity(self.mailbox_capacity);
-    }
 }
 
 impl Handler<Letter> for Desk {

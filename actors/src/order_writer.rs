@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use actix::{Actor, AsyncContext, Context, Handler, Message};
+use actix::{Actor, Addr, ArbiterHandle, AsyncContext, Context, Handler, Message};
 
 use crate::batch::{Batch, BatchPolicy, CommitTrigger};
 use crate::cores::{Cores, core_of};
@@ -68,6 +68,14 @@ impl OrderWriter {
             counters,
             mailbox_capacity: letters + 1024,
         }
+    }
+
+    /// Starts the writer on a thread of its own.
+    pub fn open(self, thread: &ArbiterHandle) -> Addr<Self> {
+        Self::start_in_arbiter(thread, |ctx| {
+            ctx.set_mailbox_capacity(self.mailbox_capacity);
+            self
+        })
     }
 
     fn collect(&mut self, append: Append) {
@@ -243,7 +251,6 @@ impl Actor for OrderWriter {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
-        ctx.set_mailbox_capacity(self.mailbox_capacity);
         ctx.run_interval(PROBE_EVERY, |_writer, ctx| ctx.notify(Probe));
     }
 }

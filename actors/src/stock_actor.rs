@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use actix::{Actor, Context, Handler, Message, Recipient};
+use actix::{Actor, Addr, Context, Handler, Message, Recipient};
 
 use crate::directory::Listing;
 use crate::entry::{Entries, Entry};
@@ -26,7 +26,6 @@ pub struct StockActor {
     pub(crate) used_keys: Arc<UsedKeys>,
     pub(crate) passage: Arc<Passage>,
     pub(crate) append_to: Recipient<Append>,
-    pub(crate) mailbox_capacity: usize,
 }
 
 /// "Entries you decided were never written: this is your state." From the desk of its core.
@@ -39,10 +38,6 @@ pub(crate) struct RestoreStock {
 
 impl Actor for StockActor {
     type Context = Context<Self>;
-
-    fn started(&mut self, ctx: &mut Context<Self>) {
-        ctx.set_mailbox_capacity(self.mailbox_capacity);
-    }
 }
 
 impl Handler<Letter> for StockActor {
@@ -73,6 +68,15 @@ impl Handler<RestoreStock> for StockActor {
 }
 
 impl StockActor {
+    /// Starts the actor on this thread. The mailbox gets its size before the first letter: `started` would come after it,
+    /// and until then a mailbox holds 16.
+    pub(crate) fn open(self, mailbox_capacity: usize) -> Addr<Self> {
+        Self::create(|ctx| {
+            ctx.set_mailbox_capacity(mailbox_capacity);
+            self
+        })
+    }
+
     fn reserve(&mut self, letter: Reserve) {
         let Reserve { to, reservation, token, reply_to, permit } = letter;
         self.passage.enter();

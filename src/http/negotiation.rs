@@ -15,8 +15,8 @@ use doorbuster_actors::observe::Code;
 
 use super::problem::Problem;
 
-/// Longest path with its query, in bytes: eight times the longest that means something here.
-pub const MAX_URI: usize = 2 * 1024;
+/// Longest path with its query, in bytes: what proxies in front of us usually pass on.
+pub const MAX_URI: usize = 8 * 1024;
 
 /// Refuses requests that two readers could understand differently, and lets no connection go on while the house closes.
 /// Counts the requests inside on the way.
@@ -58,7 +58,7 @@ fn acceptable(request: &ServiceRequest) -> Result<(), Problem> {
     let headers = request.headers();
     let length = request.uri().path_and_query().map_or(0, |path| path.as_str().len());
     if length > MAX_URI {
-        return Err(Problem::new(Code::UriTooLong, "a path with its query has at most 2 KiB").and_close());
+        return Err(Problem::new(Code::UriTooLong, "a path with its query has at most 8 KiB").and_close());
     }
     let hosts = headers.get_all(HOST).count();
     if hosts > 1 || (hosts == 0 && request.version() == Version::HTTP_11) {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use actix::{Actor as _, Addr, Arbiter};
+use actix::{Addr, Arbiter};
 use actix_web::dev::ServerHandle;
 use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
@@ -61,6 +61,7 @@ pub(super) struct House {
     pub(super) listen: SocketAddr,
     pub(super) ops_listen: SocketAddr,
     pub(super) directory: Arc<Directory>,
+    cores: Arc<Cores>,
     closing: Arc<AtomicBool>,
     requests: Arc<AtomicUsize>,
     public: ServerHandle,
@@ -97,8 +98,7 @@ impl House {
             clock: common.clock,
         })?;
 
-        let health = (Arc::clone(&cores), Arc::clone(&common.writer_counters), Arc::clone(&closing));
-        let operations = open_operations(ops_socket, config.auth.admin_token.clone(), health)?;
+        let operations = open_operations(ops_socket, config.auth.admin_token.clone(), &common, &closing)?;
         let writer = common.writer.clone();
         let (core_threads, seats) = place(common, config.server.layout, stocks);
         let public = open_public(public_socket, usize::from(workers), Arc::new(seats), &closing, &requests)?;
@@ -106,6 +106,7 @@ impl House {
             listen,
             ops_listen,
             directory,
+            cores,
             closing,
             requests,
             public,
@@ -115,6 +116,13 @@ impl House {
             core_threads,
             housekeeping,
         })
+    }
+
+    /// Waits until every thread has taken its seat: from then on a purchase finds its counter.
+    pub(super) async fn staffed(&self) {
+        while !self.cores.is_complete() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
     }
 
     /// Top-down: readiness off, doors closed, those inside answered, ledger written and closed.
@@ -185,7 +193,7 @@ fn equip(
     let policy = BatchPolicy { max_entries: config.storage.max_batch, linger: config.storage.linger };
     let letters = house.capacity() + reads.capacity();
     let writer = OrderWriter::new(room.ledger, policy, Arc::clone(cores), Arc::clone(&writer_counters), letters);
-    let writer = OrderWriter::start_in_arbiter(&writer_thread.handle(), |_context| writer);
+    let writer = writer.open(&writer_thread.handle());
     let shared = Shared {
         house: Arc::clone(&house),
         used_keys: Arc::clone(&room.used_keys),
@@ -278,15 +286,23 @@ fn open_public(
 fn open_operations(
     socket: TcpListener,
     admin_token: Secret,
-    (cores, writer, closing): (Arc<Cores>, Arc<WriterCounters>, Arc<AtomicBool>),
+    common: &Common,
+    closing: &Arc<AtomicBool>,
 ) -> Result<ServerHandle, ServeError> {
+    let (common, closing) = (common.clone(), Arc::clone(closing));
     let app = move || {
         let health = ops::health::Health {
-            cores: Arc::clone(&cores),
-            writer: Arc::clone(&writer),
+            cores: Arc::clone(&common.cores),
+            writer: Arc::clone(&common.writer_counters),
             closing: Arc::clone(&closing),
         };
-        let desk = ops::Desk { admin_token: Rc::new(admin_token.clone()), health: Rc::new(health) };
+        let funnel = ops::funnel::Counters {
+            workers: Arc::clone(&common.funnels),
+            cores: Arc::clone(&common.passages),
+            writer: Arc::clone(&common.writer_counters),
+        };
+        let desk =
+            ops::Desk { admin_token: Rc::new(admin_token.clone()), health: Rc::new(health), funnel: Rc::new(funnel) };
         App::new().app_data(web::ThinData(desk)).configure(ops::routes)
     };
     let server = HttpServer::new(app)
