@@ -1,8 +1,8 @@
 //! Where StockActors run: on the HTTP workers' own threads (`shared`), or on threads beside them (`beside`).
 //!
 //! Each round starts the real server once per layout, sells 20,000 orders over 64 connections (JWT, throttle on, FULL
-//! durability), and divides the CPU time of the server by the orders it confirmed. Generator and server share the cores,
-//! so the orders per second only rank the layouts; CPU per order is the figure. `cargo bench --bench layout`.
+//! durability), and divides the CPU time of the server by the orders it confirmed. Generator and server share the
+//! cores, so the orders per second only rank the layouts; CPU per order is the figure. `cargo bench --bench layout`.
 
 #![expect(clippy::print_stdout, reason = "a bench reports on standard output")]
 
@@ -36,7 +36,8 @@ fn main() {
         let [shared, beside] = costs;
         println!("{items} item(s), {ORDERS} orders, {WORKERS} workers, median of {ROUNDS} interleaved rounds");
         for (layout, costs) in [("shared", &shared), ("beside", &beside)] {
-            let (cpu, rate) = (median(costs, |cost| cost.cpu_per_order_us), median(costs, |cost| cost.orders_per_second));
+            let (cpu, rate) =
+                (median(costs, |cost| cost.cpu_per_order_us), median(costs, |cost| cost.orders_per_second));
             println!("  {layout}  {cpu:6.1} µs CPU per order  {rate:8.0} orders/s");
         }
         let ratio: Vec<_> = shared.iter().zip(&beside).map(|(a, b)| a.cpu_per_order_us / b.cpu_per_order_us).collect();
@@ -58,7 +59,9 @@ async fn sell(layout: &str, items: usize) -> Cost {
     tally.assert_answered_with(&[]);
     server.terminate();
     assert_eq!(server.verify().0, 0, "the audit must be clean");
-    Cost { cpu_per_order_us: cpu * 1e6 / ORDERS as f64, orders_per_second: ORDERS as f64 / elapsed }
+    #[expect(clippy::cast_precision_loss, reason = "a count far below 2⁵²")]
+    let orders = ORDERS as f64;
+    Cost { cpu_per_order_us: cpu * 1e6 / orders, orders_per_second: orders / elapsed }
 }
 
 fn median<T>(values: &[T], figure: impl Fn(&T) -> f64) -> f64 {

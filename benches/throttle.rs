@@ -124,6 +124,7 @@ impl Server {
         let deadline = Instant::now() + Duration::from_secs(20);
         while !server.directory.path().join("socket").exists() {
             assert!(Instant::now() < deadline, "redis-server did not come up");
+            #[expect(clippy::disallowed_methods, reason = "a process that starts wakes nobody")]
             std::thread::sleep(Duration::from_millis(10));
         }
         server

@@ -62,6 +62,7 @@ pub struct FieldError {
 }
 
 impl FieldError {
+    #[expect(clippy::needless_pass_by_value, reason = "a literal is as welcome as an error")]
     fn new(field: &'static str, reason: impl ToString) -> Self {
         Self { field, reason: reason.to_string() }
     }

@@ -83,6 +83,7 @@ pub enum LogFormat {
 
 /// What to do.
 #[derive(Subcommand)]
+#[expect(clippy::doc_markdown, reason = "the help is read without markup")]
 pub enum Command {
     /// Run the server, until SIGTERM or Ctrl-C.
     Serve(Serve),
@@ -106,6 +107,7 @@ pub enum Command {
 
 /// `doorbuster serve`.
 #[derive(Args)]
+#[expect(clippy::doc_markdown, reason = "the help is read without markup")]
 pub struct Serve {
     /// Address of the public listener; port 0 picks one. Same as --set server.listen=ADDRESS.
     #[arg(long, value_name = "ADDRESS")]
@@ -220,6 +222,7 @@ impl Cli {
     #[must_use]
     pub fn sources(&self) -> Sources {
         let readable = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
+        #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
         let environment = env::vars_os().map(|(name, value)| (readable(name), readable(value)));
         Sources {
             file: self.common.config.clone(),
@@ -273,7 +276,7 @@ mod tests {
     }
 
     fn flags(line: &str) -> Vec<(String, String)> {
-        parse(line).map(|cli| cli.flags()).unwrap_or_else(|error| panic!("{error}"))
+        parse(line).unwrap_or_else(|error| panic!("{error}")).flags()
     }
 
     fn pair(key: &str, value: &str) -> (String, String) {
@@ -318,7 +321,7 @@ mod tests {
             "doorbuster serve --set server.workers",
             "doorbuster config",
         ] {
-            let code = parse(line).map(|_| 0).unwrap_or_else(|error| error.exit_code());
+            let code = parse(line).map_or_else(|error| error.exit_code(), |_| 0);
             assert_eq!(code, 2, "{line}");
         }
     }
@@ -347,12 +350,12 @@ mod tests {
         let Ok(Cli { command: Command::Token(token), .. }) = parse("doorbuster token --user alice") else {
             panic!("a token command");
         };
-        assert_eq!((token.ttl, token.count, token.user.as_str()), (Duration::from_secs(3_600), None, "alice"));
+        assert_eq!((token.ttl, token.count, token.user.as_str()), (Duration::from_hours(1), None, "alice"));
     }
 
     #[test]
     fn only_variables_of_this_product_are_collected() {
-        let sources = parse("doorbuster man").map(|cli| cli.sources()).unwrap_or_else(|error| panic!("{error}"));
+        let sources = parse("doorbuster man").unwrap_or_else(|error| panic!("{error}")).sources();
         assert!(sources.environment.iter().all(|(name, _)| name.starts_with(ENVIRONMENT_PREFIX)));
         assert!(sources.file.is_none() && sources.flags.is_empty());
     }

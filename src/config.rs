@@ -164,6 +164,10 @@ section! {
         /// A payment after the expiry: `refund` it, or `honour` it if a unit is left. Default `refund`: the same answer
         /// for everybody.
         pub late: LatePayment = LatePayment::Refund,
+        /// First cool-down of a buyer who lets orders of an item expire repeatedly: from the second expiry in a row
+        /// on he waits this long, then twice as long, and so on up to a day; a payment ends the row; 0 = off. Default
+        /// `30s`; off in development mode, where one person plays the whole crowd.
+        pub cool_down: Duration = Duration::from_secs(30),
     }
 }
 

@@ -172,8 +172,8 @@ impl Gate {
         self.shared.house.enter().ok_or(Refusal::Overloaded)
     }
 
-    /// The replay layer, first half: waits for an attempt with the same key that is on its way, and says whether the key
-    /// has made an order. If it has, only the stock can tell which.
+    /// The replay layer, first half: waits for an attempt with the same key that is on its way, and says whether the
+    /// key has made an order. If it has, only the stock can tell which.
     pub async fn same_key(&self, attempt: Attempt<'_>) -> SameKey {
         let Some(key) = attempt.key else { return SameKey::default() };
         let fingerprint = self.shared.used_keys.fingerprint(attempt.listing.number, attempt.user, key);
@@ -229,8 +229,8 @@ impl Gate {
     async fn pool(&self, attempt: Attempt<'_>) -> Result<Token, Refusal> {
         let Some((pool, factor)) = &self.layers.pool else { return Ok(Token::none()) };
         let listing = attempt.listing;
-        // The units of an order keep their tokens. When they go back on sale, the limit grows instead: so nothing has to
-        // be given back from behind the counter, and a count that only grows cannot drift.
+        // The units of an order keep their tokens. When they go back on sale, the limit grows instead: so nothing has
+        // to be given back from behind the counter, and a count that only grows cannot drift.
         let limit = token_limit(*factor, u64::from(listing.supply())) + listing.released();
         let item = listing.definition().id.clone();
         match pool.admit(&item, &listing.pool, limit, attempt.quantity).await {

@@ -3,10 +3,14 @@
 //! **Never:** knows what is behind a route.
 
 pub mod body;
+pub mod clerk;
+pub mod events;
 pub mod identity;
 pub mod items;
 pub mod negotiation;
+pub mod order_view;
 pub mod orders;
+pub mod payments;
 pub mod problem;
 
 use std::rc::Rc;
@@ -24,6 +28,10 @@ pub struct Front {
     pub items: Rc<items::Items>,
     /// Placing and reading orders.
     pub orders: Rc<orders::Orders>,
+    /// Taking payment events.
+    pub payments: Rc<payments::Payments>,
+    /// Pushing orders.
+    pub events: Rc<events::Events>,
 }
 
 /// The public routes.
@@ -38,6 +46,21 @@ pub fn routes(config: &mut ServiceConfig) {
         )
         .service(web::resource("/v1/orders").route(get(orders::list)).default_service(web::to(only_get)))
         .service(web::resource("/v1/orders/{order_id}").route(get(orders::read)).default_service(web::to(only_get)))
+        .service(
+            web::resource("/v1/orders/{order_id}/cancel")
+                .route(web::post().to(orders::cancel))
+                .default_service(web::to(only_post)),
+        )
+        .service(
+            web::resource("/v1/orders/{order_id}/events")
+                .route(web::get().to(events::stream))
+                .default_service(web::to(only_get)),
+        )
+        .service(
+            web::resource("/v1/payments/events")
+                .route(web::post().to(payments::receive))
+                .default_service(web::to(only_post)),
+        )
         .default_service(web::to(not_found));
 }
 

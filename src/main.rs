@@ -148,8 +148,8 @@ fn print_tokens(cli: &Cli, token: &Token) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Logs go to standard error through a bounded queue that drops what does not fit: a log that nobody reads must not hold
-/// up a sale.
+/// Logs go to standard error through a bounded queue that drops what does not fit: a log that nobody reads must not
+/// hold up a sale.
 fn start_logs(format: Option<LogFormat>) -> WorkerGuard {
     let (writer, guard) = tracing_appender::non_blocking(std::io::stderr());
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,actix_server=warn"));

@@ -4,6 +4,9 @@
 
 pub mod funnel;
 pub mod health;
+pub mod invariants;
+pub mod items;
+pub mod orders;
 
 use std::rc::Rc;
 
@@ -26,17 +29,41 @@ pub struct Desk {
     pub health: Rc<health::Health>,
     /// What the layers counted.
     pub funnel: Rc<funnel::Counters>,
+    /// Steering items.
+    pub items: Rc<items::Items>,
+    /// Paging through orders.
+    pub orders: Rc<orders::Orders>,
+    /// Whether the books add up.
+    pub invariants: Rc<invariants::Invariants>,
 }
 
-/// The routes of the operations listener.
+/// The routes of the operations listener. All but the first three need the admin token, whatever the method.
 pub fn routes(config: &mut ServiceConfig) {
     for path in ["/livez", "/healthz"] {
         config.service(web::resource(path).route(web::get().to(health::live)).default_service(web::to(only_get)));
     }
     config
         .service(web::resource("/readyz").route(web::get().to(health::ready)).default_service(web::to(only_get)))
-        .service(web::resource("/funnel").route(web::get().to(funnel::read)).default_service(web::to(anything_else)))
+        .service(guarded("/funnel", web::get().to(funnel::read), "GET"))
+        .service(guarded("/invariants", web::get().to(invariants::read), "GET"))
+        .service(guarded("/v1/admin/orders", web::get().to(orders::page), "GET"))
+        .service(guarded("/v1/admin/items/{item_id}", web::put().to(items::put), "PUT"))
+        .service(guarded("/v1/admin/items/{item_id}/restock", web::post().to(items::restock), "POST"))
+        .service(guarded("/v1/admin/items/{item_id}/pause", web::post().to(items::pause), "POST"))
+        .service(guarded("/v1/admin/items/{item_id}/resume", web::post().to(items::resume), "POST"))
+        .service(guarded("/v1/admin/items/{item_id}/close", web::post().to(items::close), "POST"))
         .default_service(web::to(anything_else));
+}
+
+/// A resource with one route. Who has no token does not hear which methods there are.
+fn guarded(path: &'static str, route: actix_web::Route, allow: &'static str) -> actix_web::Resource {
+    let other_method = move |desk: web::ThinData<Desk>, request: HttpRequest| async move {
+        match desk.authorize(&request) {
+            Ok(()) => Problem::method_not_allowed(allow).respond(),
+            Err(problem) => problem.respond(),
+        }
+    };
+    web::resource(path).route(route).default_service(web::to(other_method))
 }
 
 async fn anything_else(desk: web::ThinData<Desk>, request: HttpRequest) -> HttpResponse {
@@ -47,8 +74,8 @@ async fn anything_else(desk: web::ThinData<Desk>, request: HttpRequest) -> HttpR
 }
 
 impl Desk {
-    /// Whether the request has the admin token. In constant time: how long the check takes says nothing about how much of
-    /// a guess was right.
+    /// Whether the request has the admin token. In constant time: how long the check takes says nothing about how much
+    /// of a guess was right.
     pub fn authorize(&self, request: &HttpRequest) -> Result<(), Problem> {
         let given = bearer(request).unwrap_or_default().as_bytes();
         let wanted = self.admin_token.expose().as_bytes();

@@ -270,7 +270,7 @@ fn a_saturated_bucket_passes_its_rate_and_not_more() {
     let server = RedisServer::start(&[]);
     let redis = working(&server);
     let (start, span) = (Instant::now(), Duration::from_secs(2));
-    let passed: usize = on_workers(2, async || {
+    let passed: u32 = on_workers(2, async || {
         let bucket = Arc::new(bucket(&redis, RATE, BURST));
         let caller = |_| {
             let bucket = Arc::clone(&bucket);
@@ -287,16 +287,16 @@ fn a_saturated_bucket_passes_its_rate_and_not_more() {
                 passed
             }
         };
-        (0..32).map(caller).collect::<JoinSet<_>>().join_all().await.into_iter().sum::<usize>()
+        (0..32).map(caller).collect::<JoinSet<_>>().join_all().await.into_iter().sum::<u32>()
     })
     .into_iter()
     .sum();
     let most = f64::from(RATE) * start.elapsed().as_secs_f64() + f64::from(BURST);
     let fair = f64::from(RATE) * span.as_secs_f64() + f64::from(BURST);
-    assert!(passed as f64 <= most, "{passed} passed, {most} may");
-    assert!(passed as f64 >= 0.95 * fair, "{passed} passed, {fair} could");
+    assert!(f64::from(passed) <= most, "{passed} passed, {most} may");
+    assert!(f64::from(passed) >= 0.95 * fair, "{passed} passed, {fair} could");
     let commands = redis.observe().commands_total;
-    assert!(commands < passed as u64 / 3, "{commands} commands for {passed} tokens");
+    assert!(commands < u64::from(passed) / 3, "{commands} commands for {passed} tokens");
 }
 
 #[tokio::test]

@@ -192,13 +192,13 @@ async fn an_item_is_shown_with_its_fields_and_its_state() {
         (Some("2001-01-01T00:00:00.000Z"), Some("2999-01-01T00:00:00.000Z"))
     );
     assert_is_now(&open["server_time"]);
-    let states: Vec<_> = listed(&get(&server, "/v1/items").await, "items").into_iter().map(state_of).collect();
+    let states: Vec<_> = listed(&get(&server, "/v1/items").await, "items").iter().map(state_of).collect();
     let expected = ["a-scheduled scheduled", "b-open open", "c-sold-out sold_out", "d-closed closed"];
     assert_eq!(states, expected);
     assert_problem(&get(&server, "/v1/items/unknown").await, 404, "not-found");
 }
 
-fn state_of(item: Value) -> String {
+fn state_of(item: &Value) -> String {
     format!("{} {}", item["item_id"].as_str().unwrap_or("?"), item["state"].as_str().unwrap_or("?"))
 }
 
@@ -374,9 +374,9 @@ fn assert_rows_cover(rows: &[Value], tally: &Tally) {
 
 #[tokio::test]
 async fn an_overloaded_house_says_so_and_loses_nothing() {
+    const BUYERS: usize = 500;
     let setup = Setup::new([Item::new(SKU, 100_000).limit(1)]).set("server.max_in_flight", "1");
     let server = setup.set("server.workers", "2").start();
-    const BUYERS: usize = 500;
     let mut waiting = Attempt::shuffled(SKU, BUYERS, seed());
     let mut refused = 0;
     let mut sold = 0;

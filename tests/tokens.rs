@@ -350,9 +350,8 @@ fn a_weak_or_missing_secret_is_no_start_and_is_not_told() {
     let weak = "short-but-secret-7Q";
     for key in ["auth.jwt_secret", "auth.admin_token"] {
         for value in [format!("{weak:?}"), "\"\"".to_owned()] {
-            let stopped = match Setup::new([Item::new(SKU, 1)]).set(key, &value).try_start() {
-                Ok(_) => panic!("started with {key} = {value}"),
-                Err(stopped) => stopped,
+            let Err(stopped) = Setup::new([Item::new(SKU, 1)]).set(key, &value).try_start() else {
+                panic!("started with {key} = {value}");
             };
             assert_eq!(stopped.status.code(), Some(78), "{key} = {value}: {stopped}");
             let name = key.rsplit('.').next().expect("a key has a name");

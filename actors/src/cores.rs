@@ -58,6 +58,13 @@ impl Cores {
         (0..self.cores).map(Core)
     }
 
+    /// The last seat.
+    #[must_use]
+    pub fn last_seat(&self) -> Seat {
+        let last = self.desks.len().saturating_sub(1);
+        Seat(u16::try_from(last).expect("seats are counted in u16"))
+    }
+
     pub(crate) fn take_seat(&self, seat: Seat, desk: Addr<Desk>) {
         let taken = self.desks[usize::from(seat.0)].set(desk);
         assert!(taken.is_ok(), "seat {} was taken twice", seat.0);

@@ -2,26 +2,39 @@
 //! **Owns:** the StockActors of its core, started on first use, and what waits to be passed on in this turn.
 //! **Never:** decides, or waits for anybody.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix::dev::ToEnvelope;
-use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, Recipient};
+use actix::{Actor, Addr, AsyncContext, Context, Handler, Message};
+use smallvec::smallvec;
 
 use crate::cores::{Core, Cores};
+use crate::directory::{Directory, Listing};
+use crate::entry::Entry;
 use crate::ids::ItemNumber;
-use crate::letters::{Answer, Answers, Append, Appends, Deliver, Epoch, Letter, Restore};
-use crate::observe::Passage;
+use crate::letters::{Answer, Answers, Append, Appends, Deliver, Epoch, Install, Letter, Restore, Sealed};
+use crate::observe::{Passage, StorageState, WriterCounters};
 use crate::order_writer::OrderWriter;
-use crate::reply::Seat;
-use crate::stock::Stock;
-use crate::stock_actor::{RestoreStock, StockActor};
+use crate::permit::Permit;
+use crate::reply::{Instructed, ReplyPort, Seat};
+use crate::stock::{Stock, Terms};
+use crate::stock_actor::{RestoreStock, StockActor, Tick};
 use crate::stop::StopOnPanic;
 use crate::time::Clock;
 use crate::used_keys::UsedKeys;
 
 /// Messages beside letters that may wait in a mailbox: bundles, flushes, answers. Letters are bounded by permits.
 const MAILBOX_RESERVE: usize = 4096;
+
+/// How often each core looks for deadlines that have passed: an order is late by this much at most, while no more
+/// expire at once than [`MAX_EXPIRIES_PER_TICK`].
+const TICK: Duration = Duration::from_millis(50);
+
+/// Orders of a core that expire in one tick: 80,000 a second, and no more than a few batches of the writer in front of
+/// somebody who wants to buy.
+const MAX_EXPIRIES_PER_TICK: usize = 4096;
 
 /// What the desk of a core needs besides what every desk has.
 pub struct Hosting {
@@ -33,6 +46,12 @@ pub struct Hosting {
     pub writer: Addr<OrderWriter>,
     /// Server time.
     pub clock: Clock,
+    /// The terms of sale.
+    pub terms: Terms,
+    /// The published state of the items.
+    pub directory: Arc<Directory>,
+    /// Whether the ledger can be written.
+    pub writer_counters: Arc<WriterCounters>,
     /// Where keys are published.
     pub used_keys: Arc<UsedKeys>,
     /// The layer of attempts that reached an actor of this core.
@@ -44,8 +63,14 @@ struct Hosted {
     /// Items whose actor has not been needed yet.
     idle: HashMap<ItemNumber, Stock>,
     actors: HashMap<ItemNumber, Addr<StockActor>>,
+    /// The items of the core, to look for deadlines that have passed.
+    listings: Vec<Arc<Listing>>,
+    /// Items created since the start that nobody has asked for yet.
+    installed: HashSet<ItemNumber>,
     writer: Addr<OrderWriter>,
+    writer_counters: Arc<WriterCounters>,
     clock: Clock,
+    terms: Terms,
     used_keys: Arc<UsedKeys>,
     passage: Arc<Passage>,
     epoch: Epoch,
@@ -102,12 +127,17 @@ impl Desk {
 
 impl Hosted {
     fn new(hosting: Hosting) -> Self {
+        let listed = |stock: &Stock| hosting.directory.find_number(stock.number());
         Self {
             core: hosting.core,
+            listings: hosting.stocks.iter().filter_map(listed).collect(),
             idle: hosting.stocks.into_iter().map(|stock| (stock.number(), stock)).collect(),
             actors: HashMap::new(),
+            installed: HashSet::new(),
             writer: hosting.writer,
+            writer_counters: hosting.writer_counters,
             clock: hosting.clock,
+            terms: hosting.terms,
             used_keys: hosting.used_keys,
             passage: hosting.passage,
             epoch: Epoch::default(),
@@ -116,22 +146,51 @@ impl Hosted {
     }
 
     fn deliver(&mut self, letter: Letter, mailbox_capacity: usize, ctx: &mut Context<Desk>) {
-        let listing = letter.to().listing();
-        let number = listing.number;
-        if let Some(stock) = self.idle.remove(&number) {
+        let listing = Arc::clone(letter.to().listing());
+        post(self.actor(&listing, mailbox_capacity, ctx), letter);
+    }
+
+    /// The actor of an item of this core, started if this is the first time it is needed.
+    fn actor(&mut self, listing: &Arc<Listing>, mailbox_capacity: usize, ctx: &mut Context<Desk>) -> &Addr<StockActor> {
+        if let Some(stock) = self.idle.remove(&listing.number) {
+            if self.installed.remove(&listing.number) {
+                self.listings.push(Arc::clone(listing));
+            }
             let actor = StockActor {
                 stock,
                 listing: Arc::clone(listing),
                 clock: self.clock,
+                terms: self.terms,
                 epoch: self.epoch,
                 used_keys: Arc::clone(&self.used_keys),
                 passage: Arc::clone(&self.passage),
-                append_to: ctx.address().recipient() as Recipient<Append>,
+                append_to: ctx.address().recipient(),
             };
-            self.actors.insert(number, actor.open(mailbox_capacity));
+            self.actors.insert(listing.number, actor.open(mailbox_capacity));
         }
-        let actor = self.actors.get(&number).expect("every listed item is idle or has an actor on its core");
-        post(actor, letter);
+        self.actors.get(&listing.number).expect("every listed item is idle or has an actor on its core")
+    }
+
+    /// Looks for deadlines that have passed. While nothing can be written nothing expires: late, never lost.
+    fn tick(&mut self, mailbox_capacity: usize, ctx: &mut Context<Desk>) {
+        if self.writer_counters.storage() != StorageState::Open {
+            return;
+        }
+        let now = self.clock.now();
+        let overdue: Vec<_> = self.listings.iter().filter(|listing| listing.has_overdue(now)).cloned().collect();
+        let most = (MAX_EXPIRIES_PER_TICK / overdue.len().max(1)).max(1);
+        for listing in overdue.into_iter().take(MAX_EXPIRIES_PER_TICK) {
+            post(self.actor(&listing, mailbox_capacity, ctx), Tick { most });
+        }
+    }
+
+    /// A new item waits here until it is in the directory.
+    fn install(&mut self, entry: Entry, reply_to: ReplyPort<Instructed>, permit: Permit) {
+        let stock = Stock::create(&entry).expect("an entry that creates an item does");
+        self.installed.insert(stock.number());
+        self.idle.insert(stock.number(), stock);
+        let sealed = Sealed::Instructed(reply_to, Ok(()));
+        self.tray.push(Append { entries: smallvec![entry], sealed, epoch: self.epoch, permit: Some(permit) });
     }
 
     fn restore(&mut self, restore: Restore) {
@@ -161,6 +220,23 @@ where
 
 impl Actor for Desk {
     type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        if self.hosted.is_some() {
+            next_tick(ctx);
+        }
+    }
+}
+
+/// One tick at a time: an interval would make up for all that a stopped process has missed.
+fn next_tick(ctx: &mut Context<Desk>) {
+    ctx.run_later(TICK, |desk, ctx| {
+        let _guard = StopOnPanic;
+        if let Some(core) = &mut desk.hosted {
+            core.tick(desk.mailbox_capacity, ctx);
+        }
+        next_tick(ctx);
+    });
 }
 
 impl Handler<Letter> for Desk {
@@ -179,6 +255,24 @@ impl Handler<Deliver> for Desk {
         let _guard = StopOnPanic;
         for letter in letters {
             self.route(letter, ctx);
+        }
+    }
+}
+
+impl Handler<Install> for Desk {
+    type Result = ();
+
+    fn handle(&mut self, install: Install, ctx: &mut Context<Self>) {
+        let _guard = StopOnPanic;
+        match &mut self.hosted {
+            Some(core) if core.core == install.core => {
+                core.install(install.entry, install.reply_to, install.permit);
+                self.schedule_flush(ctx);
+            }
+            Some(_) | None => match self.cores.desk(install.core.seat()) {
+                Some(desk) => post(desk, install),
+                None => tracing::error!("a new item came before its core"),
+            },
         }
     }
 }
@@ -220,6 +314,7 @@ impl Handler<Answers> for Desk {
                 Answer::Outcome(port, outcome) => port.answer(outcome),
                 Answer::Found(port, found) => port.answer(found),
                 Answer::Instructed(port, instructed) => port.answer(instructed),
+                Answer::Audited(port, audited) => port.answer(audited),
             }
         }
     }

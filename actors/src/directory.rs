@@ -4,13 +4,14 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use serde::Serialize;
 
 use crate::cores::Core;
+use crate::entry::{Change, Entry, Status};
 use crate::ids::{ItemId, ItemNumber};
 use crate::item::ItemDefinition;
 use crate::item_pool::ItemPool;
@@ -83,7 +84,12 @@ pub struct Listing {
     released: AtomicU64,
     paused: AtomicBool,
     closed: AtomicBool,
+    /// Milliseconds, [`NO_DEADLINE`] if nothing is pending.
+    next_deadline: AtomicI64,
 }
+
+/// Later than any time.
+const NO_DEADLINE: i64 = i64::MAX;
 
 impl Listing {
     /// The listing of `stock`, whose actor will run on `core`.
@@ -93,34 +99,58 @@ impl Listing {
             number: stock.number(),
             core,
             mailbox: MailboxGauge::default(),
-            pool: Arc::new(ItemPool::new(u64::from(stock.live()))),
+            pool: Arc::new(ItemPool::new(u64::from(stock.balance().live))),
             definition: ArcSwap::new(Arc::clone(stock.definition())),
             supply: AtomicU32::new(0),
             remaining: AtomicU32::new(0),
             released: AtomicU64::new(0),
             paused: AtomicBool::new(false),
             closed: AtomicBool::new(false),
+            next_deadline: AtomicI64::new(NO_DEADLINE),
         };
-        listing.publish(stock);
+        listing.show(stock);
         Arc::new(listing)
     }
 
-    /// Shows the state of `stock`. Called by its actor after each decision that changed it.
-    pub fn publish(&self, stock: &Stock) {
+    /// Shows the state of `stock` after `entries`, which were decided just now.
+    pub(crate) fn publish(&self, stock: &Stock, entries: &[Entry]) {
+        for entry in entries {
+            match &entry.change {
+                Change::Order(order) if !order.status.is_live() && order.status != Status::RefundDue => {
+                    self.note_released(order.quantity);
+                }
+                Change::Item(_) => self.definition.store(Arc::clone(stock.definition())),
+                Change::Order(_) | Change::Restocked { .. } | Change::Paused | Change::Resumed | Change::Closed => {}
+            }
+        }
+        self.show(stock);
+    }
+
+    /// Shows the state that the ledger has, after decisions were taken back.
+    pub(crate) fn restore(&self, decided: &Stock, durable: &Stock) {
+        // The orders that are gone had taken their pool tokens with them.
+        self.note_released(decided.balance().live.saturating_sub(durable.balance().live));
+        self.definition.store(Arc::clone(durable.definition()));
+        self.show(durable);
+    }
+
+    fn show(&self, stock: &Stock) {
         self.supply.store(stock.supply(), Ordering::Relaxed);
         self.paused.store(stock.is_paused(), Ordering::Relaxed);
         self.closed.store(stock.is_closed(), Ordering::Relaxed);
+        self.next_deadline.store(stock.next_deadline().map_or(NO_DEADLINE, Timestamp::millis), Ordering::Relaxed);
         self.remaining.store(stock.remaining(), Ordering::Release);
     }
 
-    /// Shows a changed definition.
-    pub fn publish_definition(&self, stock: &Stock) {
-        self.definition.store(Arc::clone(stock.definition()));
+    /// Units that went back on sale: the pool has as many tokens more.
+    fn note_released(&self, units: u32) {
+        self.released.fetch_add(u64::from(units), Ordering::Relaxed);
     }
 
-    /// Notes that `units` went back on sale: the pool has as many tokens more.
-    pub fn note_released(&self, units: u32) {
-        self.released.fetch_add(u64::from(units), Ordering::Relaxed);
+    /// Whether an unpaid order has passed its deadline.
+    #[must_use]
+    pub fn has_overdue(&self, now: Timestamp) -> bool {
+        self.next_deadline.load(Ordering::Relaxed) <= now.millis()
     }
 
     /// What is for sale.
@@ -152,10 +182,8 @@ impl Listing {
     pub fn state(&self, now: Timestamp) -> SaleState {
         let definition = self.definition();
         let sale = Window { opens_at: definition.opens_at, closes_at: definition.closes_at };
-        match sale.state(now, self.closed.load(Ordering::Relaxed), self.paused.load(Ordering::Relaxed)) {
-            SaleState::Open if self.remaining() == 0 => SaleState::SoldOut,
-            state => state,
-        }
+        let state = sale.state(now, self.closed.load(Ordering::Relaxed), self.paused.load(Ordering::Relaxed));
+        if state == SaleState::Open && self.remaining() == 0 { SaleState::SoldOut } else { state }
     }
 }
 
@@ -244,6 +272,13 @@ impl Directory {
             .take(limit)
             .map(|(_, listing)| Arc::clone(listing))
             .collect()
+    }
+
+    /// The number that the next item gets. Whoever creates items does so one at a time.
+    #[must_use]
+    pub fn next_number(&self) -> ItemNumber {
+        let known = self.index.load().by_number.len();
+        ItemNumber(u32::try_from(known + 1).expect("there are fewer than 2^32 items"))
     }
 
     /// Every item, in the order of their ids.

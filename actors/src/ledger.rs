@@ -177,8 +177,8 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// Opens the data file, creating it if it is not there, and makes sure that it is ours alone, complete in length and
-    /// kept as durably as `settings` say. Call [`Ledger::recover`] before the first commit.
+    /// Opens the data file, creating it if it is not there, and makes sure that it is ours alone, complete in length
+    /// and kept as durably as `settings` say. Call [`Ledger::recover`] before the first commit.
     pub fn open(settings: &LedgerSettings) -> Result<Self, LedgerError> {
         let lock = file::claim(&settings.path)?;
         let connection = schema::open(settings)?;
@@ -275,8 +275,8 @@ impl Ledger {
         })
     }
 
-    /// Copies the write-ahead log into the data file if it has grown enough. SQLite's automatic checkpoint is off because
-    /// it swallows errors.
+    /// Copies the write-ahead log into the data file if it has grown enough. SQLite's automatic checkpoint is off
+    /// because it swallows errors.
     pub fn checkpoint_if_due(&mut self) -> Result<(), CommitError> {
         if self.unchecked_bytes < CHECKPOINT_AFTER {
             return Ok(());

@@ -2,15 +2,15 @@
 //! **Owns:** what each letter carries: its address, its return envelope, its guards.
 //! **Never:** does anything.
 
-use std::time::Duration;
-
 use actix::Message;
 
-use crate::entry::{Entries, Order};
+use crate::cores::Core;
+use crate::entry::{Entries, Entry, Order, Status};
 use crate::ids::{IdempotencyKey, OrderNumber, UserId};
+use crate::item::ItemDefinition;
 use crate::permit::{InFlight, Permit, Token};
-use crate::reply::{Found, Instructed, Outcome, Rejection, ReplyPort};
-use crate::stock::Stock;
+use crate::reply::{Audited, Found, Instructed, Outcome, Rejection, ReplyPort};
+use crate::stock::{Balance, Payment, Stock};
 
 /// How often the ledger had to take decisions back since the start. A decision made before the last time rests on
 /// entries that were never written, and is refused.
@@ -26,8 +26,6 @@ pub struct Reservation {
     pub quantity: u32,
     /// The client's idempotency key.
     pub key: Option<IdempotencyKey>,
-    /// How long he may take to pay; absent: nothing is to be paid.
-    pub pay_within: Option<Duration>,
 }
 
 /// "I want to buy." http → StockActor.
@@ -65,32 +63,87 @@ pub struct Recall {
 }
 
 /// Which orders somebody asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Which {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Query {
     /// This one, if it is his.
-    One(OrderNumber),
+    Own {
+        /// Who asks.
+        user: UserId,
+        /// Which order.
+        number: OrderNumber,
+    },
     /// All of his, the newest first, at most [`crate::stock::MAX_LISTED_ORDERS`].
-    All,
+    AllOf {
+        /// Who asks.
+        user: UserId,
+    },
+    /// A page of everybody's, in the order of their numbers: for the owner of the sale.
+    Page {
+        /// Behind this order.
+        after: OrderNumber,
+        /// At most so many.
+        limit: usize,
+        /// Only in this status.
+        status: Option<Status>,
+    },
 }
 
-/// "What have I bought?" http → StockActor. Answered only when all that the answer rests on is durable.
+/// "Which orders are there?" http, ops → StockActor. Answered only when all that the answer rests on is durable.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct Find {
     /// Of which item.
     pub to: InFlight,
-    /// Who asks.
-    pub user: UserId,
     /// Which orders.
-    pub which: Which,
+    pub query: Query,
     /// Where the answer goes.
     pub reply_to: ReplyPort<Found>,
     /// The right to be in the house.
     pub permit: Permit,
 }
 
+/// What can be done with an order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// The payment provider reports.
+    Pay(Payment),
+    /// Its buyer gives it up.
+    Cancel {
+        /// Who asks.
+        user: UserId,
+    },
+}
+
+/// "This happened to an order." http → StockActor.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Settle {
+    /// Of which item.
+    pub to: InFlight,
+    /// Which order.
+    pub number: OrderNumber,
+    /// What.
+    pub step: Step,
+    /// Where the answer goes.
+    pub reply_to: ReplyPort<Outcome>,
+    /// The right to be in the house.
+    pub permit: Permit,
+}
+
+/// "Do your books add up?" ops → StockActor.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Audit {
+    /// Of which item.
+    pub to: InFlight,
+    /// Where the answer goes.
+    pub reply_to: ReplyPort<Audited>,
+    /// The right to be in the house.
+    pub permit: Permit,
+}
+
 /// What the owner of the sale wants.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Instruction {
     /// Interrupt the sale.
     Pause,
@@ -103,6 +156,8 @@ pub enum Instruction {
         /// How many.
         quantity: u32,
     },
+    /// Change the item before its sale.
+    Redefine(Box<ItemDefinition>),
 }
 
 /// "Change the sale." ops → StockActor.
@@ -129,8 +184,12 @@ pub enum Letter {
     Recall(Recall),
     /// A question.
     Find(Find),
+    /// A step of an order.
+    Settle(Settle),
     /// An order of the house.
     Instruct(Instruct),
+    /// A look into the books.
+    Audit(Audit),
 }
 
 impl Letter {
@@ -141,7 +200,9 @@ impl Letter {
             Self::Reserve(letter) => &letter.to,
             Self::Recall(letter) => &letter.to,
             Self::Find(letter) => &letter.to,
+            Self::Settle(letter) => &letter.to,
             Self::Instruct(letter) => &letter.to,
+            Self::Audit(letter) => &letter.to,
         }
     }
 }
@@ -153,12 +214,18 @@ pub enum Sealed {
     Placed(ReplyPort<Outcome>, Order),
     /// An order placed earlier under the same key.
     Replayed(ReplyPort<Outcome>, Order),
+    /// An order that has taken a step.
+    Settled(ReplyPort<Outcome>, Order),
     /// A "no".
     Rejected(ReplyPort<Outcome>, Rejection),
     /// Orders asked for.
     Found(ReplyPort<Found>, Vec<Order>),
     /// An instruction, carried out or refused.
     Instructed(ReplyPort<Instructed>, Result<(), Rejection>),
+    /// The balances of an item.
+    Audited(ReplyPort<Audited>, Balance),
+    /// Nobody asked: the clock did.
+    Unasked,
 }
 
 /// "Write this down, then tell him." StockActor → OrderWriter. Decisions without entries go the same way, so that
@@ -172,6 +239,20 @@ pub struct Append {
     pub sealed: Sealed,
     /// On which state it was decided.
     pub epoch: Epoch,
+    /// The right to be in the house; what the clock asks for needs none, and is bounded by its tick.
+    pub permit: Option<Permit>,
+}
+
+/// "Put this item up for sale." ops → the core of the item, before anybody can know of it.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Install {
+    /// On which core.
+    pub core: Core,
+    /// The entry that creates it.
+    pub entry: Entry,
+    /// Where the answer goes.
+    pub reply_to: ReplyPort<Instructed>,
     /// The right to be in the house.
     pub permit: Permit,
 }
@@ -195,6 +276,8 @@ pub enum Answer {
     Found(ReplyPort<Found>, Found),
     /// To an instruction.
     Instructed(ReplyPort<Instructed>, Instructed),
+    /// To a look into the books.
+    Audited(ReplyPort<Audited>, Audited),
 }
 
 /// Answers of one commit for one seat.

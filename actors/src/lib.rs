@@ -12,7 +12,7 @@
 //! | [`stock_actor`] → [`stock`] | the counter of an item, and the state machine that decides |
 //! | [`order_writer`] → [`batch`], [`ledger`] | group commit, and the strongbox |
 //! | [`entry`] | what one line of the ledger says |
-//! | [`cores`], [`directory`], [`used_keys`], [`observe`] | placement, published state, counters |
+//! | [`cores`], [`directory`], [`used_keys`], [`watchers`], [`observe`] | placement, published state, counters |
 
 #![forbid(unsafe_code)]
 
@@ -37,3 +37,4 @@ pub mod stock_actor;
 pub mod stop;
 pub mod time;
 pub mod used_keys;
+pub mod watchers;

@@ -102,8 +102,9 @@ impl Rejection {
             Self::SalePaused => Code::SalePaused,
             Self::SoldOut { .. } => Code::SoldOut,
             Self::LimitReached { .. } => Code::LimitReached,
-            Self::AmountOutOfRange => Code::Validation,
-            Self::InvalidTransition { .. } => Code::InvalidTransition,
+            Self::CoolingDown { .. } => Code::Throttled,
+            Self::AmountOutOfRange | Self::SupplyOutOfRange | Self::WrongPayment | Self::StockFixed => Code::Validation,
+            Self::InvalidTransition { .. } | Self::NotScheduled => Code::InvalidTransition,
             Self::UnknownOrder => Code::NotFound,
         }
     }

@@ -3,6 +3,7 @@
 //! **Never:** decides what is sold, or answers before the commit.
 
 use std::collections::HashMap;
+use std::fmt::Display;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,6 +17,7 @@ use crate::observe::{StorageState, WriterCounters};
 use crate::reply::{Confirmed, NotDone, Outcome, Seat, Unavailable};
 use crate::stock::Stock;
 use crate::stop::{StopOnPanic, storage_failed};
+use crate::watchers::Watchers;
 
 /// How often a ledger that could not be written is tried again.
 const PROBE_EVERY: Duration = Duration::from_millis(500);
@@ -30,6 +32,7 @@ pub struct OrderWriter {
     epoch: Epoch,
     cores: Arc<Cores>,
     counters: Arc<WriterCounters>,
+    watchers: Arc<Watchers>,
     mailbox_capacity: usize,
 }
 
@@ -54,8 +57,7 @@ impl OrderWriter {
     pub fn new(
         ledger: Ledger,
         policy: BatchPolicy,
-        cores: Arc<Cores>,
-        counters: Arc<WriterCounters>,
+        (cores, counters, watchers): (Arc<Cores>, Arc<WriterCounters>, Arc<Watchers>),
         letters: usize,
     ) -> Self {
         Self {
@@ -66,6 +68,7 @@ impl OrderWriter {
             epoch: Epoch::default(),
             cores,
             counters,
+            watchers,
             mailbox_capacity: letters + 1024,
         }
     }
@@ -95,9 +98,8 @@ impl OrderWriter {
     fn refusal(&self) -> Unavailable {
         match self.counters.storage() {
             StorageState::Full => Unavailable::StorageFull,
-            StorageState::Locked => Unavailable::StorageLocked,
-            // The cause has gone already; the order was not placed all the same.
-            StorageState::Open => Unavailable::StorageLocked,
+            // Open: the cause has gone already; the order was not placed all the same.
+            StorageState::Locked | StorageState::Open => Unavailable::StorageLocked,
         }
     }
 
@@ -150,7 +152,8 @@ impl OrderWriter {
                 self.counters.ledger.pass();
             }
         }
-        self.send(appends.into_iter().map(|append| open(append, Ok(proof))));
+        self.watchers.tell(appends.iter().flat_map(|append| &append.entries));
+        self.send(appends.into_iter().filter_map(|append| open(append, Ok(proof))));
     }
 
     fn refuse(&self, appends: Vec<Append>, why: Unavailable) {
@@ -160,7 +163,7 @@ impl OrderWriter {
                 self.counters.ledger.answer(why.code());
             }
         }
-        self.send(appends.into_iter().map(|append| open(append, Err(why))));
+        self.send(appends.into_iter().filter_map(|append| open(append, Err(why))));
     }
 
     /// One message per seat, not one wake-up per answer.
@@ -178,10 +181,10 @@ impl OrderWriter {
         }
     }
 
-    /// The ledger has certainly not written the batch: every actor goes back to what it has written. The state is folded
-    /// from the file, as at a start: one way back, tried at every start.
-    fn roll_back(&mut self, appends: Vec<Append>, answer: Unavailable, cause: &rusqlite::Error) {
-        tracing::error!(%cause, orders = appends.len(), "a commit was rolled back: nothing is sold until it can be written");
+    /// The ledger has certainly not written the batch: every actor goes back to what it has written. The state is
+    /// folded from the file, as at a start: one way back, tried at every start.
+    fn roll_back(&mut self, appends: Vec<Append>, answer: Unavailable, cause: &dyn Display) {
+        tracing::error!(%cause, orders = appends.len(), "a commit was rolled back: no sale until it can be written");
         self.counters.set_storage(match answer {
             Unavailable::StorageFull => StorageState::Full,
             Unavailable::StorageLocked | Unavailable::ShuttingDown | Unavailable::OutcomeUnknown => {
@@ -212,9 +215,9 @@ impl OrderWriter {
     }
 }
 
-/// Opens the answer with the proof, or says why there is none.
-fn open(append: Append, proof: Result<&Committed, Unavailable>) -> (Seat, Answer) {
-    match append.sealed {
+/// Opens the answer with the proof, or says why there is none. What nobody asked for is answered to nobody.
+fn open(append: Append, proof: Result<&Committed, Unavailable>) -> Option<(Seat, Answer)> {
+    let opened = match append.sealed {
         Sealed::Found(port, orders) => (port.seat(), Answer::Found(port, proof.map(|_proof| orders))),
         Sealed::Instructed(port, done) => {
             let done = match proof {
@@ -223,7 +226,9 @@ fn open(append: Append, proof: Result<&Committed, Unavailable>) -> (Seat, Answer
             };
             (port.seat(), Answer::Instructed(port, done))
         }
-        Sealed::Placed(port, order) => {
+        Sealed::Audited(port, balance) => (port.seat(), Answer::Audited(port, proof.map(|_proof| balance))),
+        Sealed::Unasked => return None,
+        Sealed::Placed(port, order) | Sealed::Settled(port, order) => {
             let outcome = match proof {
                 Ok(proof) => Outcome::Confirmed(Confirmed::new(order, proof)),
                 Err(why) => Outcome::Unavailable(why),
@@ -244,13 +249,15 @@ fn open(append: Append, proof: Result<&Committed, Unavailable>) -> (Seat, Answer
             };
             (port.seat(), Answer::Outcome(port, outcome))
         }
-    }
+    };
+    Some(opened)
 }
 
 impl Actor for OrderWriter {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
+        #[expect(clippy::disallowed_methods, reason = "probes that come in a burst after a stall say the same")]
         ctx.run_interval(PROBE_EVERY, |_writer, ctx| ctx.notify(Probe));
     }
 }

@@ -6,12 +6,16 @@ use std::sync::Arc;
 
 use actix::Addr;
 
+use crate::cores::Core;
 use crate::desk::Desk;
 use crate::directory::Listing;
-use crate::ids::{IdempotencyKey, UserId};
-use crate::letters::{Find, Instruct, Instruction, Letter, Recall, Reservation, Reserve, Which};
+use crate::entry::Entry;
+use crate::ids::{IdempotencyKey, OrderNumber, UserId};
+use crate::letters::{
+    Audit, Find, Install, Instruct, Instruction, Letter, Query, Recall, Reservation, Reserve, Settle, Step,
+};
 use crate::permit::{InFlight, Permit, Token};
-use crate::reply::{Found, Instructed, Outcome, Receipt, Seat, envelope};
+use crate::reply::{Audited, Found, Instructed, Outcome, Receipt, Seat, envelope};
 
 /// The postbox of one thread.
 #[derive(Debug, Clone)]
@@ -59,10 +63,19 @@ impl Postbox {
 
     /// Asks for orders.
     #[must_use]
-    pub fn find(&self, listing: &Arc<Listing>, user: UserId, which: Which, permit: Permit) -> Receipt<Found> {
+    pub fn find(&self, listing: &Arc<Listing>, query: Query, permit: Permit) -> Receipt<Found> {
         let (reply_to, receipt) = envelope(self.seat);
         let to = InFlight::to(listing);
-        self.post(Letter::Find(Find { to, user, which, reply_to, permit }));
+        self.post(Letter::Find(Find { to, query, reply_to, permit }));
+        receipt
+    }
+
+    /// Reports what happened to an order.
+    #[must_use]
+    pub fn settle(&self, listing: &Arc<Listing>, number: OrderNumber, step: Step, permit: Permit) -> Receipt<Outcome> {
+        let (reply_to, receipt) = envelope(self.seat);
+        let to = InFlight::to(listing);
+        self.post(Letter::Settle(Settle { to, number, step, reply_to, permit }));
         receipt
     }
 
@@ -72,6 +85,25 @@ impl Postbox {
         let (reply_to, receipt) = envelope(self.seat);
         let to = InFlight::to(listing);
         self.post(Letter::Instruct(Instruct { to, instruction, reply_to, permit }));
+        receipt
+    }
+
+    /// Looks into the books of an item.
+    #[must_use]
+    pub fn audit(&self, listing: &Arc<Listing>, permit: Permit) -> Receipt<Audited> {
+        let (reply_to, receipt) = envelope(self.seat);
+        let to = InFlight::to(listing);
+        self.post(Letter::Audit(Audit { to, reply_to, permit }));
+        receipt
+    }
+
+    /// Puts a new item up on its core. Nobody can know of it before it is in the directory.
+    #[must_use]
+    pub fn install(&self, core: Core, entry: Entry, permit: Permit) -> Receipt<Instructed> {
+        let (reply_to, receipt) = envelope(self.seat);
+        if let Err(refused) = self.desk.try_send(Install { core, entry, reply_to, permit }) {
+            tracing::error!(%refused, "the desk refused a new item");
+        }
         receipt
     }
 

@@ -2,10 +2,13 @@
 //! **Owns:** the promise that every letter is answered exactly once.
 //! **Never:** knows who asks, or turns an answer into a status code.
 
+use std::time::Duration;
+
 use tokio::sync::oneshot;
 
 use crate::entry::{Order, Status};
 use crate::ledger::Committed;
+use crate::stock::Balance;
 use crate::time::Timestamp;
 
 /// A thread with waiting receipts. Answers go back as one message per seat and commit, not one wake-up per order.
@@ -38,8 +41,21 @@ pub enum Rejection {
         /// Units in his live orders.
         held: u32,
     },
+    /// The buyer let his orders expire again and again, and has to wait.
+    CoolingDown {
+        /// How long.
+        retry_after: Duration,
+    },
     /// Units times price is more than an amount can say.
     AmountOutOfRange,
+    /// The restock is more than an item can have.
+    SupplyOutOfRange,
+    /// The payment is not of this amount or currency.
+    WrongPayment,
+    /// The item can be changed only before its sale.
+    NotScheduled,
+    /// The stock of an item changes only by a restock.
+    StockFixed,
     /// The order is not in a status from which this is possible.
     InvalidTransition {
         /// Where it stands.
@@ -108,6 +124,9 @@ pub enum NotDone {
 /// The answer to an instruction: done and durable, or not done.
 pub type Instructed = Result<(), NotDone>;
 
+/// The answer to a look into the books.
+pub type Audited = Result<Balance, Unavailable>;
+
 /// The stamped envelope. Dropped without an answer, its receipt says [`Unavailable::OutcomeUnknown`].
 #[derive(Debug)]
 pub struct ReplyPort<T> {
@@ -159,6 +178,13 @@ impl Receipt<Instructed> {
     /// Whether it was done, once that is durable.
     pub async fn instructed(self) -> Instructed {
         self.answer().await.map_err(NotDone::Unavailable).and_then(|done| done)
+    }
+}
+
+impl Receipt<Audited> {
+    /// The balances, once all they rest on is durable.
+    pub async fn audited(self) -> Audited {
+        self.answer().await.and_then(|audited| audited)
     }
 }
 

@@ -8,11 +8,11 @@ use actix::{Actor, Addr, Context, Handler, Message, Recipient};
 
 use crate::directory::Listing;
 use crate::entry::{Entries, Entry};
-use crate::letters::{Append, Epoch, Find, Instruct, Letter, Recall, Reserve, Sealed};
+use crate::letters::{Append, Audit, Epoch, Find, Instruct, Letter, Recall, Reserve, Sealed, Settle, Step};
 use crate::observe::{Code, Passage};
 use crate::permit::Permit;
 use crate::reply::{Outcome, ReplyPort};
-use crate::stock::{Decision, Stock};
+use crate::stock::{Decision, Settled, Stock, Terms};
 use crate::stop::StopOnPanic;
 use crate::time::Clock;
 use crate::used_keys::UsedKeys;
@@ -22,6 +22,7 @@ pub struct StockActor {
     pub(crate) stock: Stock,
     pub(crate) listing: Arc<Listing>,
     pub(crate) clock: Clock,
+    pub(crate) terms: Terms,
     pub(crate) epoch: Epoch,
     pub(crate) used_keys: Arc<UsedKeys>,
     pub(crate) passage: Arc<Passage>,
@@ -34,6 +35,13 @@ pub struct StockActor {
 pub(crate) struct RestoreStock {
     pub(crate) epoch: Epoch,
     pub(crate) stock: Stock,
+}
+
+/// "Deadlines have passed." From the desk of its core, once a tick.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Tick {
+    pub(crate) most: usize,
 }
 
 impl Actor for StockActor {
@@ -49,7 +57,23 @@ impl Handler<Letter> for StockActor {
             Letter::Reserve(reserve) => self.reserve(reserve),
             Letter::Recall(recall) => self.recall(recall),
             Letter::Find(find) => self.find(find),
+            Letter::Settle(settle) => self.settle(settle),
             Letter::Instruct(instruct) => self.instruct(instruct),
+            Letter::Audit(audit) => self.audit(audit),
+        }
+    }
+}
+
+impl Handler<Tick> for StockActor {
+    type Result = ();
+
+    /// The units of expired orders are on sale again in the same turn.
+    fn handle(&mut self, tick: Tick, _ctx: &mut Context<Self>) {
+        let _guard = StopOnPanic;
+        let entries = self.stock.expire(tick.most, self.clock.now());
+        if !entries.is_empty() {
+            self.publish(&entries);
+            self.send_on(entries, Sealed::Unasked, None);
         }
     }
 }
@@ -59,17 +83,15 @@ impl Handler<RestoreStock> for StockActor {
 
     fn handle(&mut self, restore: RestoreStock, _ctx: &mut Context<Self>) {
         let _guard = StopOnPanic;
-        // The orders that are gone had taken their pool tokens with them.
-        self.listing.note_released(self.stock.live().saturating_sub(restore.stock.live()));
+        self.listing.restore(&self.stock, &restore.stock);
         self.stock = restore.stock;
         self.epoch = restore.epoch;
-        self.listing.publish(&self.stock);
     }
 }
 
 impl StockActor {
-    /// Starts the actor on this thread. The mailbox gets its size before the first letter: `started` would come after it,
-    /// and until then a mailbox holds 16.
+    /// Starts the actor on this thread. The mailbox gets its size before the first letter: `started` would come after
+    /// it, and until then a mailbox holds 16.
     pub(crate) fn open(self, mailbox_capacity: usize) -> Addr<Self> {
         Self::create(|ctx| {
             ctx.set_mailbox_capacity(mailbox_capacity);
@@ -80,7 +102,7 @@ impl StockActor {
     fn reserve(&mut self, letter: Reserve) {
         let Reserve { to, reservation, token, reply_to, permit } = letter;
         self.passage.enter();
-        let decision = self.stock.reserve(&reservation, self.clock.now());
+        let decision = self.stock.reserve(&reservation, &self.terms, self.clock.now());
         match &decision {
             Decision::Placed(_order, entries) => {
                 self.passage.pass();
@@ -95,38 +117,58 @@ impl StockActor {
         }
         drop(to);
         let (entries, sealed) = seal(decision, reply_to);
-        self.send_on(entries, sealed, permit);
+        self.send_on(entries, sealed, Some(permit));
     }
 
     fn recall(&mut self, Recall { to, user, quantity, key, reply_to, permit }: Recall) {
         drop(to);
         let (entries, sealed) = seal(self.stock.recall(&user, quantity, &key), reply_to);
-        self.send_on(entries, sealed, permit);
+        self.send_on(entries, sealed, Some(permit));
     }
 
-    fn find(&mut self, Find { to, user, which, reply_to, permit }: Find) {
+    fn find(&self, Find { to, query, reply_to, permit }: Find) {
         drop(to);
-        let orders = self.stock.find(&user, which);
-        self.send_on(Entries::new(), Sealed::Found(reply_to, orders), permit);
+        let orders = self.stock.find(&query);
+        self.send_on(Entries::new(), Sealed::Found(reply_to, orders), Some(permit));
+    }
+
+    fn settle(&mut self, Settle { to, number, step, reply_to, permit }: Settle) {
+        drop(to);
+        let now = self.clock.now();
+        let Settled { entries, answer } = match step {
+            Step::Pay(payment) => self.stock.pay(number, &payment, &self.terms, now),
+            Step::Cancel { user } => self.stock.cancel(number, &user, now),
+        };
+        self.publish(&entries);
+        let sealed = match answer {
+            Ok(order) => Sealed::Settled(reply_to, order),
+            Err(rejection) => Sealed::Rejected(reply_to, rejection),
+        };
+        self.send_on(entries, sealed, Some(permit));
     }
 
     fn instruct(&mut self, Instruct { to, instruction, reply_to, permit }: Instruct) {
         drop(to);
-        let (entries, done) = match self.stock.instruct(instruction, self.clock.now()) {
+        let (entries, done) = match self.stock.instruct(&instruction, self.clock.now()) {
             Ok(entries) => (entries, Ok(())),
             Err(rejection) => (Entries::new(), Err(rejection)),
         };
         self.publish(&entries);
-        self.send_on(entries, Sealed::Instructed(reply_to, done), permit);
+        self.send_on(entries, Sealed::Instructed(reply_to, done), Some(permit));
+    }
+
+    fn audit(&self, Audit { to, reply_to, permit }: Audit) {
+        drop(to);
+        self.send_on(Entries::new(), Sealed::Audited(reply_to, self.stock.balance()), Some(permit));
     }
 
     fn publish(&self, entries: &[Entry]) {
         if !entries.is_empty() {
-            self.listing.publish(&self.stock);
+            self.listing.publish(&self.stock, entries);
         }
     }
 
-    fn send_on(&self, entries: Entries, sealed: Sealed, permit: Permit) {
+    fn send_on(&self, entries: Entries, sealed: Sealed, permit: Option<Permit>) {
         let append = Append { entries, sealed, epoch: self.epoch, permit };
         // A decision that cannot be written must not stay in memory: the guard above stops the process.
         let sent = self.append_to.try_send(append);

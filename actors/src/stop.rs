@@ -8,6 +8,7 @@ pub const EXIT_STORAGE: i32 = 74;
 /// Stops the process because the ledger and the memory can no longer be known to agree.
 pub fn storage_failed(reason: &dyn std::fmt::Display) -> ! {
     tracing::error!(%reason, "the outcome of a commit is unknown: stopping without an answer");
+    #[expect(clippy::disallowed_methods, reason = "the one place that stops without an answer")]
     std::process::exit(EXIT_STORAGE)
 }
 
@@ -20,6 +21,7 @@ impl Drop for StopOnPanic {
     fn drop(&mut self) {
         if std::thread::panicking() {
             tracing::error!("a panic in the core: stopping; recovery from the ledger is the way back");
+            #[expect(clippy::disallowed_methods, reason = "unwinding would answer from a state that is half changed")]
             std::process::abort();
         }
     }

@@ -17,6 +17,7 @@ pub struct ConfigError {
 }
 
 impl ConfigError {
+    #[expect(clippy::needless_pass_by_value, reason = "a literal is as welcome as an error")]
     pub(super) fn new(key: impl ToString, reason: impl ToString) -> Self {
         Self { key: key.to_string(), reason: reason.to_string(), origin: None }
     }

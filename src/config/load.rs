@@ -1,10 +1,11 @@
 //! **Job:** one configuration from three sources: flag over environment over file over default.
 //! **Owns:** the precedence, and where each value came from.
-//! **Never:** knows a key by name.
+//! **Never:** knows a key by name, but for the one whose default depends on the mode.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::sources::{self, Entry, Given};
 use super::{Config, ConfigError, validate};
@@ -89,6 +90,9 @@ pub fn load(sources: Sources) -> Result<Loaded, ConfigError> {
 impl Loaded {
     fn defaults(mode: Mode) -> Self {
         let mut config = Config::default();
+        if mode == Mode::Development {
+            config.payment.cool_down = Duration::ZERO;
+        }
         let origins = config.settings().into_iter().map(|(key, _)| (key, Origin::Default)).collect();
         Self { config, origins, mode }
     }

@@ -63,6 +63,7 @@ pub(super) fn describe(fault: &toml::de::Error, text: &str) -> String {
 }
 
 /// Descends into sections; whatever else is found is an entry, so that an unknown section shows as an unknown key.
+#[expect(clippy::wildcard_enum_match_arm, reason = "an enum of the library: every value but a table is an entry")]
 fn flatten(path: &str, table: toml::Table, origin: &Origin, entries: &mut Vec<Entry>) {
     for (name, value) in table {
         let key = if path.is_empty() { name } else { format!("{path}.{name}") };

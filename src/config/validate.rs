@@ -27,6 +27,8 @@ const MAX_RATE: u32 = 10_000_000;
 const MAX_REDIS_TIMEOUT: Duration = Duration::from_secs(5);
 /// Longest key prefix, in bytes: it is repeated in every key of every buyer.
 const MAX_REDIS_PREFIX: usize = 64;
+/// Longest first cool-down: none is ever longer than a day.
+const MAX_COOL_DOWN: Duration = Duration::from_hours(24);
 /// Longest hold without payment: past a month it is a reservation, not a sale.
 const MAX_PAY_WITHIN: Duration = Duration::from_hours(30 * 24);
 /// Shortest secret, in bytes: the output size of SHA-256 (RFC 7518, section 3.2).
@@ -83,6 +85,7 @@ fn storage(config: &Config) -> Result<(), ConfigError> {
 }
 
 fn payment(config: &Config) -> Result<(), ConfigError> {
+    at_most(config.payment.cool_down, MAX_COOL_DOWN, "payment.cool_down")?;
     at_most(config.payment.pay_within, MAX_PAY_WITHIN, "payment.pay_within")
 }
 

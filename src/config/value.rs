@@ -240,7 +240,7 @@ mod tests {
     #[test]
     fn a_duration_has_a_unit() {
         assert_eq!(<Duration as Value>::from_text("250ms"), Some(Duration::from_millis(250)));
-        assert_eq!(<Duration as Value>::from_text("15m"), Some(Duration::from_secs(900)));
+        assert_eq!(<Duration as Value>::from_text("15m"), Some(Duration::from_mins(15)));
         assert_eq!(<Duration as Value>::from_text("0us"), Some(Duration::ZERO));
         for bad in ["", "5", "-5s", "5 parsecs", "99999999999999999999s"] {
             assert_eq!(<Duration as Value>::from_text(bad), None, "{bad:?}");

@@ -127,7 +127,9 @@ mod tests {
             visit.answer(Code::SoldOut);
         }
         let mut through = Visit::begin(&funnel);
-        Layer::ALL.iter().for_each(|_| through.pass());
+        for _layer in Layer::ALL {
+            through.pass();
+        }
         through.answer(Code::SoldOut);
         drop(through);
         drop(Visit::begin(&funnel));

@@ -159,6 +159,7 @@ impl Throttle {
 }
 
 #[cfg(test)]
+#[expect(clippy::unchecked_time_subtraction, reason = "a moment before the end of a constant span")]
 mod tests {
     use super::*;
 

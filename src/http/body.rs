@@ -95,6 +95,20 @@ fn malformed(error: impl fmt::Display) -> Problem {
     Problem::new(Code::Malformed, format!("not a JSON object as expected: {error}"))
 }
 
+/// A JSON object of that shape: malformed if it is none, invalid if its members are not what they must be.
+pub fn object<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    let Members(members) = serde_json::from_slice(body).map_err(malformed)?;
+    for (_, value) in &members {
+        well_formed(value.get())?;
+    }
+    serde_json::from_slice(body).map_err(|error| {
+        let reason = error.to_string();
+        // The position is of no use to whoever has built the body by a program.
+        let reason = reason.split(" at line ").next().unwrap_or_default().to_owned();
+        Problem::invalid("body", reason)
+    })
+}
+
 /// The quantity in `{"quantity": 1}`, the only member an order has.
 pub fn quantity(body: &[u8]) -> Result<u32, Problem> {
     let Members(members) = serde_json::from_slice(body).map_err(malformed)?;
@@ -154,7 +168,7 @@ mod tests {
     use super::*;
 
     fn code(body: &str) -> Code {
-        quantity(body.as_bytes()).map(|_| Code::Replayed).unwrap_or_else(|problem| problem.code())
+        quantity(body.as_bytes()).map_or_else(|problem| problem.code(), |_| Code::Replayed)
     }
 
     #[test]

@@ -71,7 +71,7 @@ pub(super) async fn list(front: web::ThinData<Front>, page: web::Query<Page>) ->
 /// `GET /v1/items/{item_id}`.
 pub(super) async fn read(front: web::ThinData<Front>, request: HttpRequest) -> HttpResponse {
     match front.items.find(&request) {
-        Ok(listing) => front.items.view(&listing, |view| cacheable(&view)),
+        Ok(listing) => cacheable(&view(&listing, front.items.clock.now())),
         Err(problem) => problem.respond(),
     }
 }
@@ -80,7 +80,7 @@ impl Items {
     fn page(&self, page: &Page) -> Result<HttpResponse, Problem> {
         let (after, limit) = (page.after()?, page.limit()?);
         let listings = self.directory.page(after.as_ref(), limit);
-        let items: Vec<_> = listings.iter().map(|listing| self.view(listing, |view| serde_json::json!(view))).collect();
+        let items: Vec<_> = listings.iter().map(|listing| view(listing, self.clock.now())).collect();
         let last = listings.last().filter(|_| listings.len() == limit).map(|listing| listing.definition().id.clone());
         Ok(cacheable(&serde_json::json!({ "items": items, "next": last })))
     }
@@ -90,24 +90,24 @@ impl Items {
         let id = request.match_info().get("item_id").and_then(|text| text.parse().ok());
         id.and_then(|id: ItemId| self.directory.find(&id)).ok_or_else(Problem::not_found)
     }
+}
 
-    fn view<T>(&self, listing: &Listing, show: impl FnOnce(ItemView<'_>) -> T) -> T {
-        let definition = listing.definition();
-        let now = self.clock.now();
-        show(ItemView {
-            item_id: &definition.id,
-            title: &definition.title,
-            unit_price: definition.unit_price,
-            currency: definition.currency,
-            stock: listing.supply(),
-            remaining: listing.remaining(),
-            per_user_limit: definition.per_user_limit,
-            opens_at: definition.opens_at,
-            closes_at: definition.closes_at,
-            state: listing.state(now),
-            server_time: now,
-        })
-    }
+/// An item at `now`, as the contract writes it.
+pub(crate) fn view(listing: &Listing, now: Timestamp) -> serde_json::Value {
+    let definition = listing.definition();
+    serde_json::json!(ItemView {
+        item_id: &definition.id,
+        title: &definition.title,
+        unit_price: definition.unit_price,
+        currency: definition.currency,
+        stock: listing.supply(),
+        remaining: listing.remaining(),
+        per_user_limit: definition.per_user_limit,
+        opens_at: definition.opens_at,
+        closes_at: definition.closes_at,
+        state: listing.state(now),
+        server_time: now,
+    })
 }
 
 /// A second old is fresh enough for a crowd that looks at a page.

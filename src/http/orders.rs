@@ -1,36 +1,27 @@
-//! **Job:** places orders and shows buyers their own.
-//! **Owns:** how an order looks outside, and how long an answer may take.
+//! **Job:** places orders, shows buyers their own, and lets them give one up.
+//! **Owns:** the way of a purchase through the gate.
 //! **Never:** takes stock: it awaits one receipt.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use actix_web::http::header::{CACHE_CONTROL, HeaderMap, HeaderValue, LOCATION, X_CONTENT_TYPE_OPTIONS};
+use actix_web::http::header::{HeaderMap, HeaderValue, LOCATION};
 use actix_web::{HttpRequest, HttpResponse, web};
 use doorbuster_actors::directory::Listing;
-use doorbuster_actors::entry::{Order, Status};
-use doorbuster_actors::ids::{IdempotencyKey, ItemId, OrderId, UserId};
-use doorbuster_actors::letters::{Reservation, Which};
-use doorbuster_actors::money::{Amount, Currency};
+use doorbuster_actors::entry::Order;
+use doorbuster_actors::ids::{IdempotencyKey, ItemId, OrderId};
+use doorbuster_actors::letters::{Query, Reservation, Step};
 use doorbuster_actors::observe::Code;
-use doorbuster_actors::permit::{House, Permit};
-use doorbuster_actors::postbox::Postbox;
-use doorbuster_actors::reply::{Confirmed, Outcome, Receipt, Rejection, Unavailable};
-use doorbuster_actors::time::Timestamp;
-use serde::{Deserialize, Serialize};
+use doorbuster_actors::reply::{Confirmed, Outcome, Rejection};
+use serde::Deserialize;
 
+use super::clerk::{Clerk, within};
 use super::identity::Identity;
 use super::items::Items;
+use super::order_view::{Shown, private};
 use super::problem::Problem;
 use super::{Front, body};
 use crate::gate::funnel::Visit;
 use crate::gate::{Attempt, Gate};
-
-/// How long a request may wait for its answer. Just under the five seconds within which every request is answered.
-const ANSWER_WITHIN: Duration = Duration::from_millis(4_500);
-
-/// When a confirmed order counts as durable, as the contract writes it.
-pub type DurabilityName = &'static str;
 
 /// What is needed to place and read orders.
 pub struct Orders {
@@ -40,29 +31,10 @@ pub struct Orders {
     pub identity: Arc<Identity>,
     /// What there is.
     pub items: Items,
-    /// Where letters go.
-    pub postbox: Postbox,
-    /// How many questions may be in the house.
-    pub reads: Arc<House>,
-    /// Time to pay; absent: orders are paid at once.
-    pub pay_within: Option<Duration>,
-    /// What is promised with a `201`.
-    pub durability: DurabilityName,
-}
-
-#[derive(Serialize)]
-struct OrderView<'a> {
-    order_id: String,
-    item_id: &'a ItemId,
-    user_id: &'a UserId,
-    quantity: u32,
-    unit_price: Amount,
-    total_price: Amount,
-    currency: Currency,
-    status: Status,
-    created_at: Timestamp,
-    pay_by: Option<Timestamp>,
-    durability: DurabilityName,
+    /// Who carries letters that are not purchases.
+    pub clerk: Clerk,
+    /// How orders are shown.
+    pub shown: Shown,
 }
 
 /// `POST /v1/items/{item_id}/orders`.
@@ -73,6 +45,11 @@ pub(super) async fn place(front: web::ThinData<Front>, request: HttpRequest, pay
         visit.answer(problem.code());
         problem.respond()
     })
+}
+
+/// `POST /v1/orders/{order_id}/cancel`.
+pub(super) async fn cancel(front: web::ThinData<Front>, request: HttpRequest) -> HttpResponse {
+    front.orders.cancel(&request).await.unwrap_or_else(|problem| problem.respond())
 }
 
 /// `GET /v1/orders/{order_id}`.
@@ -109,15 +86,17 @@ impl Orders {
         let same_key = self.gate.same_key(attempt).await;
         if let (true, Some(key)) = (same_key.is_used, &key) {
             let payload = (user.clone(), quantity, key.clone());
-            match within(self.postbox.recall(&listing, payload, permit)).await {
+            match within(self.clerk.postbox.recall(&listing, payload, permit)).await {
                 Outcome::Rejected(Rejection::UnknownOrder) => permit = self.gate.stay()?,
                 Outcome::Replayed(order) => return Ok(self.replayed(visit, order)),
-                outcome => return self.answer(outcome),
+                outcome @ (Outcome::Confirmed(_) | Outcome::Rejected(_) | Outcome::Unavailable(_)) => {
+                    return self.answer(outcome);
+                }
             }
         }
         let token = self.gate.admit(visit, attempt).await?;
-        let reservation = Reservation { user: user.clone(), quantity, key: key.clone(), pay_within: self.pay_within };
-        self.answer(within(self.postbox.reserve(&listing, reservation, token, permit)).await)
+        let reservation = Reservation { user: user.clone(), quantity, key: key.clone() };
+        self.answer(within(self.clerk.postbox.reserve(&listing, reservation, token, permit)).await)
     }
 
     fn answer(&self, outcome: Outcome) -> Result<HttpResponse, Problem> {
@@ -140,17 +119,32 @@ impl Orders {
         if is_replay {
             response.insert_header(("Idempotent-Replayed", "true"));
         }
-        private(&mut response).json(self.view(order))
+        private(&mut response).json(self.shown.order(order))
     }
 
     async fn read(&self, request: &HttpRequest) -> Result<HttpResponse, Problem> {
+        let order = self.own(request).await?;
+        Ok(private(&mut HttpResponse::Ok()).json(self.shown.order(&order)))
+    }
+
+    /// The order that the path names, if it is the asker's own.
+    pub(super) async fn own(&self, request: &HttpRequest) -> Result<Order, Problem> {
         let user = self.identity.of(request)?;
+        let (listing, id) = self.named(request)?;
+        let found = self.clerk.find(&listing, Query::Own { user, number: id.order }).await?;
+        found.into_iter().next().ok_or_else(Problem::not_found)
+    }
+
+    fn named(&self, request: &HttpRequest) -> Result<(Arc<Listing>, OrderId), Problem> {
         let id = request.match_info().get("order_id").and_then(|text| text.parse::<OrderId>().ok());
-        let id = id.ok_or_else(Problem::not_found)?;
-        let listing = self.items.directory.find_number(id.item).ok_or_else(Problem::not_found)?;
-        let found = self.find(&listing, user, Which::One(id.order)).await?;
-        let order = found.first().ok_or_else(Problem::not_found)?;
-        Ok(private(&mut HttpResponse::Ok()).json(self.view(order)))
+        id.and_then(|id| Some((self.items.directory.find_number(id.item)?, id))).ok_or_else(Problem::not_found)
+    }
+
+    async fn cancel(&self, request: &HttpRequest) -> Result<HttpResponse, Problem> {
+        let user = self.identity.of(request)?;
+        let (listing, id) = self.named(request)?;
+        let order = self.clerk.settle(&listing, id.order, Step::Cancel { user }).await?;
+        Ok(private(&mut HttpResponse::Ok()).json(self.shown.order(&order)))
     }
 
     async fn list(&self, request: &HttpRequest, of: &OfItem) -> Result<HttpResponse, Problem> {
@@ -158,44 +152,12 @@ impl Orders {
         let item_id = of.item_id.as_deref().ok_or_else(|| Problem::invalid("item_id", "is required"))?;
         let item_id: ItemId = item_id.parse().map_err(|bad| Problem::invalid("item_id", format!("{bad}")))?;
         let found = match self.items.directory.find(&item_id) {
-            Some(listing) => self.find(&listing, user, Which::All).await?,
+            Some(listing) => self.clerk.find(&listing, Query::AllOf { user }).await?,
             None => Vec::new(),
         };
-        let orders: Vec<_> = found.iter().map(|order| self.view(order)).collect();
+        let orders: Vec<_> = found.iter().map(|order| self.shown.order(order)).collect();
         Ok(private(&mut HttpResponse::Ok()).json(serde_json::json!({ "orders": orders })))
     }
-
-    async fn find(&self, listing: &Arc<Listing>, user: UserId, which: Which) -> Result<Vec<Order>, Problem> {
-        let permit: Permit = self.reads.enter().ok_or(crate::gate::Refusal::Overloaded)?;
-        let found = self.postbox.find(listing, user, which, permit).found();
-        let found = tokio::time::timeout(ANSWER_WITHIN, found).await;
-        Ok(found.unwrap_or(Err(Unavailable::OutcomeUnknown))?)
-    }
-
-    fn view<'a>(&self, order: &'a Order) -> OrderView<'a> {
-        OrderView {
-            order_id: order.id.to_string(),
-            item_id: &order.item,
-            user_id: &order.user,
-            quantity: order.quantity,
-            unit_price: order.unit_price,
-            total_price: order.total_price,
-            currency: order.currency,
-            status: order.status,
-            created_at: order.created_at,
-            pay_by: order.pay_by,
-            durability: self.durability,
-        }
-    }
-}
-
-async fn within(receipt: Receipt<Outcome>) -> Outcome {
-    let outcome = tokio::time::timeout(ANSWER_WITHIN, receipt.outcome()).await;
-    outcome.unwrap_or(Outcome::Unavailable(Unavailable::OutcomeUnknown))
-}
-
-fn private(response: &mut actix_web::HttpResponseBuilder) -> &mut actix_web::HttpResponseBuilder {
-    response.insert_header((CACHE_CONTROL, "no-store")).insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"))
 }
 
 /// `Idempotency-Key`: at most one, bare or in double quotes.

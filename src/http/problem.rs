@@ -225,7 +225,14 @@ fn from_rejection(rejection: Rejection) -> Problem {
         Rejection::LimitReached { limit, held } => problem("this buyer may not hold that many units")
             .with("per_user_limit", json!(limit))
             .with("held", json!(held)),
+        Rejection::CoolingDown { retry_after } => {
+            problem("orders of this buyer expired again and again").retry(retry_after)
+        }
         Rejection::AmountOutOfRange => Problem::invalid("quantity", "times the price is out of range"),
+        Rejection::SupplyOutOfRange => Problem::invalid("quantity", "is more than an item can have"),
+        Rejection::WrongPayment => Problem::invalid("amount", "must be the order's total price, in its currency"),
+        Rejection::StockFixed => Problem::invalid("stock", "changes only by a restock"),
+        Rejection::NotScheduled => problem("an item can be changed only before its sale begins"),
         Rejection::InvalidTransition { status } => {
             problem("the order is not in a status from which this is possible").with("order_status", json!(status))
         }

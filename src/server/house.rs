@@ -18,14 +18,15 @@ use doorbuster_actors::directory::Directory;
 use doorbuster_actors::observe::{Passage, WriterCounters};
 use doorbuster_actors::order_writer::{Drain, OrderWriter};
 use doorbuster_actors::permit;
-use doorbuster_actors::stock::Stock;
+use doorbuster_actors::stock::{LatePayment, Stock, Terms};
+use doorbuster_actors::watchers::Watchers;
 
 use super::ServeError;
 use super::closing::{self, Signals};
 use super::housekeeping::{Chores, Housekeeping};
 use super::stockroom::Stockroom;
 use super::threads::{Common, Seats};
-use crate::config::{Config, Layout, Loaded, Secret};
+use crate::config::{self, Config, Layout, Loaded, Secret};
 use crate::gate::Shared;
 use crate::gate::bucket::{BucketSize, LocalBucket};
 use crate::gate::funnel::Funnel;
@@ -35,6 +36,7 @@ use crate::gate::retries::Retries;
 use crate::gate::throttle::LocalThrottle;
 use crate::http::identity::Identity;
 use crate::http::negotiation;
+use crate::http::order_view::Shown;
 use crate::{http, ops};
 
 /// Questions inside the house at once: a fraction of the purchases, which must not wait behind them.
@@ -84,7 +86,8 @@ impl House {
 
         let mut room = Stockroom::open(loaded)?;
         let workers = workers(config);
-        let guests = if config.server.layout == Layout::Beside { workers } else { 0 };
+        // One guest is the thread of the operations listener.
+        let guests = 1 + if config.server.layout == Layout::Beside { workers } else { 0 };
         let cores = Arc::new(Cores::new(workers, guests));
         let directory = Arc::new(room.directory(&cores));
         let stocks = room.by_core(&cores);
@@ -192,7 +195,9 @@ fn equip(
     let writer_counters = Arc::new(WriterCounters::default());
     let policy = BatchPolicy { max_entries: config.storage.max_batch, linger: config.storage.linger };
     let letters = house.capacity() + reads.capacity();
-    let writer = OrderWriter::new(room.ledger, policy, Arc::clone(cores), Arc::clone(&writer_counters), letters);
+    let watchers = Arc::new(Watchers::default());
+    let parts = (Arc::clone(cores), Arc::clone(&writer_counters), Arc::clone(&watchers));
+    let writer = OrderWriter::new(room.ledger, policy, parts, letters);
     let writer = writer.open(&writer_thread.handle());
     let shared = Shared {
         house: Arc::clone(&house),
@@ -219,10 +224,24 @@ fn equip(
         pool: (config.gate.pool.factor > 0.0).then(|| (pool_returns(redis.as_ref()), config.gate.pool.factor)),
         bucket: bucket.map(|size| Arc::new(LocalBucket::new(size))),
         redis,
-        pay_within: (!config.payment.pay_within.is_zero()).then_some(config.payment.pay_within),
-        durability: config.storage.durability.as_str(),
+        terms: terms(config),
+        watchers,
+        webhook_secret: config.payment.webhook_secret.clone(),
+        shown: Shown { durability: config.storage.durability.as_str() },
         funnels: Arc::new((0..count).map(|_| Arc::new(Funnel::default())).collect()),
         passages: Arc::new((0..count).map(|_| Arc::new(Passage::default())).collect()),
+    }
+}
+
+/// The terms of sale as the configuration says them.
+fn terms(config: &Config) -> Terms {
+    Terms {
+        pay_within: (!config.payment.pay_within.is_zero()).then_some(config.payment.pay_within),
+        late: match config.payment.late {
+            config::LatePayment::Refund => LatePayment::Refund,
+            config::LatePayment::Honour => LatePayment::Honour,
+        },
+        cool_down: config.payment.cool_down,
     }
 }
 
@@ -301,8 +320,24 @@ fn open_operations(
             cores: Arc::clone(&common.passages),
             writer: Arc::clone(&common.writer_counters),
         };
-        let desk =
-            ops::Desk { admin_token: Rc::new(admin_token.clone()), health: Rc::new(health), funnel: Rc::new(funnel) };
+        let (directory, clerk) = (Arc::clone(&common.directory), common.operations());
+        let items = ops::items::Items {
+            directory: Arc::clone(&directory),
+            cores: Arc::clone(&common.cores),
+            clock: common.clock,
+            clerk: clerk.clone(),
+            creating: Arc::default(),
+        };
+        let orders =
+            ops::orders::Orders { directory: Arc::clone(&directory), clerk: clerk.clone(), shown: common.shown };
+        let desk = ops::Desk {
+            admin_token: Rc::new(admin_token.clone()),
+            health: Rc::new(health),
+            funnel: Rc::new(funnel),
+            items: Rc::new(items),
+            orders: Rc::new(orders),
+            invariants: Rc::new(ops::invariants::Invariants { directory, clerk }),
+        };
         App::new().app_data(web::ThinData(desk)).configure(ops::routes)
     };
     let server = HttpServer::new(app)

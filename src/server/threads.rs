@@ -4,7 +4,6 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 
 use actix::Addr;
 use doorbuster_actors::cores::{Core, Cores};
@@ -15,12 +14,13 @@ use doorbuster_actors::order_writer::OrderWriter;
 use doorbuster_actors::permit;
 use doorbuster_actors::postbox::Postbox;
 use doorbuster_actors::reply::Seat;
-use doorbuster_actors::stock::Stock;
+use doorbuster_actors::stock::{Stock, Terms};
 use doorbuster_actors::time::Clock;
 use doorbuster_actors::used_keys::UsedKeys;
+use doorbuster_actors::watchers::Watchers;
 use parking_lot::Mutex;
 
-use crate::config::Layout;
+use crate::config::{Layout, Secret};
 use crate::gate::bucket::{Bucket, LocalBucket};
 use crate::gate::funnel::Funnel;
 use crate::gate::pool::{Pool, PoolReturns};
@@ -28,9 +28,13 @@ use crate::gate::redis::{Redis, RedisLink};
 use crate::gate::throttle::{LocalThrottle, Throttle};
 use crate::gate::{Gate, Layers, Shared};
 use crate::http::Front;
+use crate::http::clerk::Clerk;
+use crate::http::events::Events;
 use crate::http::identity::Identity;
 use crate::http::items::Items;
-use crate::http::orders::{DurabilityName, Orders};
+use crate::http::order_view::Shown;
+use crate::http::orders::Orders;
+use crate::http::payments::Payments;
 
 /// All that the threads of the sale share.
 #[derive(Clone)]
@@ -49,8 +53,10 @@ pub(super) struct Common {
     pub(super) pool: Option<(PoolReturns, f64)>,
     pub(super) bucket: Option<Arc<LocalBucket>>,
     pub(super) redis: Option<Arc<Redis>>,
-    pub(super) pay_within: Option<Duration>,
-    pub(super) durability: DurabilityName,
+    pub(super) terms: Terms,
+    pub(super) watchers: Arc<Watchers>,
+    pub(super) webhook_secret: Secret,
+    pub(super) shown: Shown,
     pub(super) funnels: Arc<Vec<Arc<Funnel>>>,
     pub(super) passages: Arc<Vec<Arc<Passage>>>,
 }
@@ -63,6 +69,9 @@ impl Common {
             stocks,
             writer: self.writer.clone(),
             clock: self.clock,
+            terms: self.terms,
+            directory: Arc::clone(&self.directory),
+            writer_counters: Arc::clone(&self.writer_counters),
             used_keys: Arc::clone(&self.used_keys),
             passage: Arc::clone(&self.passages[usize::from(core.0)]),
         };
@@ -89,19 +98,36 @@ impl Common {
         Gate::new(self.shared.clone(), layers, Arc::clone(&self.funnels[worker]))
     }
 
+    /// The seat of the thread of the operations listener: the last one.
+    pub(super) fn operations(&self) -> Clerk {
+        let seat = self.cores.last_seat();
+        self.clerk(Postbox::new(self.guest(seat), seat))
+    }
+
+    fn clerk(&self, postbox: Postbox) -> Clerk {
+        Clerk { postbox, house: Arc::clone(&self.reads), writer: Arc::clone(&self.writer_counters) }
+    }
+
     fn front(&self, worker: usize, desk: Addr<Desk>, seat: Seat) -> Front {
         let items = || Items { directory: Arc::clone(&self.directory), clock: self.clock };
+        let clerk = self.clerk(Postbox::new(desk, seat));
+        let payments = Payments {
+            secret: self.webhook_secret.clone(),
+            directory: Arc::clone(&self.directory),
+            clerk: clerk.clone(),
+            shown: self.shown,
+        };
         Front {
             items: Rc::new(items()),
             orders: Rc::new(Orders {
                 gate: self.gate(worker),
                 identity: Arc::clone(&self.identity),
                 items: items(),
-                postbox: Postbox::new(desk, seat),
-                reads: Arc::clone(&self.reads),
-                pay_within: self.pay_within,
-                durability: self.durability,
+                clerk,
+                shown: self.shown,
             }),
+            payments: Rc::new(payments),
+            events: Rc::new(Events { watchers: Arc::clone(&self.watchers) }),
         }
     }
 }

@@ -6,6 +6,7 @@ use std::io::Write as _;
 use std::time::Duration;
 
 use doorbuster_actors::directory::SaleState;
+use doorbuster_actors::time::{Clock, Timestamp};
 
 use super::house::House;
 use crate::config::{Loaded, Mode};
@@ -21,10 +22,11 @@ pub(super) fn say(loaded: &Loaded, house: &House) {
     let config = &loaded.config;
     let (shop, ops) = (house.listen, house.ops_listen);
     let redis = config.redis.url.as_ref().map_or("in process", |_| "Redis");
-    tracing::info!(%shop, %ops, data = %config.storage.path.display(), gate = redis, prefix = %config.redis.prefix, "open");
+    let data = config.storage.path.display();
+    tracing::info!(%shop, %ops, %data, gate = redis, prefix = %config.redis.prefix, "open");
     let mut text = format!(
-        "Doorbuster is open.\n  shop  http://{shop}/v1/items\n  ops   http://{ops}/livez\n  data  {}\n  gate  {redis}\n",
-        config.storage.path.display()
+        "Doorbuster is open.\n  shop  http://{shop}/v1/items\n  ops   http://{ops}/livez\n  data  {data}\n  \
+         gate  {redis}\n"
     );
     if loaded.mode == Mode::Development {
         text.push_str(&how_to_buy(loaded, house).unwrap_or_default());
@@ -35,7 +37,7 @@ pub(super) fn say(loaded: &Loaded, house: &House) {
 
 fn how_to_buy(loaded: &Loaded, house: &House) -> Option<String> {
     let token = Mint::new(&loaded.config.auth).ok()?.token(BUYER, TOKEN_LIFE);
-    let now = doorbuster_actors::time::Clock::start(Default::default()).now();
+    let now = Clock::start(Timestamp::default()).now();
     let open = house.directory.all().into_iter().find(|listing| listing.state(now) == SaleState::Open)?;
     let item = open.definition().id.clone();
     Some(format!(

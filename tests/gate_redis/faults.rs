@@ -31,7 +31,7 @@ macro_rules! assert_policy {
     };
 }
 
-/// The answers to the first and the second attempt of a user, for the only unit, within a second; `None` is any refusal.
+/// The answers to the first and the second attempt of a user, for the only unit, within a second; `None`: any refusal.
 fn promised(on_error: OnError) -> [Option<Verdict>; 2] {
     match on_error {
         OnError::Local => [Some(Verdict::Pass), None],

@@ -2,6 +2,8 @@
 //! **Owns:** the processes and their ports; nothing outlives its value.
 //! **Never:** touches a Redis that it did not start.
 
+#![expect(unreachable_pub, reason = "a module of a test, which nobody can reach")]
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
@@ -124,6 +126,7 @@ fn spawn(port: u16, arguments: &[String], directory: &tempfile::TempDir) -> Chil
     let deadline = Instant::now() + PATIENCE;
     while !answers(port) {
         assert!(Instant::now() < deadline, "redis-server did not come up on port {port}");
+        #[expect(clippy::disallowed_methods, reason = "a process that starts wakes nobody")]
         std::thread::sleep(Duration::from_millis(10));
     }
     child

@@ -4,8 +4,9 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
@@ -83,20 +84,20 @@ pub async fn crowd_counting(address: SocketAddr, attempts: Vec<Attempt>, confirm
         let (queue, answers, confirmed) = (Arc::clone(&queue), Arc::clone(&answers), confirmed.clone());
         connections.spawn(async move {
             let mut client = Client::new(address);
-            let next = || queue.lock().expect("nobody panics with the queue").next();
+            let next = || queue.lock().next();
             while let Some(attempt) = next() {
                 let result = attempt.send(&mut client).await;
                 if result.as_ref().is_ok_and(|response| response.status == 201) {
                     confirmed.send_modify(|count| *count += 1);
                 }
-                answers.lock().expect("nobody panics with the answers").push(Answer { attempt, result });
+                answers.lock().push(Answer { attempt, result });
             }
         });
     }
     while let Some(ended) = connections.join_next().await {
         ended.expect("a connection's task does not panic");
     }
-    Tally(std::mem::take(&mut *answers.lock().expect("nobody panics with the answers")))
+    Tally(std::mem::take(&mut *answers.lock()))
 }
 
 /// All answers of a crowd.

@@ -2,8 +2,14 @@
 //! **Owns:** the secrets of the tests and the patience of a client.
 //! **Never:** links the server's code: it knows the binary, the wire and the command line only.
 
-// Each test file compiles this module for itself and uses its own part of it.
-#![allow(dead_code, unused_imports)]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    unused_imports,
+    reason = "each test file compiles this module for itself and uses its own part of it"
+)]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "what a failure is repeated and understood from")]
+#![expect(clippy::disallowed_methods, reason = "waits for processes, which wake nobody, and reads the seed of a run")]
 
 mod checks;
 mod client;

@@ -82,8 +82,8 @@ impl Server {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).expect("the server runs");
         let fields = stat.rsplit_once(") ").expect("the name ends in a bracket").1.split(' ');
         // Fields 14 and 15 of proc(5), counted from the state, which is the third; in ticks of 10 ms.
-        let ticks: u64 = fields.skip(11).take(2).map(|field| field.parse::<u64>().expect("ticks")).sum();
-        ticks as f64 / 100.0
+        let ticks: u32 = fields.skip(11).take(2).map(|field| field.parse::<u32>().expect("ticks")).sum();
+        f64::from(ticks) / 100.0
     }
 
     /// Whether the process still runs.

@@ -59,7 +59,7 @@ fn evict_if_cache_lies(path: &Path) -> std::io::Result<()> {
     let direct = match options.read(true).custom_flags(direct_flag).open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::InvalidInput => {
-            tracing::debug!(path = %path.display(), "this file system has no direct reads (tmpfs?): cache not compared");
+            tracing::debug!(path = %path.display(), "no direct reads on this file system (tmpfs?): cache not compared");
             return Ok(());
         }
         Err(error) => return Err(error),

@@ -2,13 +2,12 @@
 //! **Owns:** the columns, the numbers of the kinds, the checksum of a line.
 //! **Never:** opens a database or judges what a line says.
 
-use rusqlite::types::ValueRef;
 use rusqlite::{CachedStatement, params};
 use serde::Deserialize;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::entry::{Change, Entry, OrderChange, Status};
-use crate::ids::{ItemNumber, OrderNumber};
+use crate::ids::{IdempotencyKey, ItemNumber, OrderNumber};
 use crate::item::ItemDefinition;
 use crate::money::Amount;
 use crate::time::Timestamp;
@@ -158,19 +157,14 @@ impl<'r> Row<'r> {
         self.user_id = Some(order.user.as_str());
         self.quantity = Some(i64::from(order.quantity));
         self.unit_price = Some(order.unit_price.minor());
-        self.idempotency_key = order.key.as_ref().map(|key| key.as_str());
+        self.idempotency_key = order.key.as_ref().map(IdempotencyKey::as_str);
         self.pay_by = order.pay_by.map(Timestamp::millis);
         self.user_live = Some(i64::from(order.user_live));
     }
 
     /// The line under SQLite's cursor.
     pub fn read(row: &'r rusqlite::Row<'_>) -> rusqlite::Result<Self> {
-        let text = |column| -> rusqlite::Result<Option<&'r str>> {
-            match row.get_ref(column)? {
-                ValueRef::Null => Ok(None),
-                value => Ok(Some(value.as_str()?)),
-            }
-        };
+        let text = |column| -> rusqlite::Result<Option<&'r str>> { Ok(row.get_ref(column)?.as_str_or_null()?) };
         Ok(Self {
             seq: row.get(0)?,
             kind: row.get(1)?,

@@ -7,7 +7,7 @@ use rusqlite_migration::{M, Migrations};
 
 use super::{Durability, LedgerError, LedgerSettings};
 
-/// Written into every data file (`PRAGMA application_id`): "DBst".
+/// Written into every data file (`PRAGMA application_id`): `DBst`.
 const APPLICATION_ID: i64 = 0x4442_7374;
 
 const MIGRATIONS: &[M<'static>] =
@@ -55,6 +55,7 @@ fn check_identity(connection: &Connection, settings: &LedgerSettings) -> Result<
     Ok(())
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "an enum of the library, which may grow")]
 fn migrate(connection: &mut Connection) -> Result<(), LedgerError> {
     connection.pragma_update(None, "application_id", APPLICATION_ID)?;
     Migrations::from_slice(MIGRATIONS).to_latest(connection).map_err(|error| match error {

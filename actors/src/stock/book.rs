@@ -5,6 +5,8 @@
 //! Orders and buyers lie in vectors; the hash tables hold only positions (4 bytes), and hash what the position points
 //! at. That is what keeps a live order under 200 bytes.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::hash::BuildHasher;
 use std::time::Duration;
 
@@ -18,7 +20,7 @@ use crate::time::Timestamp;
 
 use super::{Discrepancy, ensure};
 
-/// One order. 40 bytes.
+/// One order. 48 bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Record {
     created_at: Timestamp,
@@ -32,6 +34,8 @@ pub(super) struct Record {
     /// The buyer's order before this one, 0 if it is his first.
     previous: u32,
     status: Status,
+    /// Hash of the payment event that settled it, 0 without one.
+    payment: u64,
 }
 
 impl Record {
@@ -45,6 +49,10 @@ impl Record {
 
     pub(super) fn created_at(&self) -> Timestamp {
         self.created_at
+    }
+
+    pub(super) fn was_paid_by(&self, event: &IdempotencyKey) -> bool {
+        self.payment == hash_key(event)
     }
 
     pub(super) fn pay_by(&self) -> Option<Timestamp> {
@@ -71,6 +79,8 @@ pub(super) struct OrderBook {
     buyers: Vec<Buyer>,
     by_user: HashTable<u32>,
     by_key: HashTable<u32>,
+    /// Deadlines of pending orders, the earliest on top; those of settled orders go when they come to the top.
+    deadlines: BinaryHeap<Reverse<(Timestamp, u32)>>,
 }
 
 /// Equal books have equal orders and buyers; the tables follow from them.
@@ -130,14 +140,19 @@ impl OrderBook {
         self.by_key.find(hash_scoped(buyer, key), same).map(|order| OrderNumber(order + 1))
     }
 
-    pub(super) fn place(&mut self, change: &OrderChange, at: Timestamp) -> Result<(), Discrepancy> {
-        let slot = self.locate(&change.user);
-        let live = self.live_units(slot).checked_add(change.quantity);
+    /// Whether the order can be placed.
+    pub(super) fn admits(&self, change: &OrderChange, at: Timestamp) -> Result<(), Discrepancy> {
+        ensure(change.number == self.next_number(), "the order's number is not the next one")?;
+        let live = self.live_units(self.locate(&change.user)).checked_add(change.quantity);
         ensure(live == Some(change.user_live), "the buyer's balance does not follow")?;
-        let pay_within = change.pay_by.map_or(Duration::ZERO, |pay_by| pay_by.since(at));
-        let pay_within_ms =
-            u32::try_from(pay_within.as_millis()).map_err(|_| Discrepancy("the time to pay is out of range"))?;
-        let index = self.orders.len() as u32;
+        ensure(pay_within_ms(change, at).is_some(), "the time to pay is out of range")
+    }
+
+    /// Places an order, after [`OrderBook::admits`] has said that it can be.
+    pub(super) fn place(&mut self, change: &OrderChange, at: Timestamp) {
+        let slot = self.locate(&change.user);
+        let pay_within_ms = pay_within_ms(change, at).expect("the order was admitted");
+        let index = change.number.0 - 1;
         let buyer = slot.0.unwrap_or_else(|| self.enrol(&change.user));
         let key = change.key.as_ref().map_or(0, hash_key);
         let holder = &mut self.buyers[buyer as usize];
@@ -151,44 +166,99 @@ impl OrderBook {
             pay_within_ms,
             previous,
             status: Status::Pending,
+            payment: 0,
         });
+        if let Some(pay_by) = change.pay_by {
+            self.deadlines.push(Reverse((pay_by, index)));
+        }
         if change.key.is_some() {
             let orders = &self.orders;
             let rehash = |&order: &u32| hash_scoped(orders[order as usize].buyer, orders[order as usize].key);
             self.by_key.insert_unique(hash_scoped(buyer, key), index, rehash);
         }
-        Ok(())
     }
 
     fn enrol(&mut self, user: &UserId) -> u32 {
-        let buyer = self.buyers.len() as u32;
+        let buyer = u32::try_from(self.buyers.len()).expect("no more buyers than orders, whose count is a u32");
         self.buyers.push(Buyer { user: user.clone(), live: 0, newest: 0 });
         let buyers = &self.buyers;
         self.by_user.insert_unique(hash_user(user), buyer, |&buyer| hash_user(&buyers[buyer as usize].user));
         buyer
     }
 
-    /// Moves an order on to another status; answers the units that went back on sale.
-    pub(super) fn settle(&mut self, change: &OrderChange) -> Result<u32, Discrepancy> {
-        let order = position(change.number).and_then(|index| self.orders.get_mut(index));
-        let order = order.ok_or(Discrepancy("there is no such order"))?;
-        let holder = &mut self.buyers[order.buyer as usize];
+    /// The pending order with the earliest deadline, and the deadline.
+    pub(super) fn next_deadline(&self) -> Option<(Timestamp, OrderNumber)> {
+        self.deadlines.peek().map(|Reverse((pay_by, index))| (*pay_by, OrderNumber(index + 1)))
+    }
+
+    /// Removes deadlines of settled orders from the top, so that what is there is a pending order.
+    fn drop_met_deadlines(&mut self) {
+        while let Some(Reverse((_, index))) = self.deadlines.peek()
+            && self.orders[*index as usize].status != Status::Pending
+        {
+            self.deadlines.pop();
+        }
+    }
+
+    /// How many of the buyer's orders have expired since he last paid one, at most `most`, and when the last of them
+    /// did.
+    pub(super) fn expiries(&self, slot: Slot, most: usize) -> (u32, Option<Timestamp>) {
+        let orders = self.orders_of(slot).filter_map(|number| self.get(number));
+        let unpaid = orders.take_while(|order| !matches!(order.status, Status::Paid | Status::RefundDue));
+        let expired = unpaid.filter(|order| order.status == Status::Expired);
+        expired.take(most).fold((0, None), |(count, last), order| (count + 1, last.max(order.pay_by())))
+    }
+
+    /// What the step would do to the units on sale, if the order can take it.
+    pub(super) fn effect(&self, change: &OrderChange) -> Result<Units, Discrepancy> {
+        let order = self.get(change.number).ok_or(Discrepancy("there is no such order"))?;
+        let holder = &self.buyers[order.buyer as usize];
         ensure(holder.user == change.user && order.quantity == change.quantity, "it is about another order")?;
         ensure(may_follow(order.status, change.status), "the order cannot go from its status to this one")?;
-        let released = if change.status.is_live() { 0 } else { order.quantity };
-        ensure(holder.live.checked_sub(released) == Some(change.user_live), "the buyer's balance does not follow")?;
-        holder.live = change.user_live;
+        let (units, live) = match (order.status.is_live(), change.status.is_live()) {
+            (true, false) => (Units::Released(order.quantity), holder.live.checked_sub(order.quantity)),
+            (false, true) => (Units::TakenAgain(order.quantity), holder.live.checked_add(order.quantity)),
+            (true, true) | (false, false) => (Units::Unchanged, Some(holder.live)),
+        };
+        ensure(live == Some(change.user_live), "the buyer's balance does not follow")?;
+        Ok(units)
+    }
+
+    /// Moves an order on, after [`OrderBook::effect`] has said that it can.
+    pub(super) fn settle(&mut self, change: &OrderChange) {
+        let index = position(change.number).expect("the effect of the step was checked");
+        let order = &mut self.orders[index];
+        self.buyers[order.buyer as usize].live = change.user_live;
         order.status = change.status;
-        Ok(released)
+        if let Some(event) = &change.key {
+            order.payment = hash_key(event);
+        }
+        self.drop_met_deadlines();
     }
 }
 
-/// Pending is the only status an order leaves.
+/// What a step of an order does to the units on sale.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Units {
+    Unchanged,
+    Released(u32),
+    TakenAgain(u32),
+}
+
+/// The steps of an order: nothing leaves `Paid` and `RefundDue`.
 fn may_follow(from: Status, to: Status) -> bool {
     match to {
-        Status::Paid | Status::Cancelled | Status::Expired => from == Status::Pending,
-        Status::Pending | Status::RefundDue => false,
+        Status::Pending => false,
+        Status::Cancelled | Status::Expired => from == Status::Pending,
+        Status::Paid => matches!(from, Status::Pending | Status::Cancelled | Status::Expired),
+        Status::RefundDue => matches!(from, Status::Cancelled | Status::Expired),
     }
+}
+
+/// The time to pay, 0 if there is nothing to pay; none if it does not fit.
+fn pay_within_ms(change: &OrderChange, at: Timestamp) -> Option<u32> {
+    let pay_within = change.pay_by.map_or(Duration::ZERO, |pay_by| pay_by.since(at));
+    u32::try_from(pay_within.as_millis()).ok()
 }
 
 fn position(number: OrderNumber) -> Option<usize> {

@@ -162,6 +162,7 @@ impl Lease {
 }
 
 #[cfg(test)]
+#[expect(clippy::unchecked_time_subtraction, reason = "a moment before the end of a constant span")]
 mod tests {
     use super::*;
 

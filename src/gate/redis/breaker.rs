@@ -157,6 +157,7 @@ fn nanos(duration: Duration) -> u64 {
 }
 
 #[cfg(test)]
+#[expect(clippy::unchecked_time_subtraction, reason = "a moment before the end of a constant span")]
 mod tests {
     use super::*;
 
@@ -232,7 +233,7 @@ mod tests {
         let reopen = |at: Instant| {
             assert_eq!(breaker.passage(at), Some(Passage::Probe));
             let closed = breaker.succeeded(Passage::Probe);
-            let opened = (0..FAILURES_TO_OPEN).filter_map(|_| breaker.failed(Passage::Ordinary, at)).next();
+            let opened = (0..FAILURES_TO_OPEN).find_map(|_| breaker.failed(Passage::Ordinary, at));
             (closed, opened)
         };
         assert_eq!(reopen(start + OPEN_FOR), (Some(Notice::Closed), None));

@@ -34,6 +34,7 @@ impl RedisLink {
         } else {
             command.arg("PX").arg(window.as_nanos().div_ceil(1_000_000).to_string());
         }
+        #[expect(clippy::wildcard_enum_match_arm, reason = "an enum of the library: no other answer is expected")]
         let first = |answer| match answer {
             Value::Okay => Some(true),
             Value::Nil => Some(false),

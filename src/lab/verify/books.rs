@@ -5,6 +5,7 @@
 use std::collections::{HashMap, HashSet};
 
 use doorbuster_actors::ledger::{Kind, Row};
+use doorbuster_actors::time::Timestamp;
 
 use super::{Findings, Promise};
 
@@ -25,6 +26,7 @@ struct Order {
 
 #[derive(Debug, Default)]
 struct Item {
+    defined: bool,
     supply: i64,
     live: i64,
     limit: i64,
@@ -84,10 +86,14 @@ impl Item {
         let seq = row.seq;
         match row.item_definition() {
             Ok(definition) => {
-                self.supply = i64::from(definition.stock);
+                // A change of the definition leaves the stock alone.
+                if !self.defined {
+                    self.supply = i64::from(definition.stock);
+                    self.defined = true;
+                }
                 self.limit = i64::from(definition.per_user_limit);
-                self.opens_at = definition.opens_at.map(|time| time.millis());
-                self.closes_at = definition.closes_at.map(|time| time.millis());
+                self.opens_at = definition.opens_at.map(Timestamp::millis);
+                self.closes_at = definition.closes_at.map(Timestamp::millis);
             }
             Err(reason) => findings.expect(false, Promise::StateMachine, || format!("entry {seq}: {reason}")),
         }
@@ -128,17 +134,22 @@ impl Item {
         findings.expect(same, Promise::StateMachine, || format!("entry {seq} names another buyer or quantity"));
         let from = order.standing;
         let may = match to {
-            Standing::Paid | Standing::Released => from == Standing::Pending,
+            // A late payment may be honoured: the units are taken again.
+            Standing::Paid => matches!(from, Standing::Pending | Standing::Released),
+            Standing::Released => from == Standing::Pending,
             Standing::RefundDue => from == Standing::Released,
             Standing::Pending => false,
         };
         let twice = from == Standing::Released && to == Standing::Released;
         findings.expect(!twice, Promise::ReleasedOnce, || format!("entry {seq} releases an order again"));
         findings.expect(may || twice, Promise::StateMachine, || format!("entry {seq} goes from {from:?} to {to:?}"));
-        if to == Standing::Released {
-            self.live -= order.quantity;
-            *self.holdings.entry(order.user.clone()).or_default() -= order.quantity;
-        }
+        let units = match (from, to) {
+            (Standing::Pending, Standing::Released) => -order.quantity,
+            (Standing::Released, Standing::Paid) => order.quantity,
+            (_, _) => 0,
+        };
+        self.live += units;
+        *self.holdings.entry(order.user.clone()).or_default() += units;
         order.standing = to;
     }
 

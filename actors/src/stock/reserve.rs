@@ -1,0 +1,118 @@
+//! **Job:** decides purchases, and finds the order of a key that was used before.
+//! **Owns:** the order in which reasons to refuse are looked at.
+//! **Never:** changes anything but by applying the entries it decided.
+
+use std::time::Duration;
+
+use smallvec::smallvec;
+
+use super::book::Slot;
+use super::{MAX_PAY_WITHIN, Stock, Terms};
+use crate::entry::{Change, Entries, Entry, Order, OrderChange, Status};
+use crate::ids::{IdempotencyKey, OrderNumber, UserId};
+use crate::letters::Reservation;
+use crate::reply::Rejection;
+use crate::time::Timestamp;
+
+/// Expiries in a row that are counted: after so many the cool-down is at its longest whatever its beginning.
+const MAX_EXPIRIES: u32 = 12;
+
+/// Longest cool-down.
+const MAX_COOL_DOWN: Duration = Duration::from_hours(24);
+
+/// What the stock decided about a purchase.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    /// A new order, and what to write down.
+    Placed(Order, Entries),
+    /// The order that has this key already, as it stands now.
+    Replayed(Order),
+    /// No.
+    Rejected(Rejection),
+}
+
+impl Stock {
+    /// Decides a purchase.
+    pub fn reserve(&mut self, wanted: &Reservation, terms: &Terms, now: Timestamp) -> Decision {
+        let now = now.max(self.latest);
+        let slot = self.book.locate(&wanted.user);
+        if let Some(number) = wanted.key.as_ref().and_then(|key| self.book.find_key(slot, key)) {
+            return self.replay(number, wanted.quantity);
+        }
+        if let Err(rejection) = self.admits(wanted, slot, terms, now) {
+            return Decision::Rejected(rejection);
+        }
+        // After this point it must succeed.
+        let number = self.book.next_number();
+        let entries = self.placing(wanted, number, slot, terms, now);
+        self.follow(&entries);
+        Decision::Placed(self.order(number).expect("it was placed one line above"), entries)
+    }
+
+    /// The order that `key` made, if it made one.
+    #[must_use]
+    pub fn recall(&self, user: &UserId, quantity: u32, key: &IdempotencyKey) -> Decision {
+        match self.book.find_key(self.book.locate(user), key) {
+            Some(number) => self.replay(number, quantity),
+            None => Decision::Rejected(Rejection::UnknownOrder),
+        }
+    }
+
+    fn replay(&self, number: OrderNumber, quantity: u32) -> Decision {
+        let order = self.order(number).expect("the key table names only orders of the book");
+        if order.quantity == quantity { Decision::Replayed(order) } else { Decision::Rejected(Rejection::KeyReused) }
+    }
+
+    fn admits(&self, wanted: &Reservation, slot: Slot, terms: &Terms, now: Timestamp) -> Result<(), Rejection> {
+        self.on_sale(now)?;
+        if wanted.quantity > self.remaining {
+            return Err(Rejection::SoldOut { remaining: self.remaining });
+        }
+        self.cooled_down(slot, terms.cool_down, now)?;
+        let (held, limit) = (self.book.live_units(slot), self.definition.per_user_limit);
+        if held.saturating_add(wanted.quantity) > limit {
+            return Err(Rejection::LimitReached { limit, held });
+        }
+        self.definition.unit_price.times(wanted.quantity).ok_or(Rejection::AmountOutOfRange)?;
+        Ok(())
+    }
+
+    /// Holding stock without paying: the first expiry is free, from the second in a row on the buyer has to wait, each
+    /// time twice as long. A payment ends the row.
+    fn cooled_down(&self, slot: Slot, cool_down: Duration, now: Timestamp) -> Result<(), Rejection> {
+        if cool_down.is_zero() {
+            return Ok(());
+        }
+        let (expiries, last) = self.book.expiries(slot, MAX_EXPIRIES as usize);
+        let (Some(last), Some(doublings)) = (last, expiries.checked_sub(2)) else { return Ok(()) };
+        let until = last.plus(cool_down.saturating_mul(1 << doublings).min(MAX_COOL_DOWN));
+        if now >= until { Ok(()) } else { Err(Rejection::CoolingDown { retry_after: until.since(now) }) }
+    }
+
+    fn placing(&self, wanted: &Reservation, number: OrderNumber, slot: Slot, terms: &Terms, now: Timestamp) -> Entries {
+        let placed = Entry {
+            item: self.number,
+            at: now,
+            supply: self.supply,
+            remaining: self.remaining - wanted.quantity,
+            change: Change::Order(OrderChange {
+                status: Status::Pending,
+                number,
+                user: wanted.user.clone(),
+                quantity: wanted.quantity,
+                unit_price: self.definition.unit_price,
+                key: wanted.key.clone(),
+                pay_by: terms.pay_within.map(|pay_within| now.plus(pay_within.min(MAX_PAY_WITHIN))),
+                user_live: self.book.live_units(slot) + wanted.quantity,
+            }),
+        };
+        if terms.pay_within.is_some() {
+            return smallvec![placed];
+        }
+        let mut paid = placed.clone();
+        if let Change::Order(change) = &mut paid.change {
+            (change.status, change.key) = (Status::Paid, None);
+        }
+        smallvec![placed, paid]
+    }
+}

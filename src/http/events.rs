@@ -1,0 +1,112 @@
+//! **Job:** pushes an order to its buyer each time it changes (server-sent events, WHATWG HTML section 9.2).
+//! **Owns:** the streams that are open.
+//! **Never:** sends what is not durable, or one status twice in a row.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::http::header::CONTENT_TYPE;
+use actix_web::web::Bytes;
+use actix_web::{HttpRequest, HttpResponse, web};
+use doorbuster_actors::directory::Listing;
+use doorbuster_actors::entry::{Order, Status};
+use doorbuster_actors::letters::Query;
+use doorbuster_actors::observe::Code;
+use doorbuster_actors::watchers::{Watch, Watchers};
+use futures_util::Stream;
+use futures_util::stream::unfold;
+
+use super::Front;
+use super::clerk::Clerk;
+use super::order_view::{Shown, private};
+use super::problem::Problem;
+
+/// Streams that may be open at once, over all workers: half of the connections of a worker, so that watching cannot
+/// keep anybody from buying.
+const MAX_STREAMS: usize = 10_000;
+
+/// How often a stream says that it is alive. Proxies cut connections that are silent for a minute.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+
+/// What is needed to push orders.
+pub struct Events {
+    /// Who is watched.
+    pub watchers: Arc<Watchers>,
+}
+
+/// `GET /v1/orders/{order_id}/events`. The event's id is the order's status: a status never comes back, so
+/// `Last-Event-ID` says exactly what the client knows.
+pub(super) async fn stream(front: web::ThinData<Front>, request: HttpRequest) -> HttpResponse {
+    open(&front, &request).await.unwrap_or_else(|problem| problem.respond())
+}
+
+async fn open(front: &Front, request: &HttpRequest) -> Result<HttpResponse, Problem> {
+    let order = front.orders.own(request).await?;
+    let watch = front.events.watchers.watch(order.id, MAX_STREAMS);
+    let watch = watch.ok_or_else(|| Problem::new(Code::Overloaded, "too many orders are being watched"))?;
+    let listing = front.orders.items.directory.find_number(order.id.item).ok_or_else(Problem::not_found)?;
+    let known = request.headers().get("Last-Event-ID").and_then(|id| id.to_str().ok()).and_then(status_of);
+    let (clerk, shown) = (front.orders.clerk.clone(), front.orders.shown);
+    let follower = Follower { clerk, shown, listing, order, watch, known, ready: VecDeque::from([retry()]) };
+    Ok(private(&mut HttpResponse::Ok()).insert_header((CONTENT_TYPE, "text/event-stream")).streaming(events(follower)))
+}
+
+struct Follower {
+    clerk: Clerk,
+    shown: Shown,
+    listing: Arc<Listing>,
+    order: Order,
+    watch: Watch,
+    /// The status the client has seen last.
+    known: Option<Status>,
+    ready: VecDeque<Bytes>,
+}
+
+fn events(follower: Follower) -> impl Stream<Item = Result<Bytes, Infallible>> {
+    unfold(follower, |mut follower| async move {
+        let bytes = follower.next().await;
+        Some((Ok(bytes), follower))
+    })
+}
+
+impl Follower {
+    async fn next(&mut self) -> Bytes {
+        loop {
+            if let Some(bytes) = self.ready.pop_front() {
+                return bytes;
+            }
+            // Asked for again each time, and after the watch began: no change falls between the two.
+            if let Some(order) = self.current().await
+                && self.known != Some(order.status)
+            {
+                self.known = Some(order.status);
+                return self.event(&order);
+            }
+            if tokio::time::timeout(HEARTBEAT, self.watch.changed()).await.is_err() {
+                return Bytes::from_static(b": still here\n\n");
+            }
+        }
+    }
+
+    async fn current(&self) -> Option<Order> {
+        let query = Query::Own { user: self.order.user.clone(), number: self.order.id.order };
+        self.clerk.find(&self.listing, query).await.ok()?.into_iter().next()
+    }
+
+    fn event(&self, order: &Order) -> Bytes {
+        let data = serde_json::json!(self.shown.order(order));
+        format!("event: order\nid: {}\ndata: {data}\n\n", order.status.as_str()).into()
+    }
+}
+
+/// How soon the browser connects again.
+fn retry() -> Bytes {
+    Bytes::from_static(b"retry: 1000\n\n")
+}
+
+fn status_of(id: &str) -> Option<Status> {
+    let statuses = [Status::Pending, Status::Paid, Status::Cancelled, Status::Expired, Status::RefundDue];
+    statuses.into_iter().find(|status| status.as_str() == id)
+}

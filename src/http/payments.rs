@@ -1,0 +1,169 @@
+//! **Job:** the webhook of the payment provider.
+//! **Owns:** the check of its signature.
+//! **Never:** believes an amount, a deadline or a status: the stock decides what an event means.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use doorbuster_actors::directory::Directory;
+use doorbuster_actors::ids::{IdempotencyKey, OrderId};
+use doorbuster_actors::letters::Step;
+use doorbuster_actors::money::{Amount, Currency};
+use doorbuster_actors::observe::Code;
+use doorbuster_actors::stock::{Payment, PaymentResult};
+use hmac::{Hmac, Mac as _};
+use serde::Deserialize;
+use sha2::Sha256;
+
+use super::clerk::Clerk;
+use super::order_view::{Shown, private};
+use super::problem::Problem;
+use super::{Front, body};
+use crate::config::Secret;
+
+/// How old or how far ahead a signature may be: long enough for retries in flight, short enough against replays.
+const TOLERANCE: Duration = Duration::from_mins(5);
+
+/// What is needed to take payment events.
+pub struct Payments {
+    /// Key of the signatures; empty: no webhook.
+    pub secret: Secret,
+    /// What there is.
+    pub directory: Arc<Directory>,
+    /// Who carries the letter.
+    pub clerk: Clerk,
+    /// How orders are shown.
+    pub shown: Shown,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(clippy::struct_field_names, reason = "the names on the wire")]
+struct Event {
+    event_id: String,
+    order_id: String,
+    #[serde(rename = "type")]
+    result: EventType,
+    amount: i64,
+    currency: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum EventType {
+    Succeeded,
+    Failed,
+}
+
+/// `POST /v1/payments/events`: `200` with the order after the durable commit, the same for a duplicate.
+pub(super) async fn receive(front: web::ThinData<Front>, request: HttpRequest, payload: web::Payload) -> HttpResponse {
+    front.payments.receive(&request, payload).await.unwrap_or_else(|problem| problem.respond())
+}
+
+impl Payments {
+    async fn receive(&self, request: &HttpRequest, payload: web::Payload) -> Result<HttpResponse, Problem> {
+        if self.secret.is_empty() {
+            return Err(Problem::not_found());
+        }
+        let body = body::read(request, payload).await?;
+        self.check_signature(request, &body, now_s())?;
+        let (order, payment) = parse(&body)?;
+        let listing = self.directory.find_number(order.item).ok_or_else(Problem::not_found)?;
+        let order = self.clerk.settle(&listing, order.order, Step::Pay(payment)).await?;
+        Ok(private(&mut HttpResponse::Ok()).json(self.shown.order(&order)))
+    }
+
+    fn check_signature(&self, request: &HttpRequest, body: &[u8], now: u64) -> Result<(), Problem> {
+        let mut values = request.headers().get_all("Doorbuster-Signature");
+        let header = match (values.next(), values.next()) {
+            (Some(value), None) => value.to_str().ok(),
+            (_, _) => None,
+        };
+        let is_valid = header.and_then(Signature::parse).is_some_and(|signature| {
+            now.abs_diff(signature.at) <= TOLERANCE.as_secs() && signature.signs(body, &self.secret)
+        });
+        is_valid.then_some(()).ok_or_else(|| Problem::new(Code::Unauthenticated, "send a valid Doorbuster-Signature"))
+    }
+}
+
+/// `t=<unix seconds>,v1=<hex>`.
+struct Signature<'h> {
+    time: &'h str,
+    at: u64,
+    mac: [u8; 32],
+}
+
+impl<'h> Signature<'h> {
+    fn parse(header: &'h str) -> Option<Self> {
+        let (time, mac) = header.split_once(',')?;
+        let (time, mac) = (time.trim().strip_prefix("t=")?, mac.trim().strip_prefix("v1=")?);
+        if mac.len() != 64 || !mac.is_ascii() || !time.bytes().all(|byte| byte.is_ascii_digit()) {
+            return None;
+        }
+        let mut bytes = [0; 32];
+        for (byte, digits) in bytes.iter_mut().zip(mac.as_bytes().chunks(2)) {
+            *byte = u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
+        }
+        Some(Self { time, at: time.parse().ok()?, mac: bytes })
+    }
+
+    /// HMAC-SHA256 of `<t>.<body>`, compared in constant time.
+    fn signs(&self, body: &[u8], secret: &Secret) -> bool {
+        let mut mac =
+            Hmac::<Sha256>::new_from_slice(secret.expose().as_bytes()).expect("HMAC takes keys of any length");
+        mac.update(self.time.as_bytes());
+        mac.update(b".");
+        mac.update(body);
+        mac.verify_slice(&self.mac).is_ok()
+    }
+}
+
+fn parse(body: &[u8]) -> Result<(OrderId, Payment), Problem> {
+    let event: Event = body::object(body)?;
+    let key: IdempotencyKey = event.event_id.parse().map_err(|bad| Problem::invalid("event_id", format!("{bad}")))?;
+    let amount = Amount::new(event.amount).ok_or_else(|| Problem::invalid("amount", "must be 0 to 2^53 - 1"))?;
+    let currency: Currency = event.currency.parse().map_err(|bad| Problem::invalid("currency", format!("{bad}")))?;
+    let order = event.order_id.parse().map_err(|_bad| Problem::not_found())?;
+    let result = match event.result {
+        EventType::Succeeded => PaymentResult::Succeeded,
+        EventType::Failed => PaymentResult::Failed,
+    };
+    Ok((order, Payment { event: key, result, amount, currency }))
+}
+
+/// Signatures are made elsewhere, so they are checked by the wall clock.
+fn now_s() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since_epoch| since_epoch.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The example of RFC 4231, section 4.3, with the dot of our message in its place.
+    #[test]
+    fn a_signature_is_the_hmac_of_time_dot_body() {
+        let secret = Secret::new("Jefe".to_owned());
+        let mut mac = Hmac::<Sha256>::new_from_slice(b"Jefe").expect("any length");
+        mac.update(b"1700000000.{}");
+        let hex: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+        let header = format!("t=1700000000,v1={hex}");
+        let signature = Signature::parse(&header).expect("well-formed");
+        assert_eq!(signature.at, 1_700_000_000);
+        assert!(signature.signs(b"{}", &secret));
+        assert!(!signature.signs(b"{ }", &secret));
+        assert!(!signature.signs(b"{}", &Secret::new("Jeff".to_owned())));
+    }
+
+    #[test]
+    fn what_is_not_a_signature_is_none() {
+        let mac = "0".repeat(64);
+        for bad in
+            ["", "t=1", "v1=00,t=1", "t=1,v1=zz", "t=-1,v1=00", &format!("t=+1,v1={mac}"), &format!("t=,v1={mac}")]
+        {
+            assert!(Signature::parse(bad).is_none(), "{bad}");
+        }
+        assert!(Signature::parse(&format!("t=1, v1={mac}")).is_some());
+    }
+}

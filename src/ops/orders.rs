@@ -1,0 +1,111 @@
+//! **Job:** shows the owner of the sale all orders, page by page.
+//! **Owns:** the order of the pages: by item, then by number.
+//! **Never:** reads the file: the actors know.
+
+use std::sync::Arc;
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use doorbuster_actors::directory::{Directory, Listing};
+use doorbuster_actors::entry::{Order, Status};
+use doorbuster_actors::ids::{ItemId, ItemNumber, OrderId, OrderNumber};
+use doorbuster_actors::letters::Query;
+use serde::Deserialize;
+
+use super::Desk;
+use crate::http::clerk::Clerk;
+use crate::http::order_view::{Shown, private};
+use crate::http::problem::Problem;
+
+/// Most orders in one answer.
+const MAX_PAGE: usize = 1_000;
+
+/// Orders in one answer if the asker does not say.
+const DEFAULT_PAGE: usize = 100;
+
+/// What is needed to page through orders.
+pub struct Orders {
+    /// All items.
+    pub directory: Arc<Directory>,
+    /// Who carries the questions.
+    pub clerk: Clerk,
+    /// How orders are shown.
+    pub shown: Shown,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Filter {
+    after: Option<String>,
+    limit: Option<String>,
+    item_id: Option<String>,
+    status: Option<String>,
+}
+
+/// A filter that makes sense.
+struct Page {
+    after: Option<OrderId>,
+    limit: usize,
+    item: Option<ItemId>,
+    status: Option<Status>,
+}
+
+/// `GET /v1/admin/orders?after=&limit=&item_id=&status=`: `{"orders": […], "next": "<after of the next page>" | null}`.
+pub(super) async fn page(desk: web::ThinData<Desk>, request: HttpRequest, filter: web::Query<Filter>) -> HttpResponse {
+    let page = async {
+        desk.authorize(&request)?;
+        desk.orders.page(filter.checked()?).await
+    };
+    page.await.unwrap_or_else(|problem| problem.respond())
+}
+
+impl Filter {
+    fn checked(&self) -> Result<Page, Problem> {
+        let after = self.after.as_deref().map(str::parse).transpose();
+        let limit = self.limit.as_deref().map_or(Some(DEFAULT_PAGE), |limit| limit.parse().ok());
+        let item = self.item_id.as_deref().map(str::parse).transpose();
+        Ok(Page {
+            after: after.map_err(|_bad| Problem::invalid("after", "must be the id of an order"))?,
+            limit: limit
+                .filter(|limit| (1..=MAX_PAGE).contains(limit))
+                .ok_or_else(|| Problem::invalid("limit", "must be a number from 1 to 1000"))?,
+            item: item.map_err(|bad| Problem::invalid("item_id", format!("{bad}")))?,
+            status: self.status.as_deref().map(status).transpose()?,
+        })
+    }
+}
+
+fn status(text: &str) -> Result<Status, Problem> {
+    let known = [Status::Pending, Status::Paid, Status::Cancelled, Status::Expired, Status::RefundDue];
+    let status = known.into_iter().find(|status| status.as_str() == text);
+    status.ok_or_else(|| Problem::invalid("status", "must be pending, paid, cancelled, expired or refund_due"))
+}
+
+impl Orders {
+    async fn page(&self, page: Page) -> Result<HttpResponse, Problem> {
+        let mut orders: Vec<Order> = Vec::new();
+        for listing in self.items(&page) {
+            let first =
+                page.after.filter(|after| after.item == listing.number).map_or(OrderNumber(0), |after| after.order);
+            let limit = page.limit - orders.len();
+            let query = Query::Page { after: first, limit, status: page.status };
+            orders.extend(self.clerk.find(&listing, query).await?);
+            if orders.len() == page.limit {
+                break;
+            }
+        }
+        let next = orders.last().filter(|_| orders.len() == page.limit).map(|order| order.id.to_string());
+        let orders: Vec<_> = orders.iter().map(|order| self.shown.order(order)).collect();
+        Ok(private(&mut HttpResponse::Ok()).json(serde_json::json!({ "orders": orders, "next": next })))
+    }
+
+    /// The items that can have orders of the page, in the order of their numbers.
+    fn items(&self, page: &Page) -> Vec<Arc<Listing>> {
+        let first = page.after.map_or(ItemNumber(0), |after| after.item);
+        let mut listings = match &page.item {
+            Some(item) => self.directory.find(item).into_iter().collect(),
+            None => self.directory.all(),
+        };
+        listings.retain(|listing| listing.number >= first);
+        listings.sort_by_key(|listing| listing.number);
+        listings
+    }
+}

@@ -1,0 +1,288 @@
+//! **Job:** the house rules that a reader of the sources can check and the compiler cannot.
+//! **Owns:** who may know whom, which word lives where, and how long a thing may be.
+//! **Never:** runs the product, or holds a rule that a lint can hold (`[workspace.lints]` and `clippy.toml` do).
+
+use std::collections::BTreeSet;
+
+#[path = "tidy/rules.rs"]
+mod rules;
+#[path = "tidy/source.rs"]
+mod source;
+
+use rules::{
+    allowed, arrows, backward, dependencies, forbidden, is_in, long_functions, machine_paths, missing_duties, room,
+    strays, unfinished, unwraps, wide_lines,
+};
+use source::{Source, read};
+
+/// Who may know whom, of the server: a room, and the rooms it may name. `actors::` is the other crate.
+const SERVER: &[(&str, &str)] = &[
+    ("config", ""),
+    ("catalogue", "actors::ids actors::item actors::money actors::time"),
+    ("cli", "config actors::ids"),
+    ("lab", "actors::ids actors::ledger actors::time"),
+    (
+        "gate",
+        "config actors::directory actors::ids actors::item_pool actors::observe actors::permit actors::time \
+         actors::used_keys",
+    ),
+    (
+        "http",
+        "config gate actors::directory actors::entry actors::ids actors::item actors::letters actors::money \
+         actors::observe actors::permit actors::postbox actors::reply actors::time actors::watchers",
+    ),
+    (
+        "ops",
+        "catalogue config gate actors::cores actors::directory actors::entry actors::ids actors::item actors::letters \
+         actors::money actors::observe actors::permit actors::postbox actors::reply actors::time",
+    ),
+    (
+        "server",
+        "catalogue config gate http ops actors::batch actors::cores actors::desk actors::directory actors::entry \
+         actors::ids actors::item actors::ledger actors::observe actors::order_writer actors::permit actors::postbox \
+         actors::reply actors::stock actors::stop actors::time actors::used_keys actors::watchers",
+    ),
+    ("main", "cli config lab server actors::ids actors::stop"),
+];
+
+/// Who may know whom, of the sale itself. Read downwards: a room names only rooms above it.
+const SALE: &[(&str, &str)] = &[
+    ("stop", ""),
+    ("time", ""),
+    ("ids", ""),
+    ("money", ""),
+    ("item_pool", ""),
+    ("used_keys", "ids"),
+    ("item", "ids money time"),
+    ("entry", "ids item money time"),
+    ("permit", "ids"),
+    ("reply", "entry ids time"),
+    ("letters", "entry ids item permit reply time"),
+    ("stock", "entry ids item letters money reply time"),
+    ("batch", "letters"),
+    ("watchers", "entry ids"),
+    ("observe", "batch reply"),
+    ("ledger", "entry ids item money stock time"),
+    ("directory", "entry ids item item_pool stock time"),
+    ("stock_actor", "directory entry ids letters observe permit reply stock stop time used_keys"),
+    ("order_writer", "batch entry ids ledger letters observe reply stock stop time watchers"),
+    ("desk", "directory entry ids letters observe order_writer permit reply stock stock_actor stop time used_keys"),
+    ("cores", "desk ids reply"),
+    ("postbox", "cores desk directory entry ids letters permit reply"),
+];
+
+/// Arrows against the grain that are known and borne for now, with what would turn each. The list only gets shorter.
+const BORNE: &[(&str, &str, &str)] = &[
+    ("actors::reply", "actors::ledger", "only the ledger can make the proof that a `Confirmed` asks for"),
+    ("actors::ledger", "actors::reply", "what a failed commit means for a buyer is for the writer to say"),
+    ("actors::stock", "actors::directory", "`SaleState` and `Window` are words of an item"),
+    ("actors::reply", "actors::stock", "`Balance` is a word: it could stand with the entries"),
+    ("actors::letters", "actors::stock", "`Restore` could stand beside `RestoreStock`; the rest are words"),
+    ("actors::letters", "actors::cores", "`Core` is a word: it could stand with the ids"),
+    ("actors::permit", "actors::directory", "`InFlight` needs a number and a gauge, not the listing"),
+    ("actors::directory", "actors::cores", "`Core` is a word: it could stand with the ids"),
+    ("actors::desk", "actors::cores", "a desk passes letters to other desks: the two could be one room"),
+    ("actors::order_writer", "actors::cores", "answers go to desks: `Recipient`s would do"),
+    ("http", "actors::cores", "`Core` is a word: it could stand with the ids"),
+    ("http", "actors::stock", "`Balance` and `Payment` are words of letters and answers"),
+    ("ops", "actors::stock", "a new item's state could be made at the counter"),
+    ("lab", "cli", "`OrdersFormat` is a word of the export: the command line should ask the lab for it"),
+    ("ops", "http", "`Problem` and `bearer` serve both listeners"),
+    ("main", "http", "`doorbuster token` mints what `http` checks"),
+];
+
+/// Words that live in their places only: the word, where, and what to do elsewhere.
+const PLACES: &[(&str, &[&str], &str)] = &[
+    (
+        "^actix_web",
+        &["src/http", "src/ops", "src/server", "src/main"],
+        "answer with a value; http makes a response of it",
+    ),
+    ("^actix", &["src/server", "actors/src"], "post a letter through the `Postbox`"),
+    ("^redis", &["src/gate/redis"], "ask a `RedisLink`"),
+    ("^rusqlite", &["actors/src/ledger", "src/lab"], "ask the `Ledger`"),
+    ("^rusqlite_migration", &["actors/src/ledger"], "ask the `Ledger`"),
+    ("^clap", &["src/cli", "src/main"], "take what you need as an argument"),
+    ("^toml", &["src/config", "src/catalogue"], "take a finished `Config`"),
+    ("^anyhow", &["src/main"], "a library has typed errors"),
+    ("StatusCode", &["src/http/problem"], "say a `Code`; one file knows its status"),
+    ("std::env", &["src/cli"], "the environment becomes configuration in one place"),
+    ("env::var", &["src/cli"], "the environment becomes configuration in one place"),
+    ("process::exit", &["actors/src/stop"], "return an `ExitCode`, or call `stop::storage_failed`"),
+    ("process::abort", &["actors/src/stop"], "let `StopOnPanic` decide"),
+    ("thread::spawn", &["src/server"], "threads are named and started by the composition root"),
+    ("thread::Builder", &["src/server"], "threads are started by the composition root"),
+];
+
+/// The pure core: what it is told is all it knows, so that the same entries always make the same state.
+const PURE: &[&str] = &["stock", "batch", "entry", "ids", "item", "money"];
+
+/// What only a shell may name: clocks, chance, threads, messages, files.
+const WORLD: &[&str] = &[
+    "Instant",
+    "SystemTime",
+    "Clock",
+    "^actix",
+    "^tokio",
+    "^rand",
+    "^rusqlite",
+    "^parking_lot",
+    "std::fs",
+    "std::net",
+    "std::thread",
+    "std::env",
+];
+
+/// Crates that the sale must not even be able to name.
+const UNKNOWN_TO_THE_SALE: &[&str] = &["actix-web", "redis", "clap", "toml"];
+
+/// Files without the three lines, and why.
+const WITHOUT_DUTIES: &[(&str, &str)] =
+    &[("src/lib.rs", "a code map"), ("actors/src/lib.rs", "a code map"), ("src/config/section.rs", "one macro")];
+
+/// Columns of an editor beside another one.
+const MAX_COLUMNS: usize = 120;
+
+/// Lines of a function: one screen. The aim is 40.
+const MAX_FUNCTION: usize = 50;
+
+/// Files with a longer function, and why.
+const LONG_FUNCTIONS: &[(&str, usize, &str)] = &[("src/server/house.rs", 60, "where the parts meet: a list of them")];
+
+/// Lines of a file. The aim is 300.
+const MAX_FILE: usize = 400;
+
+/// Files that are longer, with how long they may be and why.
+const LONG_FILES: &[(&str, usize, &str)] = &[
+    ("tests/bad_inputs.rs", 550, "one table of inputs"),
+    ("tests/sale.rs", 500, "the promises of one sale, one test each"),
+];
+
+fn product() -> Vec<Source> {
+    read(&["src", "actors/src"], &[".rs"])
+}
+
+fn everything() -> Vec<Source> {
+    read(&["src", "actors", "tests", "benches"], &[".rs"])
+}
+
+fn each(sources: &[Source], rule: impl Fn(&Source) -> Vec<String>) -> Vec<String> {
+    sources.iter().flat_map(rule).collect()
+}
+
+/// The limit of a file that has one of its own.
+fn excused(list: &[(&str, usize, &str)], path: &str) -> Option<usize> {
+    list.iter().find(|(excused, ..)| *excused == path).map(|(_, limit, _)| *limit)
+}
+
+fn assert_none(violations: &[String], advice: &str) {
+    assert!(violations.is_empty(), "{advice}\n  {}\n", violations.join("\n  "));
+}
+
+#[test]
+fn a_room_names_only_the_rooms_it_may_know() {
+    let violations = forbidden(&product(), &allowed(SERVER, SALE), BORNE);
+    let advice =
+        "Move the word to a room below both, or hand the thing in from a room above both (see SERVER and SALE):";
+    assert_none(&violations, advice);
+}
+
+#[test]
+fn a_borne_arrow_that_has_gone_is_struck_off() {
+    let (arrows, allowed) = (arrows(&product()), allowed(SERVER, SALE));
+    let borne = BORNE.iter().map(|(from, to, _)| ((*from).to_owned(), (*to).to_owned()));
+    let gone = borne.filter(|arrow| !arrows.contains_key(arrow) || allowed.contains(arrow));
+    let gone: Vec<_> = gone.map(|(from, to)| format!("{from} names {to}")).collect();
+    assert_none(&gone, "Delete these lines from BORNE, so that the arrows cannot come back:");
+}
+
+#[test]
+fn every_room_is_on_the_plan() {
+    let plan = SERVER.iter().map(|(room, _)| (*room).to_owned());
+    let plan: BTreeSet<_> = plan.chain(SALE.iter().map(|(room, _)| format!("actors::{room}"))).collect();
+    let rooms: BTreeSet<_> = product().iter().filter_map(room).collect();
+    let difference: Vec<_> = plan.symmetric_difference(&rooms).cloned().collect();
+    assert_none(&difference, "Make SERVER and SALE say what the sources say; these are in one of the two only:");
+}
+
+#[test]
+fn the_plan_has_no_way_back() {
+    let both = [backward(SERVER), backward(SALE)].concat();
+    assert_none(&both, "A room may know only rooms above it in its table: letters go forward.");
+}
+
+#[test]
+fn a_word_lives_in_its_place_only() {
+    let sources = product();
+    let violations = PLACES.iter().flat_map(|(word, places, advice)| strays(&sources, word, places, advice));
+    assert_none(&violations.collect::<Vec<_>>(), "Each of these words has its places (see PLACES):");
+}
+
+#[test]
+fn the_core_is_pure() {
+    let is_pure = |source: &Source| PURE.iter().any(|room| is_in(&source.path, &format!("actors/src/{room}")));
+    let sources: Vec<_> = product().into_iter().filter(is_pure).collect();
+    let violations = WORLD.iter().flat_map(|word| strays(&sources, word, &[], "not in the core"));
+    let advice = "Time, chance and the world are arguments: let the actor ask, and hand the answer in:";
+    assert_none(&violations.collect::<Vec<_>>(), advice);
+}
+
+#[test]
+fn the_sale_knows_no_http_redis_command_line_or_configuration_file() {
+    let manifest = &read(&["actors/Cargo.toml"], &["Cargo.toml"])[0];
+    let known = dependencies(&manifest.text);
+    let violations = UNKNOWN_TO_THE_SALE.iter().filter(|name| known.contains(*name)).map(|name| (*name).to_owned());
+    assert_none(
+        &violations.collect::<Vec<_>>(),
+        "What needs these belongs to the server; remove from actors/Cargo.toml:",
+    );
+}
+
+#[test]
+fn every_file_says_its_job_what_it_owns_and_what_it_never_does() {
+    let is_exempt = |path: &str| WITHOUT_DUTIES.iter().any(|(exempt, _)| *exempt == path);
+    let violations =
+        each(&product(), |source| if is_exempt(&source.path) { Vec::new() } else { missing_duties(source) });
+    let advice = "Begin with the lines Job, Owns, Never. If they are hard to write, the file is two rooms, or none:";
+    assert_none(&violations, advice);
+}
+
+#[test]
+fn no_line_is_wider_than_the_page() {
+    let violations = each(&everything(), |source| wide_lines(source, MAX_COLUMNS));
+    assert_none(&violations, "Break these lines after at most 120 characters:");
+}
+
+#[test]
+fn a_function_fits_on_a_screen() {
+    let limit = |path: &str| excused(LONG_FUNCTIONS, path).unwrap_or(MAX_FUNCTION);
+    let violations = each(&everything(), |source| long_functions(source, limit(&source.path)));
+    assert_none(&violations, "Give a name to a part of each: at most 50 lines, better 40:");
+}
+
+#[test]
+fn a_file_is_one_sitting() {
+    let limit = |path: &str| excused(LONG_FILES, path).unwrap_or(MAX_FILE);
+    let lengths = everything().into_iter().map(|source| (source.text.lines().count(), source.path));
+    let long = lengths.filter(|(length, path)| *length > limit(path));
+    let violations: Vec<_> = long.map(|(length, path)| format!("{path}: {length} lines")).collect();
+    assert_none(&violations, "Two rooms live in one file: part them, or give the reason in LONG_FILES:");
+}
+
+#[test]
+fn nothing_is_left_for_later() {
+    assert_none(&each(&everything(), unfinished), "Do it, or delete it. A test that is passed over is no test:");
+}
+
+#[test]
+fn product_code_says_why_it_cannot_fail() {
+    assert_none(&each(&product(), unwraps), "Return a typed error, or `expect(\"why it cannot\")`:");
+}
+
+#[test]
+fn no_file_knows_the_machine_it_was_written_on() {
+    let folders = ["src", "actors", "tests", "benches", "data", "deploy", "Cargo.toml", "clippy.toml", "README.md"];
+    let sources = read(&folders, &[".rs", ".toml", ".md", ".sql", ".lua", ".sh"]);
+    let advice = "Use a path from the top of the workspace, or a temporary directory:";
+    assert_none(&each(&sources, machine_paths), advice);
+}
