@@ -14,8 +14,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use doorbuster_actors::directory::{Listing, SaleState};
+use doorbuster_actors::directory::Listing;
 use doorbuster_actors::ids::{IdempotencyKey, UserId};
+use doorbuster_actors::item::SaleState;
 use doorbuster_actors::observe::{Code, StorageState, WriterCounters};
 use doorbuster_actors::permit::{Fate, House, Permit, Token};
 use doorbuster_actors::time::{Clock, Timestamp};

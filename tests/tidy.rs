@@ -23,7 +23,7 @@ const SERVER: &[(&str, &str)] = &[
     ("lab", "actors::ids actors::ledger actors::time"),
     (
         "gate",
-        "config actors::directory actors::ids actors::item_pool actors::observe actors::permit actors::time \
+        "config actors::directory actors::ids actors::item actors::item_pool actors::observe actors::permit actors::time \
          actors::used_keys",
     ),
     (
@@ -75,16 +75,10 @@ const SALE: &[(&str, &str)] = &[
 const BORNE: &[(&str, &str, &str)] = &[
     ("actors::reply", "actors::ledger", "only the ledger can make the proof that a `Confirmed` asks for"),
     ("actors::ledger", "actors::reply", "what a failed commit means for a buyer is for the writer to say"),
-    ("actors::stock", "actors::directory", "`SaleState` and `Window` are words of an item"),
-    ("actors::reply", "actors::stock", "`Balance` is a word: it could stand with the entries"),
-    ("actors::letters", "actors::stock", "`Restore` could stand beside `RestoreStock`; the rest are words"),
-    ("actors::letters", "actors::cores", "`Core` is a word: it could stand with the ids"),
+    ("actors::letters", "actors::stock", "`Restore` could stand beside `RestoreStock`"),
     ("actors::permit", "actors::directory", "`InFlight` needs a number and a gauge, not the listing"),
-    ("actors::directory", "actors::cores", "`Core` is a word: it could stand with the ids"),
     ("actors::desk", "actors::cores", "a desk passes letters to other desks: the two could be one room"),
     ("actors::order_writer", "actors::cores", "answers go to desks: `Recipient`s would do"),
-    ("http", "actors::cores", "`Core` is a word: it could stand with the ids"),
-    ("http", "actors::stock", "`Balance` and `Payment` are words of letters and answers"),
     ("ops", "actors::stock", "a new item's state could be made at the counter"),
     ("lab", "cli", "`OrdersFormat` is a word of the export: the command line should ask the lab for it"),
     ("ops", "http", "`Problem` and `bearer` serve both listeners"),

@@ -9,12 +9,8 @@ use actix::Addr;
 use foldhash::fast::FixedState;
 
 use crate::desk::Desk;
-use crate::ids::ItemId;
+use crate::ids::{Core, ItemId};
 use crate::reply::Seat;
-
-/// A thread that runs StockActors.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Core(pub u16);
 
 impl Core {
     /// The core's own seat: cores have the first seats.

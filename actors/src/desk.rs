@@ -10,10 +10,10 @@ use actix::dev::ToEnvelope;
 use actix::{Actor, Addr, AsyncContext, Context, Handler, Message};
 use smallvec::smallvec;
 
-use crate::cores::{Core, Cores};
+use crate::cores::Cores;
 use crate::directory::{Directory, Listing};
 use crate::entry::Entry;
-use crate::ids::ItemNumber;
+use crate::ids::{Core, ItemNumber};
 use crate::letters::{Answer, Answers, Append, Appends, Deliver, Epoch, Install, Letter, Restore, Sealed};
 use crate::observe::{Passage, StorageState, WriterCounters};
 use crate::order_writer::OrderWriter;

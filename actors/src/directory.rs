@@ -8,31 +8,13 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
-use serde::Serialize;
 
-use crate::cores::Core;
 use crate::entry::{Change, Entry, Status};
-use crate::ids::{ItemId, ItemNumber};
-use crate::item::ItemDefinition;
+use crate::ids::{Core, ItemId, ItemNumber};
+use crate::item::{ItemDefinition, SaleState, Window};
 use crate::item_pool::ItemPool;
 use crate::stock::Stock;
 use crate::time::Timestamp;
-
-/// Whether an item can be bought now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SaleState {
-    /// Not yet.
-    Scheduled,
-    /// Yes.
-    Open,
-    /// Interrupted.
-    Paused,
-    /// Nothing is left, for now.
-    SoldOut,
-    /// Over.
-    Closed,
-}
 
 /// How many letters wait for an actor.
 #[derive(Debug, Default)]
@@ -184,29 +166,6 @@ impl Listing {
         let sale = Window { opens_at: definition.opens_at, closes_at: definition.closes_at };
         let state = sale.state(now, self.closed.load(Ordering::Relaxed), self.paused.load(Ordering::Relaxed));
         if state == SaleState::Open && self.remaining() == 0 { SaleState::SoldOut } else { state }
-    }
-}
-
-/// When an item is sold: the half-open interval `[opens_at, closes_at)`.
-#[derive(Debug, Clone, Copy)]
-pub struct Window {
-    /// First moment; absent: at once.
-    pub opens_at: Option<Timestamp>,
-    /// First moment after; absent: never.
-    pub closes_at: Option<Timestamp>,
-}
-
-impl Window {
-    /// The state at `now` by window and flags alone. Over is over, then the window, then the pause.
-    #[must_use]
-    pub fn state(self, now: Timestamp, closed: bool, paused: bool) -> SaleState {
-        if closed || self.closes_at.is_some_and(|closes_at| now >= closes_at) {
-            return SaleState::Closed;
-        }
-        if self.opens_at.is_some_and(|opens_at| now < opens_at) {
-            return SaleState::Scheduled;
-        }
-        if paused { SaleState::Paused } else { SaleState::Open }
     }
 }
 

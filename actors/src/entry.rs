@@ -132,3 +132,44 @@ pub struct Entry {
 
 /// The entries of one decision: one, or two where an order is placed and paid at once.
 pub type Entries = SmallVec<[Entry; 1]>;
+
+/// What the payment provider says happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PaymentResult {
+    /// The money is there.
+    Succeeded,
+    /// It is not; the buyer may try again until his deadline.
+    Failed,
+}
+
+/// An event of the payment provider.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Payment {
+    /// Its id: the same event twice is one event.
+    pub event: IdempotencyKey,
+    /// What happened.
+    pub result: PaymentResult,
+    /// How much was paid.
+    pub amount: Amount,
+    /// In which currency.
+    pub currency: Currency,
+}
+
+/// What is left, and who has the rest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Balance {
+    /// All units ever put on sale.
+    pub supply: u32,
+    /// Units that nobody holds.
+    pub remaining: u32,
+    /// Units in live orders, counted over the buyers and not derived from the other two.
+    pub live: u32,
+}
+
+impl Balance {
+    /// The conservation equation.
+    #[must_use]
+    pub fn holds(self) -> bool {
+        u64::from(self.remaining) + u64::from(self.live) == u64::from(self.supply)
+    }
+}

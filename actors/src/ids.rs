@@ -109,6 +109,10 @@ pub struct ItemNumber(pub u32);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 pub struct OrderNumber(pub u32);
 
+/// A thread that runs StockActors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Core(pub u16);
+
 /// The node that issued an order. One box is one node; the number is part of the order id so that several boxes
 /// can later be told apart without touching ids that are already in people's mail.
 pub const NODE: u16 = 1;

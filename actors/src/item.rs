@@ -64,3 +64,42 @@ impl ItemDefinition {
         check(in_order, "closes_at", "must be later than opens_at")
     }
 }
+
+/// Whether an item can be bought now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SaleState {
+    /// Not yet.
+    Scheduled,
+    /// Yes.
+    Open,
+    /// Interrupted.
+    Paused,
+    /// Nothing is left, for now.
+    SoldOut,
+    /// Over.
+    Closed,
+}
+
+/// When an item is sold: the half-open interval `[opens_at, closes_at)`.
+#[derive(Debug, Clone, Copy)]
+pub struct Window {
+    /// First moment; absent: at once.
+    pub opens_at: Option<Timestamp>,
+    /// First moment after; absent: never.
+    pub closes_at: Option<Timestamp>,
+}
+
+impl Window {
+    /// The state at `now` by window and flags alone. Over is over, then the window, then the pause.
+    #[must_use]
+    pub fn state(self, now: Timestamp, closed: bool, paused: bool) -> SaleState {
+        if closed || self.closes_at.is_some_and(|closes_at| now >= closes_at) {
+            return SaleState::Closed;
+        }
+        if self.opens_at.is_some_and(|opens_at| now < opens_at) {
+            return SaleState::Scheduled;
+        }
+        if paused { SaleState::Paused } else { SaleState::Open }
+    }
+}

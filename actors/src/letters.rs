@@ -4,13 +4,12 @@
 
 use actix::Message;
 
-use crate::cores::Core;
-use crate::entry::{Entries, Entry, Order, Status};
-use crate::ids::{IdempotencyKey, OrderNumber, UserId};
+use crate::entry::{Balance, Entries, Entry, Order, Payment, Status};
+use crate::ids::{Core, IdempotencyKey, OrderNumber, UserId};
 use crate::item::ItemDefinition;
 use crate::permit::{InFlight, Permit, Token};
 use crate::reply::{Audited, Found, Instructed, Outcome, Rejection, ReplyPort};
-use crate::stock::{Balance, Payment, Stock};
+use crate::stock::Stock;
 
 /// How often the ledger had to take decisions back since the start. A decision made before the last time rests on
 /// entries that were never written, and is refused.

@@ -6,11 +6,10 @@ use std::sync::Arc;
 
 use actix::Addr;
 
-use crate::cores::Core;
 use crate::desk::Desk;
 use crate::directory::Listing;
 use crate::entry::Entry;
-use crate::ids::{IdempotencyKey, OrderNumber, UserId};
+use crate::ids::{Core, IdempotencyKey, OrderNumber, UserId};
 use crate::letters::{
     Audit, Find, Install, Instruct, Instruction, Letter, Query, Recall, Reservation, Reserve, Settle, Step,
 };

@@ -6,9 +6,8 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use crate::entry::{Order, Status};
+use crate::entry::{Balance, Order, Status};
 use crate::ledger::Committed;
-use crate::stock::Balance;
 use crate::time::Timestamp;
 
 /// A thread with waiting receipts. Answers go back as one message per seat and commit, not one wake-up per order.

@@ -21,10 +21,9 @@ mod settle;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::directory::{SaleState, Window};
-use crate::entry::{Change, Entry, Order, OrderChange, Status};
+use crate::entry::{Balance, Change, Entry, Order, OrderChange, Status};
 use crate::ids::{ItemNumber, OrderId, OrderNumber};
-use crate::item::{ItemDefinition, MAX_STOCK};
+use crate::item::{ItemDefinition, MAX_STOCK, SaleState, Window};
 use crate::letters::Query;
 use crate::reply::Rejection;
 use crate::time::Timestamp;
@@ -32,7 +31,7 @@ use crate::time::Timestamp;
 use book::{OrderBook, Units};
 
 pub use reserve::Decision;
-pub use settle::{Payment, PaymentResult, Settled};
+pub use settle::Settled;
 
 /// Most orders of one item in one answer: a page, not a dump.
 pub const MAX_LISTED_ORDERS: usize = 100;
@@ -63,25 +62,6 @@ pub struct Terms {
     pub late: LatePayment,
     /// First cool-down of a buyer whose orders expire again and again; doubles each time; zero: none.
     pub cool_down: Duration,
-}
-
-/// What is left, and who has the rest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Balance {
-    /// All units ever put on sale.
-    pub supply: u32,
-    /// Units that nobody holds.
-    pub remaining: u32,
-    /// Units in live orders, counted over the buyers and not derived from the other two.
-    pub live: u32,
-}
-
-impl Balance {
-    /// The conservation equation.
-    #[must_use]
-    pub fn holds(self) -> bool {
-        u64::from(self.remaining) + u64::from(self.live) == u64::from(self.supply)
-    }
 }
 
 /// An entry does not follow from the state before it: the ledger was damaged or written by something else.

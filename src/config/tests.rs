@@ -49,6 +49,7 @@ prefix = "doorbuster:"
 pay_within = "15m"
 webhook_secret = ""
 late = "refund"
+cool_down = "30s" # not in the contract: slows who lets orders expire again and again
 [ops]
 public_metrics = false
 [feed]

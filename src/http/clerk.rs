@@ -5,16 +5,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use doorbuster_actors::cores::Core;
 use doorbuster_actors::directory::Listing;
-use doorbuster_actors::entry::{Entry, Order};
-use doorbuster_actors::ids::OrderNumber;
+use doorbuster_actors::entry::{Balance, Entry, Order};
+use doorbuster_actors::ids::{Core, OrderNumber};
 use doorbuster_actors::letters::{Instruction, Query, Step};
 use doorbuster_actors::observe::{StorageState, WriterCounters};
 use doorbuster_actors::permit::{House, Permit};
 use doorbuster_actors::postbox::Postbox;
 use doorbuster_actors::reply::{Instructed, NotDone, Outcome, Receipt, Unavailable};
-use doorbuster_actors::stock::Balance;
 
 use super::problem::Problem;
 use crate::gate::Refusal;

@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use actix_web::{HttpRequest, HttpResponse, web};
-use doorbuster_actors::directory::{Directory, Listing, SaleState};
+use doorbuster_actors::directory::{Directory, Listing};
 use doorbuster_actors::ids::ItemId;
+use doorbuster_actors::item::SaleState;
 use doorbuster_actors::money::{Amount, Currency};
 use doorbuster_actors::time::{Clock, Timestamp};
 use serde::{Deserialize, Serialize};

@@ -7,11 +7,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use doorbuster_actors::directory::Directory;
+use doorbuster_actors::entry::{Payment, PaymentResult};
 use doorbuster_actors::ids::{IdempotencyKey, OrderId};
 use doorbuster_actors::letters::Step;
 use doorbuster_actors::money::{Amount, Currency};
 use doorbuster_actors::observe::Code;
-use doorbuster_actors::stock::{Payment, PaymentResult};
 use hmac::{Hmac, Mac as _};
 use serde::Deserialize;
 use sha2::Sha256;

@@ -6,9 +6,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use actix::Addr;
-use doorbuster_actors::cores::{Core, Cores};
+use doorbuster_actors::cores::Cores;
 use doorbuster_actors::desk::{Desk, Hosting};
 use doorbuster_actors::directory::Directory;
+use doorbuster_actors::ids::Core;
 use doorbuster_actors::observe::{Passage, WriterCounters};
 use doorbuster_actors::order_writer::OrderWriter;
 use doorbuster_actors::permit;

@@ -5,7 +5,7 @@
 use std::io::Write as _;
 use std::time::Duration;
 
-use doorbuster_actors::directory::SaleState;
+use doorbuster_actors::item::SaleState;
 use doorbuster_actors::time::{Clock, Timestamp};
 
 use super::house::House;

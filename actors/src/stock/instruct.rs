@@ -5,9 +5,8 @@
 use smallvec::smallvec;
 
 use super::{MAX_SUPPLY, Stock};
-use crate::directory::SaleState;
 use crate::entry::{Change, Entries, Entry};
-use crate::item::ItemDefinition;
+use crate::item::{ItemDefinition, SaleState};
 use crate::letters::Instruction;
 use crate::reply::Rejection;
 use crate::time::Timestamp;

@@ -3,33 +3,10 @@
 //! **Never:** expires an order early, or lets two ends of one order both happen.
 
 use super::{LatePayment, Stock, Terms};
-use crate::entry::{Change, Entries, Entry, Order, OrderChange, Status};
+use crate::entry::{Change, Entries, Entry, Order, OrderChange, Payment, PaymentResult, Status};
 use crate::ids::{IdempotencyKey, OrderNumber, UserId};
-use crate::money::{Amount, Currency};
 use crate::reply::Rejection;
 use crate::time::Timestamp;
-
-/// What the payment provider says happened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PaymentResult {
-    /// The money is there.
-    Succeeded,
-    /// It is not; the buyer may try again until his deadline.
-    Failed,
-}
-
-/// An event of the payment provider.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Payment {
-    /// Its id: the same event twice is one event.
-    pub event: IdempotencyKey,
-    /// What happened.
-    pub result: PaymentResult,
-    /// How much was paid.
-    pub amount: Amount,
-    /// In which currency.
-    pub currency: Currency,
-}
 
 /// What the stock decided about a step of an order, and what to write down. A rejected step may have entries too: an
 /// order whose deadline had passed is found expired.

@@ -1,0 +1,142 @@
+//! **Job:** builds a whole sale without HTTP: ledger, writer, cores on threads of their own, a guest who sends letters.
+//! **Owns:** the patience of the tests, their seed, and what items and buyers look like in them.
+//! **Never:** reaches around the public interface of the crate.
+
+#![allow(
+    dead_code,
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    unreachable_pub,
+    unused_imports,
+    reason = "each test file compiles this module for itself and uses its own part of it; it reads and prints the \
+              seed of a run, waits for processes, and is no actor"
+)]
+
+mod child;
+pub mod files;
+pub mod model;
+mod sale;
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use doorbuster_actors::entry::{Entries, Order};
+use doorbuster_actors::ids::{ItemNumber, UserId};
+use doorbuster_actors::item::ItemDefinition;
+use doorbuster_actors::ledger::{Durability, Ledger, LedgerError, LedgerSettings, Recovered};
+use doorbuster_actors::letters::Reservation;
+use doorbuster_actors::money::Amount;
+use doorbuster_actors::reply::Outcome;
+use doorbuster_actors::stock::{Decision, LatePayment, Stock, Terms};
+use doorbuster_actors::time::Timestamp;
+
+pub use child::{SIGNAL_ABORT, run_as_child};
+pub use sale::{Sale, SaleSettings};
+
+/// How long a test waits for what must come. Far longer than it takes, so that only a real hang reaches it.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The seed of this run: `TEST_SEED` if it is set. Printed, so that a failure can be repeated.
+pub fn seed() -> u64 {
+    let seed = std::env::var("TEST_SEED").map_or(20_261_122, |text| text.parse().expect("TEST_SEED is a number"));
+    println!("seed: {seed} (TEST_SEED=n repeats it)");
+    seed
+}
+
+/// A moment of the pure tests: `millis` after an arbitrary noon.
+pub fn moment(millis: i64) -> Timestamp {
+    Timestamp::from_millis(1_795_608_000_000 + millis)
+}
+
+/// An item with `stock` units, one per buyer, 19.90 each, for sale at once and for ever.
+pub fn item(id: &str, stock: u32) -> ItemDefinition {
+    ItemDefinition {
+        id: id.parse().expect("a legal item id"),
+        title: format!("The \"{id}\" of the tests"),
+        unit_price: Amount::new(1990).expect("in range"),
+        currency: "CNY".parse().expect("a currency"),
+        stock,
+        per_user_limit: 1,
+        opens_at: None,
+        closes_at: None,
+    }
+}
+
+/// A buyer.
+pub fn user(name: &str) -> UserId {
+    name.parse().expect("a legal user id")
+}
+
+/// Orders are to be paid within a quarter of an hour, late payments go back, nobody has to cool down.
+pub const TERMS: Terms =
+    Terms { pay_within: Some(Duration::from_mins(15)), late: LatePayment::Refund, cool_down: Duration::ZERO };
+
+/// Orders need no payment.
+pub const NOTHING_TO_PAY: Terms = Terms { pay_within: None, ..TERMS };
+
+/// One unit for `name`, without a key.
+pub fn one_unit(name: &str) -> Reservation {
+    Reservation { user: user(name), quantity: 1, key: None }
+}
+
+/// The same purchase under a key.
+pub fn keyed(mut reservation: Reservation, key: &str) -> Reservation {
+    reservation.key = Some(key.parse().expect("a legal key"));
+    reservation
+}
+
+/// The order of a purchase that was confirmed.
+pub fn confirmed(outcome: Outcome) -> Order {
+    match outcome {
+        Outcome::Confirmed(confirmed) => confirmed.into_order(),
+        outcome @ (Outcome::Replayed(_) | Outcome::Rejected(_) | Outcome::Unavailable(_)) => {
+            panic!("not confirmed: {outcome:?}")
+        }
+    }
+}
+
+/// The order and entries of a decision that placed one.
+pub fn placed(decision: Decision) -> (Order, Entries) {
+    match decision {
+        Decision::Placed(order, entries) => (order, entries),
+        decision @ (Decision::Replayed(_) | Decision::Rejected(_)) => panic!("not placed: {decision:?}"),
+    }
+}
+
+/// Settings of a ledger that survives a power cut.
+pub fn durable(path: &Path) -> LedgerSettings {
+    LedgerSettings { path: path.to_owned(), durability: Durability::Full }
+}
+
+/// Opens and recovers a ledger.
+pub fn reopen(path: &Path) -> Result<(Ledger, Recovered), LedgerError> {
+    let mut ledger = Ledger::open(&durable(path))?;
+    let recovered = ledger.recover(|_entry| ())?;
+    Ok((ledger, recovered))
+}
+
+/// An open ledger with these items, and their states.
+pub fn new_ledger(path: &Path, items: &[ItemDefinition]) -> (Ledger, Vec<Stock>) {
+    let (mut ledger, _empty) = reopen(path).expect("a new ledger");
+    let numbered = items.iter().zip(1..);
+    let entries: Vec<_> = numbered
+        .map(|(definition, number)| Stock::creation(ItemNumber(number), definition.clone(), moment(0)))
+        .collect();
+    ledger.commit(entries.iter()).expect("room on the disk");
+    let stocks = entries.iter().map(|entry| Stock::create(entry).expect("a creation")).collect();
+    (ledger, stocks)
+}
+
+/// Waits until something holds that is bound to come. A poll, not a race: what is waited for never goes away again.
+pub async fn until(what: &str, holds: impl Fn() -> bool) {
+    let started = Instant::now();
+    while !holds() {
+        assert!(started.elapsed() < PATIENCE, "waited in vain until {what}");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+/// Awaits what must come, or fails by name instead of hanging.
+pub async fn in_time<T>(what: &str, future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(PATIENCE, future).await.unwrap_or_else(|_elapsed| panic!("waited in vain for {what}"))
+}

@@ -1,0 +1,238 @@
+//! **Job:** an item without cleverness: what a stock should answer, found by counting.
+//! **Owns:** the rules of the contract in plain words.
+//! **Never:** shares a line with the stock that it checks.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use doorbuster_actors::entry::{Order, Status};
+use doorbuster_actors::ids::{ItemNumber, OrderId, OrderNumber};
+use doorbuster_actors::item::ItemDefinition;
+use doorbuster_actors::letters::Instruction;
+use doorbuster_actors::money::Amount;
+use doorbuster_actors::reply::Rejection;
+use doorbuster_actors::stock::{Decision, LatePayment, PaymentResult, Terms};
+
+use super::{moment, user};
+
+/// The one item.
+pub const ITEM: ItemNumber = ItemNumber(1);
+
+/// Its buyers. The model knows them by their place here.
+pub const NAMES: [&str; 4] = ["alice", "bob", "carol", "dave"];
+
+/// What is true of an order, in plain words.
+#[derive(Debug, Clone)]
+pub struct ModelOrder {
+    pub name: usize,
+    pub quantity: u32,
+    pub at: i64,
+    pub pay_by: Option<i64>,
+    pub status: Status,
+    pub paid_by: Option<usize>,
+}
+
+/// What is true of an item, in plain words: every question is answered by counting.
+pub struct Model {
+    pub definition: ItemDefinition,
+    pub terms: Terms,
+    pub orders: Vec<ModelOrder>,
+    pub keys: HashMap<(usize, usize), usize>,
+    pub restocked: u32,
+    pub paused: bool,
+    pub closed: bool,
+    /// Server time of the item: does not go back.
+    pub now: i64,
+}
+
+/// The contract's longest time to pay.
+const THIRTY_DAYS_MS: u64 = 30 * 24 * 3600 * 1000;
+
+/// Which order went to which status, in order.
+pub type Moves = Vec<(usize, Status)>;
+
+impl Model {
+    pub fn new(definition: ItemDefinition, terms: Terms) -> Self {
+        let (orders, keys) = (Vec::new(), HashMap::new());
+        Self { definition, terms, orders, keys, restocked: 0, paused: false, closed: false, now: 0 }
+    }
+
+    pub fn supply(&self) -> u32 {
+        self.definition.stock + self.restocked
+    }
+
+    pub fn live_of(&self, name: Option<usize>) -> u32 {
+        let counts = |order: &&ModelOrder| order.status.is_live() && name.is_none_or(|name| name == order.name);
+        self.orders.iter().filter(counts).map(|order| order.quantity).sum()
+    }
+
+    pub fn remaining(&self) -> u32 {
+        self.supply() - self.live_of(None)
+    }
+
+    pub fn order(&self, index: usize) -> Order {
+        let order = &self.orders[index];
+        let unit_price = self.definition.unit_price;
+        Order {
+            id: OrderId { item: ITEM, order: number(index) },
+            item: self.definition.id.clone(),
+            user: user(NAMES[order.name]),
+            quantity: order.quantity,
+            unit_price,
+            total_price: Amount::new(unit_price.minor() * i64::from(order.quantity)).expect("small numbers"),
+            currency: self.definition.currency,
+            status: order.status,
+            created_at: moment(order.at),
+            pay_by: order.pay_by.map(moment),
+        }
+    }
+
+    /// Replay, then window and pause, then sold out, then cool-down, then the limit.
+    fn refusal(&self, name: usize, quantity: u32) -> Option<Rejection> {
+        let now = moment(self.now);
+        if self.closed || self.definition.closes_at.is_some_and(|closes_at| closes_at <= now) {
+            return Some(Rejection::SaleClosed);
+        }
+        if let Some(opens_at) = self.definition.opens_at.filter(|opens_at| now < *opens_at) {
+            return Some(Rejection::SaleNotStarted { opens_at });
+        }
+        if self.paused {
+            return Some(Rejection::SalePaused);
+        }
+        let remaining = self.remaining();
+        if remaining < quantity {
+            return Some(Rejection::SoldOut { remaining });
+        }
+        if let Some(retry_after) = self.cool_down_left(name) {
+            return Some(Rejection::CoolingDown { retry_after });
+        }
+        let (held, limit) = (self.live_of(Some(name)), self.definition.per_user_limit);
+        (limit < held + quantity).then_some(Rejection::LimitReached { limit, held })
+    }
+
+    /// Two expiries since the last payment: the cool-down; each further one: twice as long.
+    fn cool_down_left(&self, name: usize) -> Option<Duration> {
+        let own = self.orders.iter().rev().filter(|order| order.name == name);
+        let unpaid = own.take_while(|order| !matches!(order.status, Status::Paid | Status::RefundDue));
+        let expired: Vec<i64> =
+            unpaid.filter(|order| order.status == Status::Expired).filter_map(|order| order.pay_by).take(12).collect();
+        let wait = (2..expired.len()).fold(self.terms.cool_down, |wait, _expiry| wait * 2);
+        let until = expired.iter().max()? + i64::try_from(wait.as_millis()).expect("short");
+        let left = u64::try_from(until - self.now).ok().filter(|left| *left > 0)?;
+        (expired.len() >= 2 && !wait.is_zero()).then_some(Duration::from_millis(left))
+    }
+
+    /// What the stock should answer. `None`: a new order, which is the last one then.
+    pub fn reserve(&mut self, name: usize, key: Option<usize>, quantity: u32) -> Option<Decision> {
+        if let Some(&index) = key.and_then(|key| self.keys.get(&(name, key))) {
+            return Some(if self.orders[index].quantity == quantity {
+                Decision::Replayed(self.order(index))
+            } else {
+                Decision::Rejected(Rejection::KeyReused)
+            });
+        }
+        if let Some(rejection) = self.refusal(name, quantity) {
+            return Some(Decision::Rejected(rejection));
+        }
+        if let Some(key) = key {
+            self.keys.insert((name, key), self.orders.len());
+        }
+        let pay_within = self.terms.pay_within.map(|time| time.as_millis().min(u128::from(THIRTY_DAYS_MS)));
+        let pay_by = pay_within.map(|millis| self.now + i64::try_from(millis).expect("at most thirty days"));
+        let status = if pay_by.is_some() { Status::Pending } else { Status::Paid };
+        self.orders.push(ModelOrder { name, quantity, at: self.now, pay_by, status, paid_by: None });
+        None
+    }
+
+    /// Whether the instruction is carried out, and whether that is something new.
+    pub fn instruct(&mut self, instruction: &Instruction) -> Result<bool, Rejection> {
+        let before = (self.paused, self.closed, self.restocked);
+        match instruction {
+            Instruction::Close => self.closed = true,
+            Instruction::Redefine(_) => unreachable!("not part of these histories"),
+            Instruction::Pause | Instruction::Resume | Instruction::Restock { .. } if self.closed => {
+                return Err(Rejection::SaleClosed);
+            }
+            Instruction::Pause => self.paused = true,
+            Instruction::Resume => self.paused = false,
+            Instruction::Restock { quantity } => self.restocked += quantity,
+        }
+        Ok(before != (self.paused, self.closed, self.restocked))
+    }
+
+    fn is_overdue(&self, index: usize) -> bool {
+        let order = &self.orders[index];
+        order.status == Status::Pending && order.pay_by.is_some_and(|pay_by| pay_by <= self.now)
+    }
+
+    fn go(&mut self, index: usize, status: Status, moves: &mut Moves) {
+        self.orders[index].status = status;
+        moves.push((index, status));
+    }
+
+    pub fn pay(
+        &mut self,
+        index: usize,
+        event: usize,
+        result: PaymentResult,
+        is_whole: bool,
+    ) -> (Result<Order, Rejection>, Moves) {
+        let mut moves = Moves::new();
+        if index >= self.orders.len() {
+            return (Err(Rejection::UnknownOrder), moves);
+        }
+        if !is_whole {
+            return (Err(Rejection::WrongPayment), moves);
+        }
+        if self.orders[index].paid_by == Some(event) || result == PaymentResult::Failed {
+            return (Ok(self.order(index)), moves);
+        }
+        if self.is_overdue(index) {
+            self.go(index, Status::Expired, &mut moves);
+        }
+        let ModelOrder { name, quantity, status, .. } = self.orders[index];
+        let may_hold = self.live_of(Some(name)) + quantity <= self.definition.per_user_limit;
+        let next = match status {
+            Status::Pending => Status::Paid,
+            Status::Paid | Status::RefundDue => return (Err(Rejection::InvalidTransition { status }), moves),
+            Status::Cancelled | Status::Expired
+                if self.terms.late == LatePayment::Honour && may_hold && quantity <= self.remaining() =>
+            {
+                Status::Paid
+            }
+            Status::Cancelled | Status::Expired => Status::RefundDue,
+        };
+        self.orders[index].paid_by = Some(event);
+        self.go(index, next, &mut moves);
+        (Ok(self.order(index)), moves)
+    }
+
+    pub fn cancel(&mut self, index: usize, name: usize) -> (Result<Order, Rejection>, Moves) {
+        let mut moves = Moves::new();
+        if self.orders.get(index).is_none_or(|order| order.name != name) {
+            return (Err(Rejection::UnknownOrder), moves);
+        }
+        if self.is_overdue(index) {
+            self.go(index, Status::Expired, &mut moves);
+        }
+        let status = self.orders[index].status;
+        if status != Status::Pending {
+            return (Err(Rejection::InvalidTransition { status }), moves);
+        }
+        self.go(index, Status::Cancelled, &mut moves);
+        (Ok(self.order(index)), moves)
+    }
+
+    /// The earliest deadlines first.
+    pub fn expire(&mut self, most: usize) -> Moves {
+        let mut overdue: Vec<usize> = (0..self.orders.len()).filter(|index| self.is_overdue(*index)).collect();
+        overdue.sort_by_key(|index| (self.orders[*index].pay_by, *index));
+        let mut moves = Moves::new();
+        overdue.into_iter().take(most).for_each(|index| self.go(index, Status::Expired, &mut moves));
+        moves
+    }
+}
+
+pub fn number(index: usize) -> OrderNumber {
+    OrderNumber(u32::try_from(index + 1).expect("short histories"))
+}
