@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use actix::{System, SystemRunner};
 use criterion::{BenchmarkGroup, Criterion, Throughput, measurement::WallTime};
-use doorbuster_actors::cores::Core;
+use doorbuster_actors::ids::Core;
 use doorbuster_actors::ledger::COLUMNS;
 use doorbuster_actors::letters::Reservation;
 use doorbuster_actors::permit::Token;

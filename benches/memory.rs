@@ -11,9 +11,8 @@ mod support;
 use std::process::Command;
 use std::sync::Arc;
 
-use doorbuster_actors::cores::Core;
 use doorbuster_actors::directory::{Directory, Listing};
-use doorbuster_actors::ids::ItemNumber;
+use doorbuster_actors::ids::{Core, ItemNumber};
 use doorbuster_actors::stock::Stock;
 use doorbuster_actors::used_keys::UsedKeys;
 

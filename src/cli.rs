@@ -93,6 +93,10 @@ pub enum Command {
     Verify(Verify),
     /// Export the orders of a data file.
     Orders(Orders),
+    /// Copy a data file while a server is running on it or not, and audit the copy: exit 1 if it is not clean.
+    Backup(Backup),
+    /// Run the independent inventory system (keys: inventory.*), until SIGTERM or Ctrl-C.
+    Inventory(Inventory),
     /// Check or show the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -185,6 +189,31 @@ pub enum OrdersFormat {
     Ndjson,
 }
 
+/// `doorbuster inventory`.
+#[derive(Args)]
+pub struct Inventory {
+    /// Address of its listener; port 0 picks one. Same as --set inventory.listen=ADDRESS.
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: Option<String>,
+    /// Keys set after the command.
+    #[command(flatten)]
+    pub assignments: Assignments,
+}
+
+/// `doorbuster backup`.
+#[derive(Args)]
+pub struct Backup {
+    /// The copy; must not exist yet.
+    #[arg(long, value_name = "FILE")]
+    pub to: PathBuf,
+    /// The data file.
+    #[command(flatten)]
+    pub data_file: DataFile,
+    /// Keys set after the command.
+    #[command(flatten)]
+    pub assignments: Assignments,
+}
+
 /// Which data file.
 #[derive(Args)]
 pub struct DataFile {
@@ -210,6 +239,8 @@ impl Command {
             | Self::Token(Token { assignments, .. })
             | Self::Verify(Verify { assignments, .. })
             | Self::Orders(Orders { assignments, .. })
+            | Self::Backup(Backup { assignments, .. })
+            | Self::Inventory(Inventory { assignments, .. })
             | Self::Config(ConfigCommand::Check(assignments) | ConfigCommand::Show(assignments)) => &assignments.set,
             Self::Completions { .. } | Self::Man => &[],
         }
@@ -245,7 +276,9 @@ impl Cli {
             }
             Command::Token(Token { data_file, .. })
             | Command::Verify(Verify { data_file, .. })
-            | Command::Orders(Orders { data_file, .. }) => shorthand("storage.path", &data_file.db),
+            | Command::Orders(Orders { data_file, .. })
+            | Command::Backup(Backup { data_file, .. }) => shorthand("storage.path", &data_file.db),
+            Command::Inventory(inventory) => shorthand("inventory.listen", &inventory.listen),
             Command::Config(_) | Command::Completions { .. } | Command::Man => {}
         }
         flags
@@ -296,6 +329,8 @@ mod tests {
             "doorbuster token --user alice --ttl 90s --count 3",
             "doorbuster verify --db x.db --json",
             "doorbuster orders --db x.db --item sku-1 --format ndjson",
+            "doorbuster backup --db x.db --to y.db",
+            "doorbuster inventory --config c.toml --listen 127.0.0.1:0 --set inventory.rate=5",
             "doorbuster config check",
             "doorbuster config show --config c.toml",
             "doorbuster completions bash",
@@ -318,6 +353,7 @@ mod tests {
             "doorbuster token --user a --count 0",
             "doorbuster token --user a --count 10000001",
             "doorbuster orders --format xml",
+            "doorbuster backup --db x.db",
             "doorbuster serve --set server.workers",
             "doorbuster config",
         ] {

@@ -2,6 +2,7 @@
 //! **Owns:** the read-only way into a data file.
 //! **Never:** knows the server's insides: only the wire and the file.
 
+pub mod backup;
 pub mod export;
 pub mod verify;
 

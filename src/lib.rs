@@ -8,8 +8,10 @@
 //! | [`gate`] | the gatehouse: who may go on to the counter |
 //! | [`doorbuster_actors`] | the counter, the ledger room, the strongbox |
 //! | [`ops`] | the operations listener |
+//! | [`feed`] | committed entries for the outside: pulled, or relayed to Redis |
+//! | [`inventory`] | the independent inventory system: knows the feed's wire format, not the server |
 //! | [`server`] | the composition root: builds all of it bottom-up and closes it top-down |
-//! | [`lab`] | the auditor and the export: know the data file, not the server |
+//! | [`lab`] | the auditor, the export and the backup: know the data file, not the server |
 //! | [`cli`], [`config`], [`catalogue`] | what an operator says |
 
 #![forbid(unsafe_code)]
@@ -17,8 +19,10 @@
 pub mod catalogue;
 pub mod cli;
 pub mod config;
+pub mod feed;
 pub mod gate;
 pub mod http;
+pub mod inventory;
 pub mod lab;
 pub mod ops;
 pub mod server;

@@ -8,10 +8,12 @@ use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
-use doorbuster::cli::{Cli, Command, ConfigCommand, LogFormat, Orders, Token, Verify};
+use doorbuster::cli::{Backup, Cli, Command, ConfigCommand, LogFormat, Orders, Token, Verify};
 use doorbuster::config::{self, ConfigError, Loaded, Mode};
+use doorbuster::feed::FeedError;
 use doorbuster::http::identity::{IdentityError, Mint};
-use doorbuster::lab::{export, verify};
+use doorbuster::inventory::{self, InventoryError};
+use doorbuster::lab::{backup, export, verify};
 use doorbuster::server::{self, ServeError};
 use doorbuster_actors::ids::UserId;
 use doorbuster_actors::stop::EXIT_STORAGE;
@@ -37,7 +39,11 @@ enum Failure {
     #[error(transparent)]
     Serve(#[from] ServeError),
     #[error(transparent)]
+    Inventory(#[from] InventoryError),
+    #[error(transparent)]
     DataFile(#[from] doorbuster::lab::DataFileError),
+    #[error(transparent)]
+    Backup(#[from] backup::BackupError),
     #[error("cannot write the output: {0}")]
     Output(#[from] std::io::Error),
 }
@@ -49,16 +55,27 @@ impl Failure {
             Self::Config(_) | Self::Identity(_) => ExitCode::from(EXIT_CONFIGURATION),
             Self::User(_) => ExitCode::from(2),
             Self::Serve(error) => match error {
-                ServeError::Ledger(_) | ServeError::Commit(_) => ExitCode::from(storage),
+                ServeError::Ledger(_) | ServeError::Commit(_) | ServeError::Feed(FeedError::Read(_)) => {
+                    ExitCode::from(storage)
+                }
                 ServeError::Config(_)
                 | ServeError::Catalogue(_)
                 | ServeError::Identity(_)
                 | ServeError::Redis(_)
+                | ServeError::Feed(FeedError::RedisUrl)
                 | ServeError::Listen { .. }
                 | ServeError::PortFile { .. } => ExitCode::from(EXIT_CONFIGURATION),
-                ServeError::Ended(_) => ExitCode::FAILURE,
+                ServeError::Ended(_) | ServeError::Feed(FeedError::Thread(_)) => ExitCode::FAILURE,
             },
-            Self::DataFile(_) => ExitCode::from(storage),
+            Self::Inventory(error) => match error {
+                InventoryError::Store(_) => ExitCode::from(storage),
+                InventoryError::Url(_)
+                | InventoryError::RedisUrl(_)
+                | InventoryError::Missing(_)
+                | InventoryError::Listen { .. } => ExitCode::from(EXIT_CONFIGURATION),
+                InventoryError::Ended(_) | InventoryError::Panicked => ExitCode::FAILURE,
+            },
+            Self::DataFile(_) | Self::Backup(_) => ExitCode::from(storage),
             // The reader of a pipe has gone: that is how `head` says it has enough.
             Self::Output(error) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
             Self::Output(_) => ExitCode::FAILURE,
@@ -87,10 +104,21 @@ fn run(cli: &Cli) -> Result<ExitCode, Failure> {
             report.print(*json, &mut std::io::stdout().lock())?;
             Ok(if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_VIOLATED) })
         }
+        Command::Backup(Backup { to, .. }) => {
+            let path = config::load(cli.sources())?.config.storage.path;
+            let report = backup::run(&path, to)?;
+            report.print(false, &mut std::io::stdout().lock())?;
+            Ok(if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_VIOLATED) })
+        }
         Command::Orders(Orders { item, format, .. }) => {
             let path = config::load(cli.sources())?.config.storage.path;
             let out = std::io::BufWriter::new(std::io::stdout().lock());
             export::orders(&path, item.as_ref(), *format, out)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Inventory(_) => {
+            let loaded = load_with_secrets(cli)?;
+            actix_web::rt::System::new().block_on(inventory::run(&loaded))?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Config(ConfigCommand::Check(_)) => {

@@ -2,6 +2,7 @@
 //! **Owns:** its routes, and the check of the admin token in front of all but the open ones.
 //! **Never:** serves a buyer.
 
+pub mod feed;
 pub mod funnel;
 pub mod health;
 pub mod invariants;
@@ -9,6 +10,7 @@ pub mod items;
 pub mod orders;
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
@@ -16,6 +18,7 @@ use doorbuster_actors::observe::Code;
 use subtle::ConstantTimeEq as _;
 
 use crate::config::Secret;
+use crate::feed::Feed;
 use crate::http::identity::bearer;
 use crate::http::problem::Problem;
 use crate::http::{not_found, only_get};
@@ -25,6 +28,8 @@ use crate::http::{not_found, only_get};
 pub struct Desk {
     /// What opens everything.
     pub admin_token: Rc<Secret>,
+    /// What opens the feed as well; may be empty.
+    pub feed_token: Rc<Secret>,
     /// How the server is.
     pub health: Rc<health::Health>,
     /// What the layers counted.
@@ -35,6 +40,8 @@ pub struct Desk {
     pub orders: Rc<orders::Orders>,
     /// Whether the books add up.
     pub invariants: Rc<invariants::Invariants>,
+    /// The committed entries.
+    pub feed: Arc<Feed>,
 }
 
 /// The routes of the operations listener. All but the first three need the admin token, whatever the method.
@@ -52,6 +59,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(guarded("/v1/admin/items/{item_id}/pause", web::post().to(items::pause), "POST"))
         .service(guarded("/v1/admin/items/{item_id}/resume", web::post().to(items::resume), "POST"))
         .service(guarded("/v1/admin/items/{item_id}/close", web::post().to(items::close), "POST"))
+        .service(web::resource("/v1/feed").route(web::get().to(feed::read)).default_service(web::to(feed::other)))
         .default_service(web::to(anything_else));
 }
 
@@ -74,12 +82,17 @@ async fn anything_else(desk: web::ThinData<Desk>, request: HttpRequest) -> HttpR
 }
 
 impl Desk {
-    /// Whether the request has the admin token. In constant time: how long the check takes says nothing about how much
-    /// of a guess was right.
+    /// Whether the request has the admin token.
     pub fn authorize(&self, request: &HttpRequest) -> Result<(), Problem> {
-        let given = bearer(request).unwrap_or_default().as_bytes();
-        let wanted = self.admin_token.expose().as_bytes();
-        let is_right = !wanted.is_empty() && bool::from(given.ct_eq(wanted));
+        let is_right = carries(request, &self.admin_token);
         is_right.then_some(()).ok_or_else(|| Problem::new(Code::Unauthenticated, "send the admin token"))
     }
+}
+
+/// Whether the request has this token, and there is one. In constant time: how long the check takes says nothing about
+/// how much of a guess was right.
+fn carries(request: &HttpRequest, token: &Secret) -> bool {
+    let given = bearer(request).unwrap_or_default().as_bytes();
+    let wanted = token.expose().as_bytes();
+    !wanted.is_empty() && bool::from(given.ct_eq(wanted))
 }

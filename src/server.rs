@@ -16,6 +16,7 @@ use doorbuster_actors::ledger::{CommitError, LedgerError};
 
 use crate::catalogue::CatalogueError;
 use crate::config::{ConfigError, Loaded};
+use crate::feed::FeedError;
 use crate::gate::redis::InvalidRedisUrl;
 use crate::http::identity::IdentityError;
 
@@ -53,6 +54,9 @@ pub enum ServeError {
     /// Its first or last entries.
     #[error(transparent)]
     Commit(#[from] CommitError),
+    /// The feed of committed entries.
+    #[error(transparent)]
+    Feed(#[from] FeedError),
     /// The file with the ports.
     #[error("server.port_file: cannot write {path}: {source}")]
     PortFile {

@@ -181,6 +181,8 @@ impl Ledger {
     /// and kept as durably as `settings` say. Call [`Ledger::recover`] before the first commit.
     pub fn open(settings: &LedgerSettings) -> Result<Self, LedgerError> {
         let lock = file::claim(&settings.path)?;
+        schema::check_identity(settings)?;
+        file::make_private(&settings.path)?;
         let connection = schema::open(settings)?;
         let mark = Mark::open(&settings.path)?;
         Ok(Self {

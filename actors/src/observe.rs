@@ -4,6 +4,8 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 
+use tokio::sync::watch;
+
 use crate::batch::CommitTrigger;
 use crate::reply::{Rejection, Unavailable};
 
@@ -195,6 +197,7 @@ pub struct WriterCounters {
     turns: AtomicU64,
     committing: AtomicBool,
     storage: AtomicU8,
+    last_seq: watch::Sender<u64>,
     /// The layer of orders that wait for their commit.
     pub ledger: Passage,
 }
@@ -207,6 +210,7 @@ impl Default for WriterCounters {
             turns: AtomicU64::new(0),
             committing: AtomicBool::new(false),
             storage: AtomicU8::new(StorageState::Open as u8),
+            last_seq: watch::Sender::new(0),
             ledger: Passage::default(),
         }
     }
@@ -227,6 +231,11 @@ impl WriterCounters {
         self.entries.fetch_add(entries as u64, Ordering::Relaxed);
     }
 
+    /// Says up to which entry the ledger is committed: once a commit, whether anybody listens or not.
+    pub(crate) fn publish(&self, last_seq: u64) {
+        self.last_seq.send_replace(last_seq);
+    }
+
     pub(crate) fn set_storage(&self, state: StorageState) {
         self.storage.store(state as u8, Ordering::Release);
     }
@@ -239,6 +248,12 @@ impl WriterCounters {
             state if state == StorageState::Locked as u8 => StorageState::Locked,
             _open => StorageState::Open,
         }
+    }
+
+    /// The number of the last committed entry, from the writer's start on; wakes who waits for the next one.
+    #[must_use]
+    pub fn last_seq(&self) -> watch::Receiver<u64> {
+        self.last_seq.subscribe()
     }
 
     /// Commits closed for this reason.

@@ -60,6 +60,7 @@ impl OrderWriter {
         (cores, counters, watchers): (Arc<Cores>, Arc<WriterCounters>, Arc<Watchers>),
         letters: usize,
     ) -> Self {
+        counters.publish(ledger.last_seq());
         Self {
             ledger: Some(ledger),
             batch: Batch::new(policy),
@@ -124,6 +125,8 @@ impl OrderWriter {
         match result {
             Ok(proof) => {
                 self.counters.committed(trigger, entries);
+                // Before the answers: who knows of his order finds it in the feed.
+                self.counters.publish(proof.last_seq());
                 self.answer(appends, &proof);
                 self.checkpoint();
             }

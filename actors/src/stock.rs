@@ -149,15 +149,19 @@ impl Stock {
                 Some(self.remaining)
             }
             Change::Order(change) if change.status == Status::Pending => {
+                self.check_price(change)?;
                 ensure(change.quantity >= 1, "an order has at least one unit")?;
                 self.book.admits(change, entry.at)?;
                 self.remaining.checked_sub(change.quantity)
             }
-            Change::Order(change) => match self.book.effect(change)? {
-                Units::Unchanged => Some(self.remaining),
-                Units::Released(units) => self.remaining.checked_add(units),
-                Units::TakenAgain(units) => self.remaining.checked_sub(units),
-            },
+            Change::Order(change) => {
+                self.check_price(change)?;
+                match self.book.effect(change)? {
+                    Units::Unchanged => Some(self.remaining),
+                    Units::Released(units) => self.remaining.checked_add(units),
+                    Units::TakenAgain(units) => self.remaining.checked_sub(units),
+                }
+            }
             Change::Restocked { quantity } => {
                 let supply = self.supply.checked_add(*quantity).ok_or(Discrepancy("the supply is out of range"))?;
                 return Ok((supply, self.remaining + quantity));
@@ -165,6 +169,12 @@ impl Stock {
             Change::Paused | Change::Resumed | Change::Closed => Some(self.remaining),
         };
         remaining.map(|remaining| (self.supply, remaining)).ok_or(Discrepancy("more units than were left"))
+    }
+
+    /// An order tells its price by the item's definition, which cannot change once there are orders.
+    fn check_price(&self, change: &OrderChange) -> Result<(), Discrepancy> {
+        ensure(change.unit_price == self.definition.unit_price, "it is not the price of the item")?;
+        ensure(change.unit_price.times(change.quantity).is_some(), "its total price is out of range")
     }
 
     /// The only place where stock decreases.

@@ -7,14 +7,14 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use doorbuster_actors::cores::{Core, core_of};
-use doorbuster_actors::entry::{Order, Status};
-use doorbuster_actors::ids::OrderNumber;
+use doorbuster_actors::cores::core_of;
+use doorbuster_actors::entry::{Balance, Order, Status};
+use doorbuster_actors::ids::{Core, OrderNumber};
 use doorbuster_actors::letters::{Instruction, Query, Step};
 use doorbuster_actors::observe::{Code, StorageState};
 use doorbuster_actors::permit::{Fate, Token};
 use doorbuster_actors::reply::{NotDone, Outcome, Rejection, Seat, Unavailable, envelope};
-use doorbuster_actors::stock::{Balance, Terms};
+use doorbuster_actors::stock::Terms;
 use parking_lot::Mutex;
 use rusqlite::Connection;
 use tempfile::TempDir;

@@ -5,11 +5,11 @@ mod support;
 
 use std::time::Duration;
 
-use doorbuster_actors::entry::{Change, Entry, Order, OrderChange, Status};
+use doorbuster_actors::entry::{Balance, Change, Entry, Order, OrderChange, Payment, PaymentResult, Status};
 use doorbuster_actors::item::ItemDefinition;
 use doorbuster_actors::letters::{Instruction, Query, Reservation};
 use doorbuster_actors::money::Amount;
-use doorbuster_actors::stock::{Balance, LatePayment, MAX_LISTED_ORDERS, Payment, PaymentResult, Stock, Terms};
+use doorbuster_actors::stock::{LatePayment, MAX_LISTED_ORDERS, Stock, Terms};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 

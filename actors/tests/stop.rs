@@ -10,12 +10,18 @@ use std::path::PathBuf;
 
 use doorbuster_actors::letters::{Epoch, Restore};
 
-use support::{SIGNAL_ABORT, Sale, SaleSettings, confirmed, item, one_unit, reopen, run_as_child};
+use support::{
+    SIGNAL_ABORT, Sale, SaleSettings, confirmed, is_child, item, on_this_thread, one_unit, reopen, run_as_child,
+};
 
 #[test]
 fn a_panic_in_the_core_stops_the_process_and_the_ledger_is_the_way_back() {
+    if is_child() {
+        return on_this_thread(a_child_whose_desk_panics());
+    }
     let folder = tempfile::tempdir().expect("a folder for the test");
-    let output = run_as_child("a_child_whose_desk_panics", folder.path(), &[]);
+    let name = "a_panic_in_the_core_stops_the_process_and_the_ledger_is_the_way_back";
+    let output = run_as_child(name, folder.path(), &[]);
     let told = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.signal(), Some(SIGNAL_ABORT), "{told}\n{}", String::from_utf8_lossy(&output.stderr));
     assert!(told.contains("confirmed before") && !told.contains("still alive"), "{told}");
@@ -23,8 +29,6 @@ fn a_panic_in_the_core_stops_the_process_and_the_ledger_is_the_way_back() {
     assert_eq!(recovered.stocks[0].balance().live, 1);
 }
 
-#[actix::test]
-#[ignore = "ends its process; started by the test above"]
 async fn a_child_whose_desk_panics() {
     let path = PathBuf::from(std::env::var_os("FOLDER").expect("set by the parent")).join("sale.db");
     let sale = Sale::open(&path, &[item("sku-1", 5)], SaleSettings::default()).await;

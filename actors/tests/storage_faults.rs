@@ -22,8 +22,8 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 use support::{
-    Sale, SaleSettings, TERMS, confirmed, item, keyed, moment, new_ledger, one_unit, placed, reopen, run_as_child,
-    until, user,
+    Sale, SaleSettings, TERMS, confirmed, is_child, item, keyed, moment, new_ledger, on_this_thread, one_unit, placed,
+    reopen, run_as_child, until, user,
 };
 
 const SHIM: &str = include_str!("support/fault_shim.c");
@@ -88,8 +88,11 @@ fn buyers(path: &Path) -> Vec<String> {
 
 #[test]
 fn a_full_disk_sells_nothing_answers_questions_and_recovers_by_itself() {
+    if is_child() {
+        return on_this_thread(a_child_whose_disk_is_full());
+    }
     let lab = Lab::new();
-    let output = lab.run("a_child_whose_disk_is_full");
+    let output = lab.run("a_full_disk_sells_nothing_answers_questions_and_recovers_by_itself");
     assert!(output.status.success());
     assert_eq!(buyers(&lab.data_file()), ["alice", "bob", "eve", "carol"]);
     let (ledger, recovered) = reopen(&lab.data_file()).expect("an undamaged ledger");
@@ -98,8 +101,6 @@ fn a_full_disk_sells_nothing_answers_questions_and_recovers_by_itself() {
     assert_eq!(ledger.last_seq(), 5, "the numbers of entries that were rolled back are used again");
 }
 
-#[actix::test]
-#[ignore = "needs the shim; started by the test above"]
 async fn a_child_whose_disk_is_full() {
     let sale = Sale::open(&child_folder().join("sale.db"), &[item("sku-1", 10)], SaleSettings::default()).await;
     let first = confirmed(sale.buy("sku-1", one_unit("alice")).await);
@@ -133,8 +134,13 @@ async fn a_child_whose_disk_is_full() {
 
 #[test]
 fn a_crowd_before_a_disk_that_fills_and_empties_gets_what_is_written_and_nothing_else() {
+    if is_child() {
+        return on_this_thread(a_child_whose_disk_fills_and_empties());
+    }
     let lab = Lab::new();
-    assert!(lab.run("a_child_whose_disk_fills_and_empties").status.success());
+    assert!(
+        lab.run("a_crowd_before_a_disk_that_fills_and_empties_gets_what_is_written_and_nothing_else").status.success()
+    );
     let told = fs::read_to_string(lab.folder.path().join("promised")).expect("written at the child's end");
     let mut promised: Vec<&str> = told.lines().collect();
     let mut written = buyers(&lab.data_file());
@@ -148,8 +154,6 @@ fn a_crowd_before_a_disk_that_fills_and_empties_gets_what_is_written_and_nothing
 /// Fewer units than buyers, so that units which come back are sold to somebody else.
 const CROWD_STOCK: u32 = 700;
 
-#[actix::test]
-#[ignore = "needs the shim; started by the test above"]
 async fn a_child_whose_disk_fills_and_empties() {
     let settings = SaleSettings { cores: 2, ..SaleSettings::default() };
     let sale = Sale::open(&child_folder().join("sale.db"), &[item("sku-1", CROWD_STOCK)], settings).await;
@@ -185,22 +189,24 @@ async fn a_child_whose_disk_fills_and_empties() {
 
 #[test]
 fn a_sync_that_fails_stops_the_process_without_an_answer() {
-    assert_stopped_without_an_answer("a_child_whose_sync_fails");
+    if is_child() {
+        return on_this_thread(a_child_whose_sync_fails());
+    }
+    assert_stopped_without_an_answer("a_sync_that_fails_stops_the_process_without_an_answer");
 }
 
-#[actix::test]
-#[ignore = "needs the shim and ends its process; started by the test above"]
 async fn a_child_whose_sync_fails() {
     buy_under("EIO sync -wal").await;
 }
 
 #[test]
 fn a_write_that_fails_stops_the_process_without_an_answer() {
-    assert_stopped_without_an_answer("a_child_whose_write_fails");
+    if is_child() {
+        return on_this_thread(a_child_whose_write_fails());
+    }
+    assert_stopped_without_an_answer("a_write_that_fails_stops_the_process_without_an_answer");
 }
 
-#[actix::test]
-#[ignore = "needs the shim and ends its process; started by the test above"]
 async fn a_child_whose_write_fails() {
     buy_under("EIO write -wal").await;
 }
@@ -232,14 +238,15 @@ fn assert_stopped_without_an_answer(child: &str) {
 
 #[test]
 fn a_checkpoint_that_fails_is_told_and_loses_nothing() {
+    if is_child() {
+        return a_child_whose_checkpoint_fails();
+    }
     let lab = Lab::new();
-    assert!(lab.run("a_child_whose_checkpoint_fails").status.success());
+    assert!(lab.run("a_checkpoint_that_fails_is_told_and_loses_nothing").status.success());
     let (_ledger, recovered) = reopen(&lab.data_file()).expect("an undamaged ledger");
     assert_eq!(recovered.stocks[0].orders(), 100);
 }
 
-#[test]
-#[ignore = "needs the shim; started by the test above"]
 fn a_child_whose_checkpoint_fails() {
     let (mut ledger, mut stocks) = new_ledger(&child_folder().join("sale.db"), &[item("sku-1", 100)]);
     for number in 0..100 {
@@ -254,14 +261,15 @@ fn a_child_whose_checkpoint_fails() {
 
 #[test]
 fn a_mark_that_cannot_be_written_stops_nobody() {
+    if is_child() {
+        return on_this_thread(a_child_whose_mark_cannot_be_written());
+    }
     let lab = Lab::new();
-    assert!(lab.run("a_child_whose_mark_cannot_be_written").status.success());
+    assert!(lab.run("a_mark_that_cannot_be_written_stops_nobody").status.success());
     let (_ledger, recovered) = reopen(&lab.data_file()).expect("a mark may be behind");
     assert_eq!(recovered.stocks[0].orders(), 2);
 }
 
-#[actix::test]
-#[ignore = "needs the shim; started by the test above"]
 async fn a_child_whose_mark_cannot_be_written() {
     let sale = Sale::open(&child_folder().join("sale.db"), &[item("sku-1", 10)], SaleSettings::default()).await;
     confirmed(sale.buy("sku-1", one_unit("alice")).await);

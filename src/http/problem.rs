@@ -87,6 +87,12 @@ impl Problem {
         self
     }
 
+    /// This problem, worth another try in a moment.
+    #[must_use]
+    pub fn retry_soon(self) -> Self {
+        self.retry(SOON)
+    }
+
     fn retry(mut self, after: Duration) -> Self {
         self.retry_after = Some(after);
         self

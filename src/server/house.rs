@@ -27,7 +27,9 @@ use super::closing::{self, Signals};
 use super::housekeeping::{Chores, Housekeeping};
 use super::stockroom::Stockroom;
 use super::threads::{Common, Seats};
-use crate::config::{self, Config, Layout, Loaded, Secret};
+use crate::config::{self, Config, Layout, Loaded};
+use crate::feed::Feed;
+use crate::feed::redis::{Relay, RelaySettings};
 use crate::gate::Shared;
 use crate::gate::bucket::{BucketSize, LocalBucket};
 use crate::gate::funnel::Funnel;
@@ -69,6 +71,8 @@ pub(super) struct House {
     requests: Arc<AtomicUsize>,
     public: ServerHandle,
     operations: ServerHandle,
+    feed: Arc<Feed>,
+    relay: Option<Relay>,
     writer: Addr<OrderWriter>,
     writer_thread: Arbiter,
     core_threads: Vec<Arbiter>,
@@ -102,7 +106,9 @@ impl House {
             clock: common.clock,
         })?;
 
-        let operations = open_operations(ops_socket, config.auth.admin_token.clone(), &common, &closing)?;
+        let feed = Arc::new(Feed::open(&config.storage.path, common.writer_counters.last_seq())?);
+        let relay = start_relay(config, &feed)?;
+        let operations = open_operations(ops_socket, config, &common, &closing, &feed)?;
         let writer = common.writer.clone();
         let (core_threads, seats) = place(common, config.server.layout, stocks);
         let public = open_public(public_socket, usize::from(workers), Arc::new(seats), &closing, &requests)?;
@@ -115,6 +121,8 @@ impl House {
             requests,
             public,
             operations,
+            feed,
+            relay,
             writer,
             writer_thread,
             core_threads,
@@ -136,6 +144,9 @@ impl House {
         let stopping = actix_web::rt::spawn(self.public.stop(true));
         closing::quiet(&self.requests, signals).await;
         stopping.abort();
+        // Who waits for an entry is answered; the files of the feed are closed before the ledger's, which ends last.
+        self.feed.close();
+        drop(self.relay);
         #[expect(clippy::disallowed_methods, reason = "nobody is inside any more; the last letter is awaited")]
         let drained = self.writer.send(Drain).await;
         drop(self.housekeeping);
@@ -303,13 +314,21 @@ fn open_public(
     Ok(handle)
 }
 
+fn start_relay(config: &Config, feed: &Arc<Feed>) -> Result<Option<Relay>, ServeError> {
+    let (Some(url), Some(stream)) = (&config.redis.url, &config.feed.redis_stream) else { return Ok(None) };
+    let settings = RelaySettings { url: url.expose().to_owned(), stream: stream.clone() };
+    Ok(Some(Relay::start(&settings, feed)?))
+}
+
 fn open_operations(
     socket: TcpListener,
-    admin_token: Secret,
+    config: &Config,
     common: &Common,
     closing: &Arc<AtomicBool>,
+    feed: &Arc<Feed>,
 ) -> Result<ServerHandle, ServeError> {
-    let (common, closing) = (common.clone(), Arc::clone(closing));
+    let (admin_token, feed_token) = (config.auth.admin_token.clone(), config.feed.token.clone());
+    let (common, closing, feed) = (common.clone(), Arc::clone(closing), Arc::clone(feed));
     let app = move || {
         let health = ops::health::Health {
             cores: Arc::clone(&common.cores),
@@ -333,11 +352,13 @@ fn open_operations(
             ops::orders::Orders { directory: Arc::clone(&directory), clerk: clerk.clone(), shown: common.shown };
         let desk = ops::Desk {
             admin_token: Rc::new(admin_token.clone()),
+            feed_token: Rc::new(feed_token.clone()),
             health: Rc::new(health),
             funnel: Rc::new(funnel),
             items: Rc::new(items),
             orders: Rc::new(orders),
             invariants: Rc::new(ops::invariants::Invariants { directory, clerk }),
+            feed: Arc::clone(&feed),
         };
         App::new().app_data(web::ThinData(desk)).configure(ops::routes)
     };

@@ -36,14 +36,28 @@ pub(super) fn claim(path: &Path) -> Result<FileLock, LedgerError> {
         std::fs::TryLockError::WouldBlock => LedgerError::InUse(path.to_owned()),
         std::fs::TryLockError::Error(source) => failed(source),
     })?;
-    // SQLite gives the mode of the data file to the files beside it.
-    file.set_permissions(Permissions::from_mode(0o600)).map_err(failed)?;
     for suffix in ["", "-wal"] {
         let mut name = path.as_os_str().to_owned();
         name.push(suffix);
         evict_if_cache_lies(&PathBuf::from(name)).map_err(failed)?;
     }
     Ok(FileLock { _file: file })
+}
+
+/// Takes away what others may do with a file that has turned out to be ours, and with the files beside it. New ones get
+/// the mode of the data file from SQLite.
+pub(super) fn make_private(path: &Path) -> Result<(), LedgerError> {
+    for suffix in ["", "-wal", "-shm", ".mark"] {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        match std::fs::set_permissions(&name, Permissions::from_mode(0o600)) {
+            Err(source) if source.kind() != ErrorKind::NotFound => {
+                return Err(LedgerError::File { path: name.into(), source });
+            }
+            Ok(()) | Err(_) => {}
+        }
+    }
+    Ok(())
 }
 
 /// After a failed fsync the page cache may show what the disk does not have, and SQLite would believe it. So the file

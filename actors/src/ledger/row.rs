@@ -66,6 +66,23 @@ impl Kind {
         Self::ALL.into_iter().find(|kind| *kind as i64 == number)
     }
 
+    /// The kind's name, as in the table `entry_kind` and in the feed.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Item => "item",
+            Self::Placed => "placed",
+            Self::Paid => "paid",
+            Self::Cancelled => "cancelled",
+            Self::Expired => "expired",
+            Self::RefundDue => "refund_due",
+            Self::Restocked => "restocked",
+            Self::Paused => "paused",
+            Self::Resumed => "resumed",
+            Self::Closed => "closed",
+        }
+    }
+
     fn of(change: &Change) -> Self {
         match change {
             Change::Item(_) => Self::Item,

@@ -2,6 +2,7 @@
 //! **Owns:** the settings that durability rests on; each is read back.
 //! **Never:** touches a file that is foreign or newer.
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use rusqlite_migration::{M, Migrations};
 
@@ -20,10 +21,7 @@ pub(super) const VERSION: usize = MIGRATIONS.len();
 const BUSY_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(1);
 
 pub(super) fn open(settings: &LedgerSettings) -> Result<Connection, LedgerError> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut connection = Connection::open_with_flags(&settings.path, flags)?;
-    connection.busy_timeout(BUSY_TIMEOUT)?;
-    check_identity(&connection, settings)?;
+    let mut connection = connect(settings)?;
     // EXTRA is FULL plus a sync of the directory; in WAL mode it costs nothing more. It must come before the journal
     // mode, so that the very first commit is written with it.
     let synchronous = match settings.durability {
@@ -41,7 +39,21 @@ pub(super) fn open(settings: &LedgerSettings) -> Result<Connection, LedgerError>
     Ok(connection)
 }
 
-fn check_identity(connection: &Connection, settings: &LedgerSettings) -> Result<(), LedgerError> {
+fn connect(settings: &LedgerSettings) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(&settings.path, flags)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    Ok(connection)
+}
+
+/// Looks whether the file is ours, by a connection of its own that leaves everything as it was.
+pub(super) fn check_identity(settings: &LedgerSettings) -> Result<(), LedgerError> {
+    let connection = &connect(settings)?;
+    // The last connection that closes copies a log into the file and deletes it. Not a log of somebody else.
+    let mut log = settings.path.as_os_str().to_owned();
+    log.push("-wal");
+    let has_log = std::fs::metadata(log).is_ok_and(|log| log.len() > 0);
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, has_log)?;
     let known = i64::try_from(VERSION).expect("a handful of migrations");
     let (id, found) = (number(connection, "application_id")?, number(connection, "user_version")?);
     let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;

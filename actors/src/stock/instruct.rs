@@ -36,6 +36,7 @@ impl Stock {
             }
             Instruction::Pause => unless(self.paused, Change::Paused),
             Instruction::Resume => unless(!self.paused, Change::Resumed),
+            Instruction::Restock { quantity: 0 } => Ok(None),
             Instruction::Restock { quantity } => {
                 let fits = self.supply.checked_add(*quantity).is_some_and(|supply| supply <= MAX_SUPPLY);
                 if fits {

@@ -64,6 +64,9 @@ impl Stock {
     }
 
     fn admits(&self, wanted: &Reservation, slot: Slot, terms: &Terms, now: Timestamp) -> Result<(), Rejection> {
+        if wanted.quantity == 0 {
+            return Err(Rejection::AmountOutOfRange);
+        }
         self.on_sale(now)?;
         if wanted.quantity > self.remaining {
             return Err(Rejection::SoldOut { remaining: self.remaining });

@@ -30,7 +30,7 @@ use doorbuster_actors::reply::Outcome;
 use doorbuster_actors::stock::{Decision, LatePayment, Stock, Terms};
 use doorbuster_actors::time::Timestamp;
 
-pub use child::{SIGNAL_ABORT, run_as_child};
+pub use child::{SIGNAL_ABORT, is_child, on_this_thread, run_as_child};
 pub use sale::{Sale, SaleSettings};
 
 /// How long a test waits for what must come. Far longer than it takes, so that only a real hang reaches it.

@@ -5,13 +5,13 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use doorbuster_actors::entry::{Order, Status};
+use doorbuster_actors::entry::{Order, PaymentResult, Status};
 use doorbuster_actors::ids::{ItemNumber, OrderId, OrderNumber};
 use doorbuster_actors::item::ItemDefinition;
 use doorbuster_actors::letters::Instruction;
 use doorbuster_actors::money::Amount;
 use doorbuster_actors::reply::Rejection;
-use doorbuster_actors::stock::{Decision, LatePayment, PaymentResult, Terms};
+use doorbuster_actors::stock::{Decision, LatePayment, Terms};
 
 use super::{moment, user};
 

@@ -1,0 +1,160 @@
+//! **Job:** one item with its account book, driven without a clock, a thread or a file.
+//! **Owns:** every entry that was decided, and the check after every step that they add up.
+//! **Never:** says what should have been decided: the tests do.
+
+use std::time::Duration;
+
+use doorbuster_actors::entry::{Change, Entry, Order, Payment, PaymentResult, Status};
+use doorbuster_actors::ids::{IdempotencyKey, ItemNumber, OrderNumber, UserId};
+use doorbuster_actors::item::ItemDefinition;
+use doorbuster_actors::letters::{Instruction, Reservation};
+use doorbuster_actors::money::Amount;
+use doorbuster_actors::reply::Rejection;
+use doorbuster_actors::stock::{Decision, LatePayment, Stock, Terms};
+use doorbuster_actors::time::Timestamp;
+
+/// Time to pay in these tests, in milliseconds.
+pub(crate) const PAY_WITHIN_MS: i64 = 60_000;
+
+/// Price of a unit.
+const UNIT_PRICE: i64 = 1_990;
+
+/// The time `ms` after the tests' beginning.
+pub(crate) fn at(ms: i64) -> Timestamp {
+    Timestamp::from_millis(1_700_000_000_000 + ms)
+}
+
+pub(crate) fn user(name: &str) -> UserId {
+    name.parse().expect("a user id")
+}
+
+/// Terms with that policy for late payments, and no cool-down.
+pub(crate) fn terms(late: LatePayment) -> Terms {
+    let pay_within = Duration::from_millis(PAY_WITHIN_MS.unsigned_abs());
+    Terms { pay_within: Some(pay_within), late, cool_down: Duration::ZERO }
+}
+
+/// An item on sale for ever.
+pub(crate) fn definition(stock: u32, per_user_limit: u32) -> ItemDefinition {
+    ItemDefinition {
+        id: "sku-1".parse().expect("an item id"),
+        title: "Air freshener".to_owned(),
+        unit_price: Amount::new(UNIT_PRICE).expect("in range"),
+        currency: "CNY".parse().expect("a currency"),
+        stock,
+        per_user_limit,
+        opens_at: None,
+        closes_at: None,
+    }
+}
+
+/// A payment of `units` units.
+pub(crate) fn payment(event: &str, result: PaymentResult, units: u32) -> Payment {
+    Payment {
+        event: event.parse::<IdempotencyKey>().expect("an event id"),
+        result,
+        amount: Amount::new(UNIT_PRICE * i64::from(units)).expect("in range"),
+        currency: "CNY".parse().expect("a currency"),
+    }
+}
+
+/// One item and its account book.
+#[derive(Debug, Clone)]
+pub(crate) struct House {
+    pub(crate) stock: Stock,
+    pub(crate) terms: Terms,
+    pub(crate) entries: Vec<Entry>,
+}
+
+impl House {
+    pub(crate) fn open(definition: ItemDefinition, terms: Terms) -> Self {
+        let creation = Stock::creation(ItemNumber(1), definition, at(0));
+        let stock = Stock::create(&creation).expect("an entry that creates an item does");
+        Self { stock, terms, entries: vec![creation] }
+    }
+
+    /// Writes entries down, as the ledger would, and checks that the state adds up.
+    fn enter(&mut self, entries: impl IntoIterator<Item = Entry>) -> Vec<Status> {
+        let entries: Vec<_> = entries.into_iter().collect();
+        let statuses = entries.iter().filter_map(status).collect();
+        self.entries.extend(entries);
+        let balance = self.stock.balance();
+        assert!(balance.holds(), "{balance:?} after {:?}", self.entries);
+        let last = self.entries.last().expect("the creation is one");
+        let written = (last.supply, last.remaining);
+        assert_eq!(written, (balance.supply, balance.remaining), "the balances in the last entry");
+        statuses
+    }
+
+    pub(crate) fn buy(&mut self, buyer: &str, quantity: u32, now: Timestamp) -> Result<Order, Rejection> {
+        let wanted = Reservation { user: user(buyer), quantity, key: None };
+        match self.stock.reserve(&wanted, &self.terms, now) {
+            Decision::Placed(order, entries) => {
+                self.enter(entries);
+                Ok(order)
+            }
+            Decision::Rejected(rejection) => Err(rejection),
+            Decision::Replayed(order) => panic!("a replay without a key: {order:?}"),
+        }
+    }
+
+    /// The answer, and the statuses of the entries behind it.
+    pub(crate) fn pay(&mut self, order: OrderNumber, payment: &Payment, now: Timestamp) -> Step {
+        let settled = self.stock.pay(order, payment, &self.terms, now);
+        (settled.answer.map(|order| order.status), self.enter(settled.entries))
+    }
+
+    pub(crate) fn cancel(&mut self, order: OrderNumber, buyer: &str, now: Timestamp) -> Step {
+        let settled = self.stock.cancel(order, &user(buyer), now);
+        (settled.answer.map(|order| order.status), self.enter(settled.entries))
+    }
+
+    /// Expires what is overdue.
+    pub(crate) fn tick(&mut self, now: Timestamp) -> Vec<Status> {
+        self.expire(usize::MAX, now)
+    }
+
+    /// Expires what is overdue, at most that many.
+    pub(crate) fn expire(&mut self, most: usize, now: Timestamp) -> Vec<Status> {
+        let entries = self.stock.expire(most, now);
+        self.enter(entries)
+    }
+
+    /// How many entries the instruction made.
+    pub(crate) fn instruct(&mut self, instruction: &Instruction, now: Timestamp) -> Result<usize, Rejection> {
+        let entries = self.stock.instruct(instruction, now)?;
+        let count = entries.len();
+        self.enter(entries);
+        Ok(count)
+    }
+
+    pub(crate) fn status(&self, order: OrderNumber) -> Status {
+        self.stock.order(order).expect("an order of this item").status
+    }
+
+    /// The statuses an order went through after it was placed.
+    pub(crate) fn steps(&self, order: OrderNumber) -> Vec<Status> {
+        let of_order = |entry: &&Entry| matches!(&entry.change, Change::Order(change) if change.number == order);
+        self.entries.iter().filter(of_order).filter_map(status).skip(1).collect()
+    }
+
+    /// Checks that the entries alone lead to the same state.
+    pub(crate) fn assert_replays(&self) {
+        let mut replayed = Stock::create(&self.entries[0]).expect("the first entry creates the item");
+        for entry in &self.entries[1..] {
+            replayed.apply(entry).unwrap_or_else(|error| panic!("{error}: {entry:?}"));
+        }
+        assert_eq!(replayed, self.stock, "replayed and live state differ");
+        assert_eq!(replayed.next_deadline(), self.stock.next_deadline(), "the next deadline");
+    }
+}
+
+/// The answer to a step, and the statuses of the entries behind it.
+pub(crate) type Step = (Result<Status, Rejection>, Vec<Status>);
+
+fn status(entry: &Entry) -> Option<Status> {
+    match &entry.change {
+        Change::Order(change) => Some(change.status),
+        Change::Item(_) | Change::Restocked { .. } | Change::Paused | Change::Resumed | Change::Closed => None,
+    }
+}

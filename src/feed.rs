@@ -1,0 +1,134 @@
+//! **Job:** hands the committed entries of the ledger to the outside: pulled over the operations listener, or relayed to a
+//! Redis stream.
+//! **Owns:** how far the ledger is committed and how far each sink has come; the closing of both.
+//! **Never:** holds up the sale: it reads the data file by connections of its own, on threads of its own.
+//!
+//! The ledger is the outbox: nothing is written twice, `seq` is the cursor, and a consumer who has lost his place says the
+//! last entry he has.
+
+mod pull;
+mod reader;
+pub mod redis;
+pub mod wire;
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::Mutex;
+use tokio::sync::{Semaphore, watch};
+
+pub use pull::{MAX_PAGE, MAX_PULLS, MAX_WAIT, NoPage, Page, Pull};
+pub use reader::ReadError;
+
+use pull::Desk;
+
+/// Why the feed cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum FeedError {
+    /// The data file.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The address of Redis.
+    #[error("redis.url: not a redis url the feed can use")]
+    RedisUrl,
+    /// The operating system has no thread left.
+    #[error("cannot start a thread of the feed: {0}")]
+    Thread(#[from] std::io::Error),
+}
+
+/// Where entries go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sink {
+    /// Whoever asks the operations listener.
+    Pull,
+    /// The consumer of the Redis stream.
+    Redis,
+}
+
+impl Sink {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Pull, Self::Redis];
+
+    /// The sink's name in metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pull => "pull",
+            Self::Redis => "redis",
+        }
+    }
+}
+
+/// The feed of one data file.
+#[derive(Debug)]
+pub struct Feed {
+    path: PathBuf,
+    last_seq: watch::Receiver<u64>,
+    closing: watch::Sender<bool>,
+    places: Semaphore,
+    desk: Mutex<Option<Desk>>,
+    pulled: Place,
+    relayed: Place,
+}
+
+impl Feed {
+    /// The feed of the data file at `path`, which is there; `last_seq` follows its writer.
+    pub fn open(path: &Path, last_seq: watch::Receiver<u64>) -> Result<Self, FeedError> {
+        Ok(Self {
+            path: path.to_owned(),
+            last_seq,
+            closing: watch::Sender::new(false),
+            places: Semaphore::new(MAX_PULLS),
+            desk: Mutex::new(Some(Desk::open(path)?)),
+            pulled: Place::default(),
+            relayed: Place::default(),
+        })
+    }
+
+    /// The last entry that is committed.
+    #[must_use]
+    pub fn last_seq(&self) -> u64 {
+        *self.last_seq.borrow()
+    }
+
+    /// Entries that are committed and that the consumer of `sink` has not confirmed; `None` while it has no consumer.
+    ///
+    /// Who pulls confirms by asking for what comes after; of several the foremost counts. The consumer of the stream
+    /// confirms by the key beside it; before he has, what is in the stream counts.
+    #[must_use]
+    pub fn lag(&self, sink: Sink) -> Option<u64> {
+        let place = match sink {
+            Sink::Pull => &self.pulled,
+            Sink::Redis => &self.relayed,
+        };
+        place.get().map(|seq| self.last_seq().saturating_sub(seq))
+    }
+
+    /// Answers those who wait, refuses those who come, and lets go of the data file.
+    pub fn close(&self) {
+        self.closing.send_replace(true);
+        let desk = self.desk.lock().take();
+        drop(desk);
+    }
+}
+
+/// How far a consumer has come.
+#[derive(Debug, Default)]
+struct Place {
+    /// One more than the last entry he has; zero: there is none yet.
+    next: AtomicU64,
+}
+
+impl Place {
+    fn get(&self) -> Option<u64> {
+        self.next.load(Ordering::Relaxed).checked_sub(1)
+    }
+
+    fn set(&self, seq: u64) {
+        self.next.store(seq.saturating_add(1), Ordering::Relaxed);
+    }
+
+    fn reach(&self, seq: u64) {
+        self.next.fetch_max(seq.saturating_add(1), Ordering::Relaxed);
+    }
+}

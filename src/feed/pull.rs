@@ -1,0 +1,166 @@
+//! **Job:** a page of entries for whoever asks, at once or when there is something.
+//! **Owns:** the limits of a pull, and the thread that reads for all of them.
+//! **Never:** reads on the thread that asks: ten thousand entries take long enough to make a health check late.
+
+use std::path::Path;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crossbeam::channel::{Receiver, Sender, TrySendError, bounded};
+use tokio::sync::oneshot;
+
+use super::reader::{ReadError, Reader, Stretch};
+use super::{Feed, FeedError};
+
+/// Most entries of one page: about 2.5 MB of lines, which a consumer can still apply in one transaction.
+pub const MAX_PAGE: usize = 10_000;
+
+/// Longest wait for an entry: shorter than the patience of the proxies and clients on the way.
+pub const MAX_WAIT: Duration = Duration::from_secs(30);
+
+/// Pulls that may wait or be read at once. There are a few consumers; more are one that forgets its connections.
+pub const MAX_PULLS: usize = 64;
+
+/// Bytes of a usual line, to make room for a page at once.
+const LINE_BYTES: usize = 256;
+
+/// What a consumer asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pull {
+    /// The last entry he has; 0: none.
+    pub after: u64,
+    /// Most entries he wants, 1 to [`MAX_PAGE`].
+    pub limit: usize,
+    /// How long he waits if there is none, up to [`MAX_WAIT`].
+    pub wait: Duration,
+}
+
+/// Entries in the order of their numbers, without a gap.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// Lines of the feed, each with its line end; empty if there was nothing in time.
+    pub lines: Vec<u8>,
+    /// The last entry that was committed when the page was read.
+    pub last_seq: u64,
+}
+
+/// Why there is no page.
+#[derive(Debug, thiserror::Error)]
+pub enum NoPage {
+    /// The consumer has more than the ledger: his place is in another one.
+    #[error("entry {after} is beyond the last one, {last_seq}")]
+    Beyond {
+        /// What he has.
+        after: u64,
+        /// What there is.
+        last_seq: u64,
+    },
+    /// Too many pulls are inside.
+    #[error("{MAX_PULLS} pulls are inside")]
+    Crowded,
+    /// The house is closing.
+    #[error("the feed is closing")]
+    Closing,
+    /// The data file.
+    #[error(transparent)]
+    Unreadable(#[from] ReadError),
+}
+
+impl Feed {
+    /// Answers a pull: with what there is, or with the first entry that comes within its wait, or with nothing.
+    pub async fn pull(&self, pull: Pull) -> Result<Page, NoPage> {
+        let _place = self.places.try_acquire().map_err(|_full| NoPage::Crowded)?;
+        let last_seq = self.last_seq();
+        if pull.after > last_seq {
+            return Err(NoPage::Beyond { after: pull.after, last_seq });
+        }
+        if *self.closing.borrow() {
+            return Err(NoPage::Closing);
+        }
+        self.pulled.reach(pull.after);
+        if pull.after == last_seq && !pull.wait.is_zero() {
+            self.wait_for_news(pull).await;
+        }
+        let last_seq = self.last_seq();
+        if pull.after == last_seq {
+            return Ok(Page { lines: Vec::new(), last_seq });
+        }
+        let lines = self.read(Stretch { after: pull.after, upto: last_seq, most: pull.limit }).await?;
+        Ok(Page { lines, last_seq })
+    }
+
+    async fn wait_for_news(&self, pull: Pull) {
+        let (mut last_seq, mut closing) = (self.last_seq.clone(), self.closing.subscribe());
+        tokio::select! {
+            _entry = last_seq.wait_for(|last_seq| *last_seq > pull.after) => {}
+            _close = closing.wait_for(|closing| *closing) => {}
+            () = tokio::time::sleep(pull.wait) => {}
+        }
+    }
+
+    async fn read(&self, stretch: Stretch) -> Result<Vec<u8>, NoPage> {
+        let (reply, answer) = oneshot::channel();
+        self.desk.lock().as_ref().ok_or(NoPage::Closing)?.ask(Question { stretch, reply })?;
+        // No answer: the thread was told to end, and did.
+        Ok(answer.await.map_err(|_gone| NoPage::Closing)??)
+    }
+}
+
+/// "Read this."
+struct Question {
+    stretch: Stretch,
+    reply: oneshot::Sender<Result<Vec<u8>, ReadError>>,
+}
+
+/// The thread that reads; ends when this is dropped.
+#[derive(Debug)]
+pub(super) struct Desk {
+    questions: Option<Sender<Question>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Desk {
+    pub(super) fn open(path: &Path) -> Result<Self, FeedError> {
+        let reader = Reader::open(path)?;
+        let (questions, asked) = bounded(MAX_PULLS);
+        let work = move || answer_all(reader, &asked);
+        let thread = std::thread::Builder::new().name("feed-reader".to_owned()).spawn(work)?;
+        Ok(Self { questions: Some(questions), thread: Some(thread) })
+    }
+
+    fn ask(&self, question: Question) -> Result<(), NoPage> {
+        let questions = self.questions.as_ref().ok_or(NoPage::Closing)?;
+        questions.try_send(question).map_err(|refused| match refused {
+            TrySendError::Full(_) => NoPage::Crowded,
+            TrySendError::Disconnected(_) => NoPage::Closing,
+        })
+    }
+}
+
+impl Drop for Desk {
+    fn drop(&mut self) {
+        drop(self.questions.take());
+        if let Some(thread) = self.thread.take() {
+            let _ended = thread.join();
+        }
+    }
+}
+
+fn answer_all(mut reader: Reader, asked: &Receiver<Question>) {
+    for Question { stretch, reply } in asked {
+        if reply.is_closed() {
+            continue;
+        }
+        let _gone = reply.send(page(&mut reader, stretch));
+    }
+}
+
+fn page(reader: &mut Reader, stretch: Stretch) -> Result<Vec<u8>, ReadError> {
+    let there = usize::try_from(stretch.upto - stretch.after).unwrap_or(usize::MAX);
+    let mut lines = Vec::with_capacity(LINE_BYTES * there.min(stretch.most));
+    reader.read(stretch, |_seq, line| {
+        lines.extend_from_slice(line);
+        lines.push(b'\n');
+    })?;
+    Ok(lines)
+}

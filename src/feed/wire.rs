@@ -1,0 +1,97 @@
+//! **Job:** how an entry looks outside: one JSON object a line.
+//! **Owns:** the members of a line and their order.
+//! **Never:** leaves a member out: what an entry does not have is `null`.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
+/// One committed entry.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Line<'l> {
+    /// Its place in the ledger: 1, 2, 3, … without a gap.
+    pub seq: u64,
+    /// What happened: `item`, `placed`, `paid`, `cancelled`, `expired`, `refund_due`, `restocked`, `paused`, `resumed` or
+    /// `closed`.
+    #[serde(borrow)]
+    pub kind: Cow<'l, str>,
+    /// The order, in entries about one.
+    #[serde(borrow)]
+    pub order_id: Option<Cow<'l, str>>,
+    /// The item.
+    #[serde(borrow)]
+    pub item_id: Cow<'l, str>,
+    /// The buyer, in entries about an order.
+    #[serde(borrow)]
+    pub user_id: Option<Cow<'l, str>>,
+    /// Units of the order or of the restock; of an `item`, its stock.
+    pub quantity: Option<u64>,
+    /// Price of one unit in minor units, in entries about an order and of an `item`.
+    pub unit_price: Option<u64>,
+    /// ISO 4217 code of the price.
+    #[serde(borrow)]
+    pub currency: Option<Cow<'l, str>>,
+    /// Server time of the decision: RFC 3339, UTC, milliseconds.
+    #[serde(borrow)]
+    pub at: Cow<'l, str>,
+    /// Units of the item that nobody holds after the entry.
+    pub remaining: u64,
+}
+
+impl Line<'_> {
+    /// Appends the line to `out`, without a line end.
+    pub fn write_to(&self, out: &mut Vec<u8>) {
+        serde_json::to_writer(out, self).expect("texts and numbers become JSON, and a vector takes them");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_read_back_as_it_was_written() {
+        let line = Line {
+            seq: 7,
+            kind: "placed".into(),
+            order_id: Some("1-1-2".into()),
+            item_id: "sku-1".into(),
+            user_id: Some("ada".into()),
+            quantity: Some(2),
+            unit_price: Some(1990),
+            currency: Some("CNY".into()),
+            at: "2026-11-22T12:00:00.000Z".into(),
+            remaining: 98,
+        };
+        let mut written = Vec::new();
+        line.write_to(&mut written);
+        let text = std::str::from_utf8(&written).unwrap();
+        assert_eq!(
+            text,
+            r#"{"seq":7,"kind":"placed","order_id":"1-1-2","item_id":"sku-1","user_id":"ada","quantity":2,"unit_price":1990,"currency":"CNY","at":"2026-11-22T12:00:00.000Z","remaining":98}"#
+        );
+        assert_eq!(serde_json::from_str::<Line<'_>>(text).unwrap(), line);
+    }
+
+    #[test]
+    fn what_an_entry_does_not_have_is_null() {
+        let line = Line {
+            seq: 8,
+            kind: "paused".into(),
+            order_id: None,
+            item_id: "sku-1".into(),
+            user_id: None,
+            quantity: None,
+            unit_price: None,
+            currency: None,
+            at: "2026-11-22T12:00:00.000Z".into(),
+            remaining: 98,
+        };
+        let mut written = Vec::new();
+        line.write_to(&mut written);
+        let value: serde_json::Value = serde_json::from_slice(&written).unwrap();
+        for member in ["order_id", "user_id", "quantity", "unit_price", "currency"] {
+            assert!(value[member].is_null() && value.get(member).is_some(), "{member}");
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! **Job:** the independent inventory system: consumes the order feed into its own data file, at its own rate.
+//! **Owns:** the composition of that process; its parts know the feed's wire format and nothing else of the server.
+//! **Never:** holds a sale up: what it has not consumed waits in the feed.
+//!
+//! In reading order, the way of one entry:
+//!
+//! | file | does |
+//! |---|---|
+//! | `worker` | the loop: look at the feed, apply, confirm |
+//! | `pacer` | the configured rate |
+//! | `source`, `pull`, `redis_source` | where entries come from, and which follow the cursor |
+//! | `wire`, `book` | what an entry says, and what it does |
+//! | `apply`, `store` | effect and cursor in one transaction; the data file |
+//! | `reader`, `gauges`, `ops` | what it tells about itself |
+
+mod apply;
+mod book;
+mod gauges;
+mod ops;
+mod pacer;
+mod pull;
+mod reader;
+mod redis_source;
+mod source;
+mod store;
+mod wire;
+mod worker;
+
+use std::io::{self, Write as _};
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::sync::Arc;
+
+use actix_web::dev::Server;
+use actix_web::{App, HttpServer, web};
+use parking_lot::Mutex;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
+
+use crate::config::{Config, InventorySource, Loaded};
+use gauges::Gauges;
+use ops::Desk;
+use pull::Pull;
+pub use pull::UnusableUrl;
+use reader::Reader;
+use redis_source::RedisSource;
+pub use redis_source::UnusableRedisUrl;
+use source::Source;
+use store::Store;
+pub use store::StoreError;
+use worker::{SharedStore, Stop, Worker};
+
+/// Why an inventory did not start, or did not end well.
+#[derive(Debug, thiserror::Error)]
+pub enum InventoryError {
+    /// `inventory.source` is a URL that cannot be asked.
+    #[error(transparent)]
+    Url(#[from] UnusableUrl),
+    /// `redis.url` cannot be used.
+    #[error(transparent)]
+    RedisUrl(#[from] UnusableRedisUrl),
+    /// `inventory.source` is `redis`, and a key it needs is not set.
+    #[error("{0}: must be set: inventory.source is redis")]
+    Missing(&'static str),
+    /// The data file.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The listener.
+    #[error("inventory.listen: cannot listen on {address}: {source}")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The process.
+    #[error("the inventory ended: {0}")]
+    Ended(#[from] io::Error),
+    /// A bug: the worker panicked.
+    #[error("the inventory ended: its worker panicked")]
+    Panicked,
+}
+
+/// Runs an inventory until SIGTERM or SIGINT. Call it on a thread with an actix system.
+///
+/// # Errors
+/// A key that cannot be used, a data file that is in use or fails, an address that is taken.
+pub async fn run(loaded: &Loaded) -> Result<(), InventoryError> {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let config = &loaded.config;
+    let path = &config.inventory.path;
+    let store = Store::open(path)?;
+    let cursor = store.cursor()?;
+    let gauges = Arc::new(Gauges::new(cursor, store.dead_letters()?));
+    let source = source(config, &store)?;
+
+    let (server, address) = serve(config.inventory.listen, path, &gauges)?;
+    let answering = actix_web::rt::spawn(server);
+    announce(address)?;
+    tracing::info!(%address, cursor, path = %path.display(), "the inventory works");
+
+    let store: SharedStore = Arc::new(Mutex::new(Some(store)));
+    let stop = Arc::<Stop>::default();
+    let worker = Worker::new(Arc::clone(&store), cursor, source, config.inventory.rate, gauges, Arc::clone(&stop));
+    let ended = start(worker)?;
+    let outcome = tokio::select! {
+        _ = terminate.recv() => Ok(()),
+        _ = interrupt.recv() => Ok(()),
+        ended = ended => ended.map_err(|_| InventoryError::Panicked)?.map_err(InventoryError::Store),
+    };
+    tracing::info!("closing");
+    stop.set();
+    // Waits for the transaction that runs now; after that there will be none. The worker itself may still wait for the
+    // feed, and is not waited for.
+    let closed = store.lock().take().map_or(Ok(()), |store| store.checkpoint());
+    answering.abort();
+    outcome.and(closed.map_err(InventoryError::Store))
+}
+
+fn source(config: &Config, store: &Store) -> Result<Source, InventoryError> {
+    match &config.inventory.source {
+        InventorySource::Pull(url) => {
+            let token = if config.feed.token.is_empty() { &config.auth.admin_token } else { &config.feed.token };
+            Ok(Source::Pull(Pull::new(url, token)?))
+        }
+        InventorySource::Redis => {
+            let url = config.redis.url.as_ref().ok_or(InventoryError::Missing("redis.url"))?;
+            let stream = config.feed.redis_stream.as_deref().ok_or(InventoryError::Missing("feed.redis_stream"))?;
+            Ok(Source::Redis(Box::new(RedisSource::new(url, stream, store.consumer()?)?)))
+        }
+    }
+}
+
+/// One thread answers: operators are few.
+fn serve(address: SocketAddr, path: &Path, gauges: &Arc<Gauges>) -> Result<(Server, SocketAddr), InventoryError> {
+    let failed = |source| InventoryError::Listen { address, source };
+    let listener = TcpListener::bind(address).map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    let desk = Desk { gauges: Arc::clone(gauges), reader: Arc::new(Mutex::new(Reader::open(path)?)) };
+    let server = HttpServer::new(move || App::new().app_data(web::ThinData(desk.clone())).configure(ops::routes));
+    let server = server.workers(1).disable_signals().listen(listener).map_err(failed)?.run();
+    Ok((server, bound))
+}
+
+/// For whoever started us with port 0. A reader that has gone is no reason to end.
+fn announce(address: SocketAddr) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    match writeln!(out, "inventory listens on http://{address}").and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// The worker's thread; its end can be awaited, but need not be.
+fn start(worker: Worker) -> io::Result<oneshot::Receiver<Result<(), StoreError>>> {
+    let (sender, ended) = oneshot::channel();
+    let thread = std::thread::Builder::new().name("inventory".to_owned());
+    // Nobody listens any more if the process ends anyway.
+    thread.spawn(move || drop(sender.send(worker.run())))?;
+    Ok(ended)
+}

@@ -1,0 +1,285 @@
+//! **Job:** decides what an entry of the feed does to an item and to an order.
+//! **Owns:** the state machine of an order as an inventory sees it, and the reasons why an entry cannot be applied.
+//! **Never:** reads or writes anything; that stock is never negative is the data file's `CHECK`, which nothing gets past.
+
+use std::fmt;
+
+use super::wire::{Change, Step};
+
+/// An item's units. `stock = allocated + shipped + available`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Item {
+    /// Units ever put on sale.
+    pub(super) stock: i64,
+    /// Units of live orders that are not paid.
+    pub(super) allocated: i64,
+    /// Units of paid orders.
+    pub(super) shipped: i64,
+}
+
+/// Where an order stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Status {
+    /// Its units are allocated.
+    Pending,
+    /// Its units are shipped.
+    Paid,
+    /// Its units are available again.
+    Cancelled,
+    /// Its units are available again.
+    Expired,
+    /// Its units are available again, its money goes back.
+    RefundDue,
+}
+
+impl Status {
+    /// Every status.
+    pub(super) const ALL: [Self; 5] = [Self::Pending, Self::Paid, Self::Cancelled, Self::Expired, Self::RefundDue];
+
+    /// The word of the data file.
+    #[must_use]
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Paid => "paid",
+            Self::Cancelled => "cancelled",
+            Self::Expired => "expired",
+            Self::RefundDue => "refund_due",
+        }
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// An order and its units.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Hold {
+    /// Of which item.
+    pub(super) item_id: String,
+    /// How many units.
+    pub(super) quantity: i64,
+    /// Where it stands.
+    pub(super) status: Status,
+}
+
+/// Why an entry cannot be applied, however often it is tried.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Unfit {
+    /// Not an entry at all, or of a kind nobody knows.
+    #[error("cannot be read: {0}")]
+    Unreadable(String),
+    /// Its own number is another one than its place in the feed.
+    #[error("came as number {came_as} and says it is {says}")]
+    OtherNumber {
+        /// Its place.
+        came_as: u64,
+        /// Its number.
+        says: u64,
+    },
+    /// A member that its kind must have.
+    #[error("has no {0}")]
+    Missing(&'static str),
+    /// A member with a value that cannot be meant.
+    #[error("{0} is out of range")]
+    OutOfRange(&'static str),
+    /// About an item nobody has heard of.
+    #[error("is about an unknown item")]
+    UnknownItem,
+    /// About an order nobody has heard of.
+    #[error("is about an unknown order")]
+    UnknownOrder,
+    /// Places an order that is there already.
+    #[error("places an order that is already {0}")]
+    KnownOrder(Status),
+    /// Its item or quantity is not the order's.
+    #[error("contradicts its order's {0}")]
+    Contradicts(&'static str),
+    /// A step that this order cannot take.
+    #[error("an order that is {from} cannot become {to}")]
+    Transition {
+        /// Where it stands.
+        from: Status,
+        /// Where the entry wants it.
+        to: Status,
+    },
+    /// The data file refused the balances after it.
+    #[error("violates the books: {0}")]
+    Books(String),
+}
+
+/// What is to be written, both as they are afterwards; `None` is to be left alone.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Effect {
+    /// The item.
+    pub(super) item: Option<Item>,
+    /// The order.
+    pub(super) hold: Option<Hold>,
+}
+
+/// Decides what `change` does, given its item and its order as they are.
+///
+/// # Errors
+/// It does not follow from what is there.
+pub(super) fn decide(change: &Change, item: Option<Item>, hold: Option<&Hold>) -> Result<Effect, Unfit> {
+    match change {
+        Change::Nothing => Ok(Effect::default()),
+        Change::Item { stock, remaining, .. } => {
+            Ok(Effect { item: Some(defined(item, *stock, *remaining)), hold: None })
+        }
+        Change::Restocked { quantity, .. } => {
+            let item = item.ok_or(Unfit::UnknownItem)?;
+            let stock = item.stock.checked_add(*quantity).ok_or(Unfit::OutOfRange("stock"))?;
+            Ok(Effect { item: Some(Item { stock, ..item }), hold: None })
+        }
+        Change::Order { item_id, quantity, step, .. } => {
+            let item = item.ok_or(Unfit::UnknownItem)?;
+            let (from, status) = transition(hold, item_id, *quantity, *step)?;
+            let (before, after) = (from.map_or((0, 0), |from| holds(from, *quantity)), holds(status, *quantity));
+            let item = Item {
+                allocated: item.allocated - before.0 + after.0,
+                shipped: item.shipped - before.1 + after.1,
+                ..item
+            };
+            let hold = Hold { item_id: item_id.clone(), quantity: *quantity, status };
+            Ok(Effect { item: Some(item), hold: Some(hold) })
+        }
+    }
+}
+
+/// An item that is known already keeps what is held of it. Its stock then follows from what the entry says is left,
+/// because the definition may still tell the stock it was created with, without later restocks.
+fn defined(known: Option<Item>, stock: i64, remaining: Option<i64>) -> Item {
+    match (known, remaining) {
+        (None, _) => Item { stock, ..Item::default() },
+        (Some(item), None) => Item { stock, ..item },
+        (Some(item), Some(remaining)) => {
+            Item { stock: remaining.saturating_add(item.allocated).saturating_add(item.shipped), ..item }
+        }
+    }
+}
+
+/// The status before (none for a new order) and after.
+fn transition(
+    hold: Option<&Hold>,
+    item_id: &str,
+    quantity: i64,
+    step: Step,
+) -> Result<(Option<Status>, Status), Unfit> {
+    let Some(hold) = hold else {
+        return if step == Step::Placed { Ok((None, Status::Pending)) } else { Err(Unfit::UnknownOrder) };
+    };
+    if hold.item_id != item_id {
+        return Err(Unfit::Contradicts("item_id"));
+    }
+    if hold.quantity != quantity {
+        return Err(Unfit::Contradicts("quantity"));
+    }
+    let from = hold.status;
+    let (to, is_possible) = match step {
+        Step::Placed => return Err(Unfit::KnownOrder(from)),
+        // A payment after the end was honoured: the units are taken again.
+        Step::Paid => (Status::Paid, matches!(from, Status::Pending | Status::Cancelled | Status::Expired)),
+        Step::Cancelled => (Status::Cancelled, from == Status::Pending),
+        Step::Expired => (Status::Expired, from == Status::Pending),
+        Step::RefundDue => (Status::RefundDue, matches!(from, Status::Cancelled | Status::Expired)),
+    };
+    if is_possible { Ok((Some(from), to)) } else { Err(Unfit::Transition { from, to }) }
+}
+
+/// Allocated and shipped units of an order in that status.
+fn holds(status: Status, quantity: i64) -> (i64, i64) {
+    match status {
+        Status::Pending => (quantity, 0),
+        Status::Paid => (0, quantity),
+        Status::Cancelled | Status::Expired | Status::RefundDue => (0, 0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STEPS: [Step; 5] = [Step::Placed, Step::Paid, Step::Cancelled, Step::Expired, Step::RefundDue];
+
+    fn order(step: Step) -> Change {
+        Change::Order { order_id: "1".to_owned(), item_id: "a".to_owned(), quantity: 2, step }
+    }
+
+    fn hold(status: Status) -> Hold {
+        Hold { item_id: "a".to_owned(), quantity: 2, status }
+    }
+
+    #[test]
+    fn an_order_takes_the_steps_of_the_contract_and_no_others() {
+        let possible = [
+            (Status::Pending, Step::Paid, Status::Paid),
+            (Status::Pending, Step::Cancelled, Status::Cancelled),
+            (Status::Pending, Step::Expired, Status::Expired),
+            (Status::Cancelled, Step::Paid, Status::Paid),
+            (Status::Expired, Step::Paid, Status::Paid),
+            (Status::Cancelled, Step::RefundDue, Status::RefundDue),
+            (Status::Expired, Step::RefundDue, Status::RefundDue),
+        ];
+        for from in Status::ALL {
+            let (allocated, shipped) = holds(from, 2);
+            let item = Item { stock: 5, allocated, shipped };
+            for step in STEPS {
+                let wanted = possible.iter().find(|(a, b, _)| (*a, *b) == (from, step)).map(|(_, _, to)| *to);
+                let got = decide(&order(step), Some(item), Some(&hold(from)));
+                assert_eq!(got.clone().ok().and_then(|effect| effect.hold).map(|hold| hold.status), wanted);
+                if let (Some(to), Ok(effect)) = (wanted, got) {
+                    let (allocated, shipped) = holds(to, 2);
+                    assert_eq!(effect.item, Some(Item { stock: 5, allocated, shipped }), "{from} {step:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_new_order_must_begin_with_placed() {
+        let item = Some(Item { stock: 5, allocated: 1, shipped: 1 });
+        for step in STEPS {
+            let effect = decide(&order(step), item, None);
+            match step {
+                Step::Placed => {
+                    let item = Some(Item { stock: 5, allocated: 3, shipped: 1 });
+                    assert_eq!(effect, Ok(Effect { item, hold: Some(hold(Status::Pending)) }));
+                }
+                Step::Paid | Step::Cancelled | Step::Expired | Step::RefundDue => {
+                    assert_eq!(effect, Err(Unfit::UnknownOrder));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_entry_that_contradicts_its_order_is_unfit() {
+        let item = Some(Item { stock: 5, allocated: 2, shipped: 0 });
+        let other_item = Hold { item_id: "b".to_owned(), ..hold(Status::Pending) };
+        assert_eq!(decide(&order(Step::Paid), item, Some(&other_item)), Err(Unfit::Contradicts("item_id")));
+        let other_quantity = Hold { quantity: 1, ..hold(Status::Pending) };
+        assert_eq!(decide(&order(Step::Paid), item, Some(&other_quantity)), Err(Unfit::Contradicts("quantity")));
+    }
+
+    #[test]
+    fn units_of_an_unknown_item_cannot_move() {
+        let restocked = Change::Restocked { item_id: "a".to_owned(), quantity: 1 };
+        assert_eq!(decide(&restocked, None, None), Err(Unfit::UnknownItem));
+        assert_eq!(decide(&order(Step::Placed), None, None), Err(Unfit::UnknownItem));
+    }
+
+    #[test]
+    fn a_changed_item_keeps_its_restocks() {
+        let item = Item { stock: 150, allocated: 0, shipped: 0 };
+        let changed = |remaining| Change::Item { item_id: "a".to_owned(), stock: 100, remaining };
+        let stock_after = |remaining| {
+            let effect = decide(&changed(remaining), Some(item), None);
+            effect.ok().and_then(|effect| effect.item).map(|item| item.stock)
+        };
+        assert_eq!((stock_after(Some(150)), stock_after(None)), (Some(150), Some(100)));
+    }
+}

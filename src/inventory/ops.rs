@@ -1,0 +1,66 @@
+//! **Job:** the inventory's own listener: whether it lives, what it counted, what it has.
+//! **Owns:** its three routes.
+//! **Never:** changes anything, or asks the feed: with the sales stopped it serves what it has.
+
+use std::sync::Arc;
+
+use actix_web::web::{self, ServiceConfig};
+use actix_web::{HttpResponse, Responder};
+use parking_lot::Mutex;
+use serde_json::json;
+
+use super::gauges::Gauges;
+use super::reader::Reader;
+use crate::http::{not_found, only_get};
+
+/// Media type of `/metrics`.
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// What the handlers work with.
+#[derive(Clone)]
+pub(super) struct Desk {
+    pub(super) gauges: Arc<Gauges>,
+    pub(super) reader: Arc<Mutex<Reader>>,
+}
+
+/// The routes.
+pub(super) fn routes(config: &mut ServiceConfig) {
+    config
+        .service(route("/livez", web::get().to(live), web::head().to(live)))
+        .service(route("/metrics", web::get().to(metrics), web::head().to(metrics)))
+        .service(route("/stock", web::get().to(stock), web::head().to(stock)))
+        .default_service(web::to(not_found));
+}
+
+fn route(path: &str, get: actix_web::Route, head: actix_web::Route) -> actix_web::Resource {
+    web::resource(path).route(get).route(head).default_service(web::to(only_get))
+}
+
+/// `GET /livez`: `503` with the reason once the feed has turned out to be another ledger's.
+async fn live(desk: web::ThinData<Desk>) -> HttpResponse {
+    match desk.gauges.refusal() {
+        None => HttpResponse::Ok().json(json!({ "status": "live" })),
+        Some(reason) => HttpResponse::ServiceUnavailable().json(json!({ "status": "refused", "reason": reason })),
+    }
+}
+
+async fn metrics(desk: web::ThinData<Desk>) -> impl Responder {
+    HttpResponse::Ok().content_type(OPEN_METRICS).body(desk.gauges.text())
+}
+
+/// `GET /stock`: everything as of one moment. `lag` is null until the feed has said how long it is.
+async fn stock(desk: web::ThinData<Desk>) -> HttpResponse {
+    let stock = match desk.reader.lock().stock() {
+        Ok(stock) => stock,
+        Err(reason) => {
+            tracing::error!(%reason, "the stock cannot be read");
+            return HttpResponse::ServiceUnavailable().json(json!({ "status": "the data file cannot be read" }));
+        }
+    };
+    HttpResponse::Ok().json(json!({
+        "cursor": stock.cursor,
+        "lag": desk.gauges.lag(stock.cursor),
+        "dead_letters": stock.dead_letters,
+        "items": stock.items,
+    }))
+}

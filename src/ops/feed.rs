@@ -1,0 +1,113 @@
+//! **Job:** `GET /v1/feed`: committed entries for whoever may read them.
+//! **Owns:** the parameters and who may ask: the feed's own token, if there is one, or the admin token.
+//! **Never:** reads the ledger itself.
+
+use std::borrow::Cow;
+use std::str::FromStr;
+use std::time::Duration;
+
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
+use actix_web::{HttpRequest, HttpResponse, web};
+use doorbuster_actors::observe::Code;
+use doorbuster_actors::reply::Unavailable;
+use serde::Deserialize;
+
+use super::{Desk, carries};
+use crate::feed::{MAX_PAGE, MAX_WAIT, NoPage, Page, Pull};
+use crate::http::problem::{FieldProblem, Problem};
+
+/// Entries of one page if the consumer does not say.
+const DEFAULT_PAGE: usize = 1_000;
+
+/// The header with the last entry that is committed: how far behind the consumer is.
+const LAST_SEQ: &str = "Feed-Last-Seq";
+
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Parameters {
+    after: Option<String>,
+    limit: Option<String>,
+    wait: Option<String>,
+}
+
+/// `GET /v1/feed?after=<seq>&limit=&wait=<s>`: lines of JSON; waits up to `wait` seconds if there is none yet.
+pub(super) async fn read(desk: web::ThinData<Desk>, request: HttpRequest) -> HttpResponse {
+    match answer(&desk, &request).await {
+        Ok(page) => respond(page),
+        Err(problem) => problem.respond(),
+    }
+}
+
+/// Any other method.
+pub(super) async fn other(desk: web::ThinData<Desk>, request: HttpRequest) -> HttpResponse {
+    match authorize(&desk, &request) {
+        Ok(()) => Problem::method_not_allowed("GET").respond(),
+        Err(problem) => problem.respond(),
+    }
+}
+
+async fn answer(desk: &Desk, request: &HttpRequest) -> Result<Page, Problem> {
+    authorize(desk, request)?;
+    let parameters = web::Query::<Parameters>::from_query(request.query_string());
+    let parameters = parameters.map_err(|_bad| Problem::invalid("query", "must name each parameter once"))?;
+    desk.feed.pull(parameters.pull()?).await.map_err(refusal)
+}
+
+fn authorize(desk: &Desk, request: &HttpRequest) -> Result<(), Problem> {
+    if carries(request, &desk.feed_token) {
+        return Ok(());
+    }
+    desk.authorize(request)
+}
+
+impl Parameters {
+    /// All that is wrong with them at once.
+    fn pull(&self) -> Result<Pull, Problem> {
+        let most_seconds = MAX_WAIT.as_secs();
+        let after = number(self.after.as_deref(), 0, u64::MAX);
+        let limit = number(self.limit.as_deref(), DEFAULT_PAGE, MAX_PAGE).filter(|limit| *limit > 0);
+        let wait = number(self.wait.as_deref(), 0, most_seconds);
+        if let (Some(after), Some(limit), Some(wait)) = (after, limit, wait) {
+            return Ok(Pull { after, limit, wait: Duration::from_secs(wait) });
+        }
+        let wrong = |is_right: bool, field: &'static str, reason: Cow<'static, str>| {
+            (!is_right).then(|| FieldProblem { field: field.into(), reason })
+        };
+        let errors = [
+            wrong(after.is_some(), "after", "must be the number of an entry, or 0".into()),
+            wrong(limit.is_some(), "limit", format!("must be a number from 1 to {MAX_PAGE}").into()),
+            wrong(wait.is_some(), "wait", format!("must be a number of seconds from 0 to {most_seconds}").into()),
+        ];
+        Err(Problem::validation(&errors.into_iter().flatten().collect::<Vec<_>>()))
+    }
+}
+
+/// The number that `text` says in digits, if it is at most `most`; `default` without a text.
+fn number<N: FromStr + PartialOrd + Copy>(text: Option<&str>, default: N, most: N) -> Option<N> {
+    let Some(text) = text else { return Some(default) };
+    let is_plain = text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|number| is_plain && *number <= most)
+}
+
+fn respond(page: Page) -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header((CONTENT_TYPE, "application/x-ndjson"))
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .insert_header((LAST_SEQ, page.last_seq.to_string()))
+        .body(page.lines)
+}
+
+fn refusal(no_page: NoPage) -> Problem {
+    match no_page {
+        NoPage::Beyond { last_seq, .. } => {
+            let reason = format!("is not a place in this ledger, which ends at {last_seq}: it belongs to another one");
+            Problem::invalid("after", reason)
+        }
+        NoPage::Crowded => Problem::new(Code::Overloaded, "too many pulls are waiting").retry_soon(),
+        NoPage::Closing => Unavailable::ShuttingDown.into(),
+        NoPage::Unreadable(error) => {
+            tracing::error!(%error, "the feed cannot be read");
+            Problem::new(Code::StorageUnavailable, "the ledger cannot be read now").retry_soon()
+        }
+    }
+}
