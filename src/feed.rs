@@ -1,10 +1,10 @@
-//! **Job:** hands the committed entries of the ledger to the outside: pulled over the operations listener, or relayed to a
-//! Redis stream.
+//! **Job:** hands the committed entries of the ledger to the outside: pulled over the operations listener, or relayed
+//! to a Redis stream.
 //! **Owns:** how far the ledger is committed and how far each sink has come; the closing of both.
 //! **Never:** holds up the sale: it reads the data file by connections of its own, on threads of its own.
 //!
-//! The ledger is the outbox: nothing is written twice, `seq` is the cursor, and a consumer who has lost his place says the
-//! last entry he has.
+//! The ledger is the outbox: nothing is written twice, `seq` is the cursor, and a consumer who has lost his place says
+//! the last entry he has.
 
 mod pull;
 mod reader;

@@ -21,6 +21,7 @@ const SERVER: &[(&str, &str)] = &[
     ("catalogue", "actors::ids actors::item actors::money actors::time"),
     ("cli", "config actors::ids"),
     ("lab", "actors::ids actors::ledger actors::time"),
+    ("feed", "actors::ids actors::ledger actors::time"),
     (
         "gate",
         "config actors::directory actors::ids actors::item actors::item_pool actors::observe actors::permit \
@@ -33,16 +34,17 @@ const SERVER: &[(&str, &str)] = &[
     ),
     (
         "ops",
-        "catalogue config gate actors::cores actors::directory actors::entry actors::ids actors::item actors::letters \
-         actors::money actors::observe actors::permit actors::postbox actors::reply actors::time",
+        "catalogue config feed gate actors::cores actors::directory actors::entry actors::ids actors::item \
+         actors::letters actors::money actors::observe actors::permit actors::postbox actors::reply actors::time",
     ),
     (
         "server",
-        "catalogue config gate http ops actors::batch actors::cores actors::desk actors::directory actors::entry \
+        "catalogue config feed gate http ops actors::batch actors::cores actors::desk actors::directory actors::entry \
          actors::ids actors::item actors::ledger actors::observe actors::order_writer actors::permit actors::postbox \
          actors::reply actors::stock actors::stop actors::time actors::used_keys actors::watchers",
     ),
-    ("main", "cli config lab server actors::ids actors::stop"),
+    ("inventory", "config"),
+    ("main", "cli config feed inventory lab server actors::ids actors::stop"),
 ];
 
 /// Who may know whom, of the sale itself. Read downwards: a room names only rooms above it.
@@ -81,6 +83,7 @@ const BORNE: &[(&str, &str, &str)] = &[
     ("actors::order_writer", "actors::cores", "answers go to desks: `Recipient`s would do"),
     ("ops", "actors::stock", "a new item's state could be made at the counter"),
     ("lab", "cli", "`OrdersFormat` is a word of the export: the command line should ask the lab for it"),
+    ("inventory", "http", "`Problem` serves its listener too"),
     ("ops", "http", "`Problem` and `bearer` serve both listeners"),
     ("main", "http", "`doorbuster token` mints what `http` checks"),
 ];
@@ -89,12 +92,12 @@ const BORNE: &[(&str, &str, &str)] = &[
 const PLACES: &[(&str, &[&str], &str)] = &[
     (
         "^actix_web",
-        &["src/http", "src/ops", "src/server", "src/main"],
+        &["src/http", "src/ops", "src/server", "src/inventory", "src/main"],
         "answer with a value; http makes a response of it",
     ),
     ("^actix", &["src/server", "actors/src"], "post a letter through the `Postbox`"),
-    ("^redis", &["src/gate/redis"], "ask a `RedisLink`"),
-    ("^rusqlite", &["actors/src/ledger", "src/lab"], "ask the `Ledger`"),
+    ("^redis", &["src/gate/redis", "src/feed/redis", "src/inventory/redis_source"], "ask a `RedisLink`"),
+    ("^rusqlite", &["actors/src/ledger", "src/feed/reader", "src/inventory", "src/lab"], "ask the `Ledger`"),
     ("^rusqlite_migration", &["actors/src/ledger"], "ask the `Ledger`"),
     ("^clap", &["src/cli", "src/main"], "take what you need as an argument"),
     ("^toml", &["src/config", "src/catalogue"], "take a finished `Config`"),
@@ -105,7 +108,7 @@ const PLACES: &[(&str, &[&str], &str)] = &[
     ("process::exit", &["actors/src/stop"], "return an `ExitCode`, or call `stop::storage_failed`"),
     ("process::abort", &["actors/src/stop"], "let `StopOnPanic` decide"),
     ("thread::spawn", &["src/server"], "threads are named and started by the composition root"),
-    ("thread::Builder", &["src/server"], "threads are started by the composition root"),
+    ("thread::Builder", &["src/server", "src/feed", "src/inventory"], "threads are started by the composition root"),
 ];
 
 /// The pure core: what it is told is all it knows, so that the same entries always make the same state.

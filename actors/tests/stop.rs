@@ -1,6 +1,7 @@
 //! A panic in the core stops the process: an actor that panicked would be a closed mailbox in front of stock that
 //! nobody can buy.
 
+#![expect(clippy::print_stdout, reason = "a child tells its parent how far it came")]
 #![expect(clippy::disallowed_methods, reason = "a child learns from the environment where it is, and is no actor")]
 
 mod support;

@@ -64,8 +64,8 @@ impl Reader {
         Ok(Self { connection, goods: Goods::default(), line: Vec::new() })
     }
 
-    /// Gives the entries of `stretch` to `take`, each as its number and its line without a line end. Nothing is skipped:
-    /// it ends before the first entry that is not there.
+    /// Gives the entries of `stretch` to `take`, each as its number and its line without a line end. Nothing is
+    /// skipped: it ends before the first entry that is not there.
     pub(super) fn read(&mut self, stretch: Stretch, mut take: impl FnMut(u64, &[u8])) -> Result<(), ReadError> {
         let sql = format!("SELECT {COLUMNS} FROM ledger WHERE seq > ?1 AND seq <= ?2 ORDER BY seq LIMIT ?3");
         let mut statement = self.connection.prepare_cached(&sql)?;

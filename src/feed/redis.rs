@@ -2,9 +2,10 @@
 //! **Owns:** its thread, its connection to Redis, its own reader, and the pace.
 //! **Never:** remembers where it was: what the stream holds and what its consumer has confirmed say how to go on.
 //!
-//! The stream is a window on the ledger that can be lost at any time. Its consumer writes the last entry it has made durable
-//! to the key `<stream>:cursor`, after each batch and once a second. It takes only the entry after its last one: an
-//! older one it has, and before a later one something is missing, which the relay notices by itself and publishes again.
+//! The stream is a window on the ledger that can be lost at any time. Its consumer writes the last entry it has made
+//! durable to the key `<stream>:cursor`, after each batch and once a second. It takes only the entry after its last
+//! one: an older one it has, and before a later one something is missing, which the relay notices by itself and
+//! publishes again.
 
 mod plan;
 mod stream;

@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 pub struct Line<'l> {
     /// Its place in the ledger: 1, 2, 3, … without a gap.
     pub seq: u64,
-    /// What happened: `item`, `placed`, `paid`, `cancelled`, `expired`, `refund_due`, `restocked`, `paused`, `resumed` or
-    /// `closed`.
+    /// What happened: `item`, `placed`, `paid`, `cancelled`, `expired`, `refund_due`, `restocked`, `paused`, `resumed`
+    /// or `closed`.
     #[serde(borrow)]
     pub kind: Cow<'l, str>,
     /// The order, in entries about one.
@@ -68,7 +68,10 @@ mod tests {
         let text = std::str::from_utf8(&written).unwrap();
         assert_eq!(
             text,
-            r#"{"seq":7,"kind":"placed","order_id":"1-1-2","item_id":"sku-1","user_id":"ada","quantity":2,"unit_price":1990,"currency":"CNY","at":"2026-11-22T12:00:00.000Z","remaining":98}"#
+            concat!(
+                r#"{"seq":7,"kind":"placed","order_id":"1-1-2","item_id":"sku-1","user_id":"ada","quantity":2,"#,
+                r#""unit_price":1990,"currency":"CNY","at":"2026-11-22T12:00:00.000Z","remaining":98}"#
+            )
         );
         assert_eq!(serde_json::from_str::<Line<'_>>(text).unwrap(), line);
     }

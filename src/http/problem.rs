@@ -3,11 +3,12 @@
 //! **Never:** invents a reason, or shows anything of another buyer.
 
 use std::borrow::Cow;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use actix_web::body::MessageBody;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
+    ALLOW, CACHE_CONTROL, CONTENT_TYPE, HttpDate, RETRY_AFTER, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use doorbuster_actors::observe::Code;
@@ -126,6 +127,21 @@ impl Problem {
             response.force_close();
         }
         response.body(self.document(status, title))
+    }
+
+    /// The whole answer as HTTP/1.1 has it on the wire, for a connection on which nobody speaks HTTP any more.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let response = self.respond();
+        let mut head = format!("HTTP/1.1 {}\r\n", response.status());
+        for (name, value) in response.headers() {
+            let value = value.to_str().expect("only texts are inserted above");
+            head.push_str(&format!("{name}: {value}\r\n"));
+        }
+        let body = response.into_body().try_into_bytes().expect("a document is no stream");
+        let (length, date) = (body.len(), HttpDate::from(SystemTime::now()));
+        head.push_str(&format!("content-length: {length}\r\nconnection: close\r\ndate: {date}\r\n\r\n"));
+        [head.as_bytes(), &body].concat()
     }
 
     fn document(&self, status: StatusCode, title: &str) -> String {

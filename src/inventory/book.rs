@@ -1,6 +1,7 @@
 //! **Job:** decides what an entry of the feed does to an item and to an order.
 //! **Owns:** the state machine of an order as an inventory sees it, and the reasons why an entry cannot be applied.
-//! **Never:** reads or writes anything; that stock is never negative is the data file's `CHECK`, which nothing gets past.
+//! **Never:** reads or writes anything; that stock is never negative is the data file's `CHECK`, which nothing gets
+//! past.
 
 use std::fmt;
 

@@ -120,8 +120,9 @@ impl RedisSource {
         Ok(deliveries(self.run(&read)?))
     }
 
-    /// Makes sure that the group is there, clears what a former life has applied and not acknowledged, and sets the group
-    /// to the cursor: what was delivered and not applied, or acknowledged by an older copy of our file, comes again.
+    /// Makes sure that the group is there, clears what a former life has applied and not acknowledged, and sets the
+    /// group to the cursor: what was delivered and not applied, or acknowledged by an older copy of our file, comes
+    /// again.
     fn join(&mut self, cursor: u64) -> Result<(), Fault> {
         let group = |verb: &str, id: &str| {
             let mut command = redis::cmd("XGROUP");

@@ -175,7 +175,8 @@ fn configure(connection: &Connection) -> Result<(), StoreError> {
         private.map_err(|source| StoreError::File { path, source })?;
     }
     connection.execute_batch(
-        "PRAGMA synchronous = EXTRA; PRAGMA wal_autocheckpoint = 0; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF;",
+        "PRAGMA synchronous = EXTRA; PRAGMA wal_autocheckpoint = 0; PRAGMA foreign_keys = ON; \
+         PRAGMA trusted_schema = OFF;",
     )?;
     let journal: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
     let settings = [

@@ -13,8 +13,8 @@ use rusqlite::backup::{Backup, StepResult};
 use super::DataFileError;
 use super::verify::{self, Report};
 
-/// Pages of one step: 4 MiB, which any disk has written in a moment. After each the disk is waited for, so that a commit
-/// of the server finds no mountain of unwritten pages in its way.
+/// Pages of one step: 4 MiB, which any disk has written in a moment. After each the disk is waited for, so that a
+/// commit of the server finds no mountain of unwritten pages in its way.
 const STEP_PAGES: i32 = 1_024;
 
 /// Why there is no copy.

@@ -9,7 +9,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use actix::{Addr, Arbiter};
-use actix_web::dev::ServerHandle;
+use actix_http::HttpService;
+use actix_http::error::DispatchError;
+use actix_service::{ServiceFactoryExt, fn_service, map_config};
+use actix_web::dev::{AppConfig, Server, ServerHandle};
 use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
 use doorbuster_actors::batch::BatchPolicy;
@@ -21,6 +24,7 @@ use doorbuster_actors::order_writer::{Drain, OrderWriter};
 use doorbuster_actors::permit;
 use doorbuster_actors::stock::{LatePayment, Stock, Terms};
 use doorbuster_actors::watchers::Watchers;
+use tokio::net::TcpStream;
 
 use super::ServeError;
 use super::closing::{self, Signals};
@@ -40,6 +44,7 @@ use crate::gate::throttle::LocalThrottle;
 use crate::http::identity::Identity;
 use crate::http::negotiation;
 use crate::http::order_view::Shown;
+use crate::http::wire::Wire;
 use crate::{http, ops};
 
 /// Questions inside the house at once: a fraction of the purchases, which must not wait behind them.
@@ -298,20 +303,34 @@ fn open_public(
             }))
             .configure(http::routes)
     };
-    let server = HttpServer::new(app)
-        .workers(workers)
-        .backlog(BACKLOG)
-        .max_connections(MAX_CONNECTIONS)
-        .keep_alive(KEEP_ALIVE)
-        .client_request_timeout(HEAD_TIMEOUT)
-        .client_disconnect_timeout(DISCONNECT_TIMEOUT)
-        .tcp_nodelay(true)
-        .disable_signals()
-        .listen(socket)?
-        .run();
+    let server =
+        Server::build().workers(workers).backlog(BACKLOG).max_concurrent_connections(MAX_CONNECTIONS).disable_signals();
+    let stopping = server.graceful_shutdown_signal();
+    let connection = move || {
+        let stopping = stopping.clone();
+        let requests = HttpService::<Wire, _, _>::build()
+            .graceful_shutdown_signal(move || {
+                let stopping = stopping.clone();
+                async move { stopping.notified().await }
+            })
+            .keep_alive(KEEP_ALIVE)
+            .client_request_timeout(HEAD_TIMEOUT)
+            .client_disconnect_timeout(DISCONNECT_TIMEOUT)
+            // No address and no name of ours: no answer depends on them.
+            .h1(map_config(app(), |()| AppConfig::default()));
+        fn_service(accept).and_then(requests)
+    };
+    let server = server.listen("public", socket, connection)?.run();
     let handle = server.handle();
     actix_web::rt::spawn(server);
     Ok(handle)
+}
+
+/// Puts a new connection under watch. What cannot be set or known of it is no reason to turn it away.
+async fn accept(stream: TcpStream) -> Result<(Wire, Option<SocketAddr>), DispatchError> {
+    let _ = stream.set_nodelay(true);
+    let peer = stream.peer_addr().ok();
+    Ok((Wire::new(stream), peer))
 }
 
 fn start_relay(config: &Config, feed: &Arc<Feed>) -> Result<Option<Relay>, ServeError> {

@@ -1,5 +1,6 @@
 //! **Job:** the inventory system with a Redis stream, whatever happens to Redis.
-//! **Owns:** a relay as the server's side has it: it publishes, and re-publishes from the confirmed cursor what is lost.
+//! **Owns:** a relay as the server's side has it: it publishes, and re-publishes from the confirmed cursor what is
+//! lost.
 //! **Never:** lets the relay help otherwise.
 
 use std::sync::Arc;

@@ -2,8 +2,8 @@
 //! **Owns:** the limits of the stream.
 //! **Never:** talks to Redis.
 //!
-//! Entry `n` of the ledger is entry `n-0` of the stream. So Redis itself refuses an entry that is there already, and the
-//! ends and the length of the stream say whether anything is missing in it.
+//! Entry `n` of the ledger is entry `n-0` of the stream. So Redis itself refuses an entry that is there already, and
+//! the ends and the length of the stream say whether anything is missing in it.
 
 /// Entries by which the stream may be ahead of its consumer: about 40 MB in Redis, and minutes of a sale in which a
 /// consumer may be down without anybody noticing.

@@ -77,7 +77,8 @@ impl Stream {
         Ok((Standing { span, cursor }, last))
     }
 
-    /// Publishes entries in their order, all or none. One that Redis refuses because it has it, or a later one, is there.
+    /// Publishes entries in their order, all or none. One that Redis refuses because it has it, or a later one, is
+    /// there.
     pub(super) async fn publish(&mut self, entries: &[(u64, Vec<u8>)]) -> Result<(), StreamFault> {
         let mut commands = pipe();
         for (seq, line) in entries {

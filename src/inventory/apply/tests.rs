@@ -213,7 +213,8 @@ proptest! {
         for fate in &fates {
             *orders.entry(*fate).or_insert(0) += 1;
         }
-        let held: i64 = store.connection.query_row("SELECT count(*) FROM held", [], |row| row.get(0)).expect("readable");
+        let sql = "SELECT count(*) FROM held";
+        let held: i64 = store.connection.query_row(sql, [], |row| row.get(0)).expect("readable");
         let placed: i64 = orders.iter().filter(|(fate, _)| **fate < 5).map(|(_, count)| count).sum();
         prop_assert_eq!(held, placed);
     }
