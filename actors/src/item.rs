@@ -52,6 +52,8 @@ impl ItemDefinition {
     /// Checks what the types do not.
     pub fn validate(&self) -> Result<(), InvalidItem> {
         let check = |holds: bool, field, reason| if holds { Ok(()) } else { Err(InvalidItem { field, reason }) };
+        // A client that resolves its paths (RFC 3986, section 6.2.2.3) could never name such an item.
+        check(!matches!(self.id.as_str(), "." | ".."), "item_id", "must not be . or ..")?;
         let title_length = self.title.chars().count();
         check((1..=MAX_TITLE_LENGTH).contains(&title_length), "title", "must have 1 to 200 characters")?;
         check(!self.title.chars().any(char::is_control), "title", "must not contain control characters")?;

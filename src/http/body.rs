@@ -105,8 +105,19 @@ pub fn object<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, Problem>
         let reason = error.to_string();
         // The position is of no use to whoever has built the body by a program.
         let reason = reason.split(" at line ").next().unwrap_or_default().to_owned();
-        Problem::invalid("body", reason)
+        Problem::invalid(member_at(&members, body, &error).unwrap_or("body").to_owned(), reason)
     })
+}
+
+/// The member in whose value the reader stopped, if it did not stop between two.
+fn member_at<'m>(members: &'m [(String, &RawValue)], body: &[u8], error: &serde_json::Error) -> Option<&'m str> {
+    let lines_before = body.split(|byte| *byte == b'\n').take(error.line().saturating_sub(1));
+    let stopped_at = lines_before.map(|line| line.len() + 1).sum::<usize>() + error.column();
+    let is_in = |value: &str| {
+        let begin = value.as_ptr().addr() - body.as_ptr().addr();
+        (begin..=begin + value.len()).contains(&stopped_at)
+    };
+    members.iter().find(|(_, value)| is_in(value.get())).map(|(name, _)| name.as_str())
 }
 
 /// The quantity in `{"quantity": 1}`, the only member an order has.

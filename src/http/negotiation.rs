@@ -67,11 +67,19 @@ fn acceptable(request: &ServiceRequest) -> Result<(), Problem> {
     if headers.contains_key(CONTENT_LENGTH) && headers.contains_key(TRANSFER_ENCODING) {
         return Err(Problem::new(Code::Malformed, "send Content-Length or Transfer-Encoding, not both").and_close());
     }
-    if takes_json(headers) { Ok(()) } else { Err(Problem::new(Code::NotAcceptable, "answers are JSON")) }
+    let sent = if request.path().ends_with("/events") { EVENTS } else { JSON };
+    if takes(headers, sent) { Ok(()) } else { Err(Problem::new(Code::NotAcceptable, "answers are JSON")) }
 }
 
+/// Ranges of media types that have JSON in them.
+const JSON: &[&str] = &["*/*", "application/*", "application/json", "application/problem+json"];
+
+/// The same for routes of events. A browser's `EventSource` asks for nothing else than them.
+const EVENTS: &[&str] =
+    &["*/*", "text/*", "text/event-stream", "application/*", "application/json", "application/problem+json"];
+
 /// Whether the client takes what we send (RFC 9110, section 12.5.1). Without the header he takes anything.
-fn takes_json(headers: &HeaderMap) -> bool {
+fn takes(headers: &HeaderMap, sent: &[&str]) -> bool {
     let mut ranges = headers.get_all(ACCEPT).flat_map(|value| value.to_str().unwrap_or_default().split(',')).peekable();
     if ranges.peek().is_none() {
         return true;
@@ -79,9 +87,7 @@ fn takes_json(headers: &HeaderMap) -> bool {
     ranges.any(|range| {
         let mut parts = range.split(';').map(str::trim);
         let name = parts.next().unwrap_or_default().to_ascii_lowercase();
-        let is_ours =
-            matches!(name.as_str(), "*/*" | "application/*" | "application/json" | "application/problem+json");
-        is_ours && !parts.any(|parameter| parameter.strip_prefix("q=").is_some_and(is_zero))
+        sent.contains(&name.as_str()) && !parts.any(|parameter| parameter.strip_prefix("q=").is_some_and(is_zero))
     })
 }
 
@@ -95,17 +101,15 @@ mod tests {
 
     #[test]
     fn who_takes_json_in_any_form_is_served() {
-        let takes = |accept: &'static str| {
-            let mut headers = HeaderMap::new();
-            headers.insert(ACCEPT, HeaderValue::from_static(accept));
-            takes_json(&headers)
-        };
+        let accepting = |accept: &'static str| HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static(accept))]);
+        let takes_json = |accept| takes(&accepting(accept), JSON);
         for accept in ["*/*", "application/json", "text/html, application/*;q=0.1", "APPLICATION/JSON; charset=utf-8"] {
-            assert!(takes(accept), "{accept}");
+            assert!(takes_json(accept), "{accept}");
         }
         for accept in ["text/html", "application/xml", "application/json;q=0", "image/*, */*;q=0.0", ""] {
-            assert!(!takes(accept), "{accept}");
+            assert!(!takes_json(accept), "{accept}");
         }
-        assert!(takes_json(&HeaderMap::new()));
+        assert!(takes(&HeaderMap::new(), JSON));
+        assert!(takes(&accepting("text/event-stream"), EVENTS) && !takes_json("text/event-stream"));
     }
 }

@@ -9,6 +9,7 @@ use doorbuster_actors::directory::{Directory, Listing};
 use doorbuster_actors::entry::{Order, Status};
 use doorbuster_actors::ids::{ItemId, ItemNumber, OrderId, OrderNumber};
 use doorbuster_actors::letters::Query;
+use doorbuster_actors::observe::Code;
 use serde::Deserialize;
 
 use super::Desk;
@@ -49,9 +50,11 @@ struct Page {
 }
 
 /// `GET /v1/admin/orders?after=&limit=&item_id=&status=`: `{"orders": […], "next": "<after of the next page>" | null}`.
-pub(super) async fn page(desk: web::ThinData<Desk>, request: HttpRequest, filter: web::Query<Filter>) -> HttpResponse {
+pub(super) async fn page(desk: web::ThinData<Desk>, request: HttpRequest) -> HttpResponse {
     let page = async {
         desk.authorize(&request)?;
+        let filter = web::Query::<Filter>::from_query(request.query_string());
+        let filter = filter.map_err(|bad| Problem::new(Code::Malformed, bad.to_string()))?;
         desk.orders.page(filter.checked()?).await
     };
     page.await.unwrap_or_else(|problem| problem.respond())

@@ -18,6 +18,7 @@ mod redis_server;
 mod server;
 mod setup;
 mod token;
+mod webhook;
 
 pub use checks::{assert_conservation, assert_problem, live_of, problem_code, same_promise};
 pub use client::{Client, RawAnswer, Response, raw_exchange};
@@ -26,6 +27,7 @@ pub use redis_server::{Flusher, RedisServer};
 pub use server::{Server, Stopped};
 pub use setup::{Item, Setup};
 pub use token::{Claims, admin_authorization, authorization, base64url, hs256, now_s, sealed, signature, token};
+pub use webhook::{payment_event, report_paid, send_signed, send_with, webhook_signature};
 
 /// HS256 secret of every server in the tests: fixed, so that a run can be repeated; long, so that it is accepted.
 pub const JWT_SECRET: &str = "kV7q2Zp9xT4mB8wR1nY6cD3fG5hJ0sLa";

@@ -14,8 +14,8 @@ use crate::letters::Reservation;
 use crate::reply::Rejection;
 use crate::time::Timestamp;
 
-/// Expiries in a row that are counted: after so many the cool-down is at its longest whatever its beginning.
-const MAX_EXPIRIES: u32 = 12;
+/// Expiries in a row that are counted: 31 doublings make more than a day of a millisecond.
+const MAX_EXPIRIES: usize = 33;
 
 /// Longest cool-down.
 const MAX_COOL_DOWN: Duration = Duration::from_hours(24);
@@ -86,7 +86,7 @@ impl Stock {
         if cool_down.is_zero() {
             return Ok(());
         }
-        let (expiries, last) = self.book.expiries(slot, MAX_EXPIRIES as usize);
+        let (expiries, last) = self.book.expiries(slot, MAX_EXPIRIES);
         let (Some(last), Some(doublings)) = (last, expiries.checked_sub(2)) else { return Ok(()) };
         let until = last.plus(cool_down.saturating_mul(1 << doublings).min(MAX_COOL_DOWN));
         if now >= until { Ok(()) } else { Err(Rejection::CoolingDown { retry_after: until.since(now) }) }
