@@ -53,9 +53,7 @@ pub fn routes(config: &mut ServiceConfig) {
                 .default_service(web::to(only_post)),
         )
         .service(
-            web::resource("/v1/orders/{order_id}/events")
-                .route(web::get().to(events::stream))
-                .default_service(web::to(only_get)),
+            web::resource("/v1/orders/{order_id}/events").route(get(events::stream)).default_service(web::to(only_get)),
         )
         .service(
             web::resource("/v1/payments/events")

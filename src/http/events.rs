@@ -7,6 +7,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix_web::http::Method;
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -44,6 +45,9 @@ pub(super) async fn stream(front: web::ThinData<Front>, request: HttpRequest) ->
 
 async fn open(front: &Front, request: &HttpRequest) -> Result<HttpResponse, Problem> {
     let order = front.orders.own(request).await?;
+    if request.method() == Method::HEAD {
+        return Ok(private(&mut HttpResponse::Ok()).insert_header((CONTENT_TYPE, "text/event-stream")).finish());
+    }
     let watch = front.events.watchers.watch(order.id, MAX_STREAMS);
     let watch = watch.ok_or_else(|| Problem::new(Code::Overloaded, "too many orders are being watched"))?;
     let listing = front.orders.items.directory.find_number(order.id.item).ok_or_else(Problem::not_found)?;

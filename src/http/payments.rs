@@ -98,7 +98,10 @@ impl<'h> Signature<'h> {
     fn parse(header: &'h str) -> Option<Self> {
         let (time, mac) = header.split_once(',')?;
         let (time, mac) = (time.trim().strip_prefix("t=")?, mac.trim().strip_prefix("v1=")?);
-        if mac.len() != 64 || !mac.is_ascii() || !time.bytes().all(|byte| byte.is_ascii_digit()) {
+        if mac.len() != 64
+            || !mac.bytes().all(|byte| byte.is_ascii_hexdigit())
+            || !time.bytes().all(|byte| byte.is_ascii_digit())
+        {
             return None;
         }
         let mut bytes = [0; 32];

@@ -202,6 +202,15 @@ fn describe(code: Code) -> (StatusCode, &'static str) {
     }
 }
 
+/// What a query that cannot be read is answered with, on both listeners.
+#[must_use]
+pub fn query_config() -> actix_web::web::QueryConfig {
+    actix_web::web::QueryConfig::default().error_handler(|error, _request| {
+        let problem = Problem::new(Code::Malformed, error.to_string());
+        actix_web::error::InternalError::from_response(error, problem.respond()).into()
+    })
+}
+
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
         let problem = |detail: &'static str| Self::new(refusal.code(), detail);

@@ -44,6 +44,7 @@ use crate::gate::throttle::LocalThrottle;
 use crate::http::identity::Identity;
 use crate::http::negotiation;
 use crate::http::order_view::Shown;
+use crate::http::problem::query_config;
 use crate::http::wire::Wire;
 use crate::{http, ops};
 
@@ -297,6 +298,7 @@ fn open_public(
     let app = move || {
         let (closing, requests) = (Arc::clone(&closing), Arc::clone(&requests));
         App::new()
+            .app_data(query_config())
             .app_data(web::ThinData(seats.take()))
             .wrap(from_fn(move |request, next| {
                 negotiation::check(Arc::clone(&closing), Arc::clone(&requests), request, next)
@@ -379,7 +381,7 @@ fn open_operations(
             invariants: Rc::new(ops::invariants::Invariants { directory, clerk }),
             feed: Arc::clone(&feed),
         };
-        App::new().app_data(web::ThinData(desk)).configure(ops::routes)
+        App::new().app_data(query_config()).app_data(web::ThinData(desk)).configure(ops::routes)
     };
     let server = HttpServer::new(app)
         .workers(1)

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use doorbuster_actors::cores::{Cores, core_of};
 use doorbuster_actors::directory::{Directory, Listing};
-use doorbuster_actors::entry::{Change, Entry};
+use doorbuster_actors::entry::{Change, Entry, Status};
 use doorbuster_actors::ids::ItemNumber;
 use doorbuster_actors::item::ItemDefinition;
 use doorbuster_actors::ledger::{Durability, Ledger, LedgerSettings};
@@ -97,7 +97,9 @@ fn items_of(loaded: &Loaded) -> Result<Vec<ItemDefinition>, ServeError> {
 }
 
 fn remember_key(used_keys: &UsedKeys, entry: &Entry) {
+    // The key of a later entry is a payment event's.
     if let Change::Order(order) = &entry.change
+        && order.status == Status::Pending
         && let Some(key) = &order.key
     {
         used_keys.insert(entry.item, &order.user, key);

@@ -20,6 +20,10 @@ use crate::time::Timestamp;
 
 use super::{Discrepancy, ensure};
 
+/// Orders of a buyer that are looked at for expiries: more than any cool-down needs, and no work for the counter even
+/// if he orders and cancels all day.
+const MAX_LOOK_BACK: usize = 256;
+
 /// One order. 48 bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Record {
@@ -203,7 +207,7 @@ impl OrderBook {
     /// How many of the buyer's orders have expired since he last paid one, at most `most`, and when the last of them
     /// did.
     pub(super) fn expiries(&self, slot: Slot, most: usize) -> (u32, Option<Timestamp>) {
-        let orders = self.orders_of(slot).filter_map(|number| self.get(number));
+        let orders = self.orders_of(slot).take(MAX_LOOK_BACK).filter_map(|number| self.get(number));
         let unpaid = orders.take_while(|order| !matches!(order.status, Status::Paid | Status::RefundDue));
         let expired = unpaid.filter(|order| order.status == Status::Expired);
         expired.take(most).fold((0, None), |(count, last), order| (count + 1, last.max(order.pay_by())))
