@@ -11,8 +11,6 @@ mod support;
 
 #[path = "inventory/feed.rs"]
 mod feed;
-#[path = "inventory/process.rs"]
-mod process;
 #[path = "inventory/stream.rs"]
 mod stream;
 
@@ -20,10 +18,9 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use feed::{Feed, books, line, sale};
-use process::Inventory;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use support::{ADMIN_TOKEN, seed};
+use support::{ADMIN_TOKEN, Inventory, seed};
 
 /// How often the consumer is killed.
 const KILLS: usize = 25;

@@ -72,7 +72,7 @@ pub(super) async fn list(front: web::ThinData<Front>, page: web::Query<Page>) ->
 /// `GET /v1/items/{item_id}`.
 pub(super) async fn read(front: web::ThinData<Front>, request: HttpRequest) -> HttpResponse {
     match front.items.find(&request) {
-        Ok(listing) => cacheable(&view(&listing, front.items.clock.now())),
+        Ok(listing) => cacheable(&ItemAt(&listing, front.items.clock.now())),
         Err(problem) => problem.respond(),
     }
 }
@@ -81,9 +81,10 @@ impl Items {
     fn page(&self, page: &Page) -> Result<HttpResponse, Problem> {
         let (after, limit) = (page.after()?, page.limit()?);
         let listings = self.directory.page(after.as_ref(), limit);
-        let items: Vec<_> = listings.iter().map(|listing| view(listing, self.clock.now())).collect();
-        let last = listings.last().filter(|_| listings.len() == limit).map(|listing| listing.definition().id.clone());
-        Ok(cacheable(&serde_json::json!({ "items": items, "next": last })))
+        let now = self.clock.now();
+        let items = listings.iter().map(|listing| ItemAt(listing, now)).collect();
+        let next = listings.last().filter(|_| listings.len() == limit).map(|listing| listing.definition().id.clone());
+        Ok(cacheable(&ItemsPage { items, next }))
     }
 
     /// The item that the path names. An id that is none names nothing.
@@ -93,22 +94,34 @@ impl Items {
     }
 }
 
-/// An item at `now`, as the contract writes it.
-pub(crate) fn view(listing: &Listing, now: Timestamp) -> serde_json::Value {
-    let definition = listing.definition();
-    serde_json::json!(ItemView {
-        item_id: &definition.id,
-        title: &definition.title,
-        unit_price: definition.unit_price,
-        currency: definition.currency,
-        stock: listing.supply(),
-        remaining: listing.remaining(),
-        per_user_limit: definition.per_user_limit,
-        opens_at: definition.opens_at,
-        closes_at: definition.closes_at,
-        state: listing.state(now),
-        server_time: now,
-    })
+/// An item at a time, written as the contract says.
+pub(crate) struct ItemAt<'l>(pub(crate) &'l Listing, pub(crate) Timestamp);
+
+impl Serialize for ItemAt<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(listing, now) = self;
+        let definition = listing.definition();
+        let view = ItemView {
+            item_id: &definition.id,
+            title: &definition.title,
+            unit_price: definition.unit_price,
+            currency: definition.currency,
+            stock: listing.supply(),
+            remaining: listing.remaining(),
+            per_user_limit: definition.per_user_limit,
+            opens_at: definition.opens_at,
+            closes_at: definition.closes_at,
+            state: listing.state(*now),
+            server_time: *now,
+        };
+        view.serialize(serializer)
+    }
+}
+
+#[derive(Serialize)]
+struct ItemsPage<'l> {
+    items: Vec<ItemAt<'l>>,
+    next: Option<ItemId>,
 }
 
 /// A second old is fresh enough for a crowd that looks at a page.

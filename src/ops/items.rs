@@ -19,7 +19,7 @@ use super::Desk;
 use crate::catalogue::ItemFields;
 use crate::http::body;
 use crate::http::clerk::Clerk;
-use crate::http::items::view;
+use crate::http::items::ItemAt;
 use crate::http::problem::Problem;
 
 /// What is needed to steer items.
@@ -103,7 +103,7 @@ impl Items {
 
     async fn instruct(&self, listing: &Arc<Listing>, instruction: Instruction) -> Result<HttpResponse, Problem> {
         self.clerk.instruct(listing, instruction).await?;
-        Ok(HttpResponse::Ok().json(view(listing, self.clock.now())))
+        Ok(HttpResponse::Ok().json(ItemAt(listing, self.clock.now())))
     }
 
     async fn put(&self, definition: ItemDefinition) -> Result<HttpResponse, Problem> {
@@ -117,6 +117,6 @@ impl Items {
         self.clerk.install(core, entry).await?;
         let listing = Listing::new(&stock, core);
         self.directory.add(vec![Arc::clone(&listing)]);
-        Ok(HttpResponse::Created().json(view(&listing, self.clock.now())))
+        Ok(HttpResponse::Created().json(ItemAt(&listing, self.clock.now())))
     }
 }

@@ -13,11 +13,7 @@ use std::time::Duration;
 use parking_lot::{Condvar, Mutex};
 use serde_json::json;
 
-/// How long a test waits for the other side on a busy machine.
-pub const PATIENCE: Duration = Duration::from_mins(1);
-
-/// `(stock, allocated, shipped)` by item.
-pub type Books = BTreeMap<String, (i64, i64, i64)>;
+use super::support::{Books, PATIENCE};
 
 /// One entry as its line.
 pub fn line(seq: usize, kind: &str, order: Option<&str>, item: &str, quantity: u32) -> String {

@@ -12,8 +12,7 @@ use parking_lot::Mutex;
 use redis::{Connection, RedisResult, Value};
 
 use super::feed::{books, sale};
-use super::process::Inventory;
-use super::support::RedisServer;
+use super::support::{Inventory, RedisServer};
 
 const STREAM: &str = "doorbuster:orders";
 const CURSOR: &str = "doorbuster:orders:cursor";

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::client::{Client, Response};
 use super::server::Server;
+use super::token::admin_authorization;
 
 /// How long a house may take to come to rest after the last answer (requests whose client has gone are still decided).
 const REST_LIMIT: Duration = Duration::from_secs(5);
@@ -57,8 +58,8 @@ pub fn live_of(orders: &[Value], item: &str) -> u64 {
     orders.iter().filter(live).map(|order| order["quantity"].as_u64().expect("quantities are counts")).sum()
 }
 
-/// Checks remaining + live = stock for every item, by the API and the export, and that the audit of the file is
-/// clean. Waits for the house to come to rest first. Returns the export.
+/// Checks remaining + live = stock for every item, by the API and the export, by the actors' own count (`/invariants`),
+/// and that the audit of the file is clean. Waits for the house to come to rest first. Returns the export.
 pub async fn assert_conservation(server: &Server) -> Vec<Value> {
     let begun = Instant::now();
     let orders = loop {
@@ -74,6 +75,13 @@ pub async fn assert_conservation(server: &Server) -> Vec<Value> {
 }
 
 async fn balanced(server: &Server) -> Result<Vec<Value>, String> {
+    let mut operations = Client::new(server.ops_address());
+    let authorization = admin_authorization();
+    let memory = operations.get("/invariants", &[("Authorization", &authorization)]).await;
+    let memory = memory.expect("the server answers").json();
+    if memory["holds"] != true {
+        return Err(format!("the actors say {memory}"));
+    }
     let mut client = Client::new(server.address());
     let orders = server.orders();
     for item in server.items() {

@@ -14,6 +14,7 @@
 mod checks;
 mod client;
 mod crowd;
+mod inventory;
 mod redis_server;
 mod server;
 mod setup;
@@ -23,6 +24,7 @@ mod webhook;
 pub use checks::{assert_conservation, assert_problem, live_of, problem_code, same_promise};
 pub use client::{Client, RawAnswer, Response, raw_exchange};
 pub use crowd::{Answer, Attempt, Tally, crowd, crowd_counting};
+pub use inventory::{Books, Held, Inventory, PATIENCE};
 pub use redis_server::{Flusher, RedisServer};
 pub use server::{Server, Stopped};
 pub use setup::{Item, Setup};

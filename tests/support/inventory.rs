@@ -2,12 +2,9 @@
 //! **Owns:** its process and its directory.
 //! **Never:** looks at the data file while the process lives.
 
-#![expect(unreachable_pub, reason = "a module of a test, which nobody can reach")]
-
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -16,8 +13,16 @@ use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::feed::{Books, PATIENCE};
-use super::support::{ADMIN_TOKEN, JWT_SECRET};
+use super::{ADMIN_TOKEN, JWT_SECRET};
+
+/// How long anything that must happen may take on a busy machine.
+pub const PATIENCE: Duration = Duration::from_mins(1);
+
+/// `(stock, allocated, shipped)` by item.
+pub type Books = BTreeMap<String, (i64, i64, i64)>;
+
+/// `(item, quantity, status)` by order.
+pub type Held = BTreeMap<String, (String, i64, String)>;
 
 /// How often something is looked at.
 const TICK: Duration = Duration::from_millis(5);
@@ -156,9 +161,7 @@ impl Inventory {
 
     /// Cursor, dead letters and books of the data file of a process that has ended.
     pub fn on_disk(&self) -> (usize, usize, Books) {
-        assert!(self.child.is_none(), "it still runs");
-        let path: PathBuf = self.directory.path().join("inventory.db");
-        let file = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE).expect("the data file");
+        let file = self.file();
         let count = |sql: &str| -> usize {
             let count: i64 = file.query_row(sql, [], |row| row.get(0)).expect("readable");
             usize::try_from(count).expect("never negative")
@@ -168,6 +171,20 @@ impl Inventory {
         let books = items.expect("readable").map(|row| row.expect("readable")).collect();
         let dead = count("SELECT count(*) FROM dead_letter");
         (count("SELECT seq FROM cursor"), dead, books)
+    }
+
+    /// Every order in the data file of a process that has ended.
+    pub fn held(&self) -> Held {
+        let file = self.file();
+        let mut orders = file.prepare("SELECT order_id, item_id, quantity, status FROM held").expect("readable");
+        let orders = orders.query_map([], |row| Ok((row.get(0)?, (row.get(1)?, row.get(2)?, row.get(3)?))));
+        orders.expect("readable").map(|row| row.expect("readable")).collect()
+    }
+
+    fn file(&self) -> Connection {
+        assert!(self.child.is_none(), "it still runs");
+        let path = self.directory.path().join("inventory.db");
+        Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE).expect("the data file")
     }
 
     /// The books as `/stock` shows them; that they add up is checked.
