@@ -1,6 +1,6 @@
 //! **Job:** the house rules that a reader of the sources can check and the compiler cannot.
 //! **Owns:** who may know whom, which word lives where, and how long a thing may be.
-//! **Never:** runs the product, or holds a rule that a lint can hold (`[workspace.lints]` and `clippy.toml` do).
+//! **Never:** runs the product, or holds a rule that a lint can hold (`[workspace.lints]` and `.clippy.toml` do).
 
 use std::collections::BTreeSet;
 
