@@ -17,11 +17,6 @@ impl ItemPool {
         Self { taken: AtomicU64::new(live_units) }
     }
 
-    /// Forgets what was counted; for use when nothing is in flight.
-    pub fn reset(&self, live_units: u64) {
-        self.taken.store(live_units, Relaxed);
-    }
-
     /// Units taken now.
     #[must_use]
     pub fn taken(&self) -> u64 {

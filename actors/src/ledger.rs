@@ -7,7 +7,7 @@ mod mark;
 mod row;
 mod schema;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use rusqlite::Connection;
 
@@ -308,12 +308,6 @@ impl Ledger {
     #[must_use]
     pub fn last_seq(&self) -> u64 {
         self.last_seq
-    }
-
-    /// The data file's path as SQLite knows it.
-    #[must_use]
-    pub fn path(&self) -> Option<&Path> {
-        self.connection.path().map(Path::new)
     }
 }
 

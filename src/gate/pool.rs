@@ -34,7 +34,7 @@ pub fn token_limit(factor: f64, supply: u64) -> u64 {
 }
 
 /// Leave for one attempt to ask for `quantity` units of an item. Dropped, it goes back; spent, it stays taken until
-/// the order it became is released ([`PoolReturns::give_back`]).
+/// the order it became is released (the limit then grows instead).
 #[must_use = "a token that is dropped goes back"]
 pub struct Token {
     pool: Arc<ItemPool>,
