@@ -12,6 +12,7 @@ pub mod order_view;
 pub mod orders;
 pub mod payments;
 pub mod problem;
+pub mod responses;
 pub mod wire;
 
 use std::rc::Rc;

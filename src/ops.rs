@@ -2,12 +2,17 @@
 //! **Owns:** its routes, and the check of the admin token in front of all but the open ones.
 //! **Never:** serves a buyer.
 
+pub mod actors;
+pub mod events;
 pub mod feed;
 pub mod funnel;
 pub mod health;
 pub mod invariants;
 pub mod items;
+pub mod metrics;
+pub mod observed;
 pub mod orders;
+pub mod snapshot;
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -32,8 +37,12 @@ pub struct Desk {
     pub feed_token: Rc<Secret>,
     /// How the server is.
     pub health: Rc<health::Health>,
-    /// What the layers counted.
-    pub funnel: Rc<funnel::Counters>,
+    /// Everything that is observed.
+    pub observed: Arc<observed::Observed>,
+    /// The stream of snapshots of it.
+    pub snapshots: Rc<events::Snapshots>,
+    /// The same for Prometheus.
+    pub metrics: Rc<metrics::Metrics>,
     /// Steering items.
     pub items: Rc<items::Items>,
     /// Paging through orders.
@@ -51,6 +60,9 @@ pub fn routes(config: &mut ServiceConfig) {
     }
     config
         .service(web::resource("/readyz").route(web::get().to(health::ready)).default_service(web::to(only_get)))
+        .service(guarded("/actors", web::get().to(actors::read), "GET"))
+        .service(guarded("/events", web::get().to(events::stream), "GET"))
+        .service(guarded("/metrics", web::get().to(metrics::read), "GET"))
         .service(guarded("/funnel", web::get().to(funnel::read), "GET"))
         .service(guarded("/invariants", web::get().to(invariants::read), "GET"))
         .service(guarded("/v1/admin/orders", web::get().to(orders::page), "GET"))

@@ -5,6 +5,7 @@
 mod closing;
 mod house;
 mod housekeeping;
+mod operations;
 mod stockroom;
 mod threads;
 mod welcome;

@@ -4,7 +4,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix::dev::ToEnvelope;
 use actix::{Actor, Addr, AsyncContext, Context, Handler, Message};
@@ -15,7 +15,7 @@ use crate::directory::{Directory, Listing};
 use crate::entry::Entry;
 use crate::ids::{Core, ItemNumber};
 use crate::letters::{Answer, Answers, Append, Appends, Deliver, Epoch, Install, Letter, Restore, Sealed};
-use crate::observe::{Passage, StorageState, WriterCounters};
+use crate::observe::{CoreCounters, StorageState, WriterCounters};
 use crate::order_writer::OrderWriter;
 use crate::permit::Permit;
 use crate::reply::{Instructed, ReplyPort, Seat};
@@ -54,8 +54,8 @@ pub struct Hosting {
     pub writer_counters: Arc<WriterCounters>,
     /// Where keys are published.
     pub used_keys: Arc<UsedKeys>,
-    /// The layer of attempts that reached an actor of this core.
-    pub passage: Arc<Passage>,
+    /// What this core does.
+    pub core_counters: Arc<CoreCounters>,
 }
 
 struct Hosted {
@@ -72,7 +72,7 @@ struct Hosted {
     clock: Clock,
     terms: Terms,
     used_keys: Arc<UsedKeys>,
-    passage: Arc<Passage>,
+    core_counters: Arc<CoreCounters>,
     epoch: Epoch,
     tray: Vec<Append>,
 }
@@ -139,7 +139,7 @@ impl Hosted {
             clock: hosting.clock,
             terms: hosting.terms,
             used_keys: hosting.used_keys,
-            passage: hosting.passage,
+            core_counters: hosting.core_counters,
             epoch: Epoch::default(),
             tray: Vec::new(),
         }
@@ -147,6 +147,7 @@ impl Hosted {
 
     fn deliver(&mut self, letter: Letter, mailbox_capacity: usize, ctx: &mut Context<Desk>) {
         let listing = Arc::clone(letter.to().listing());
+        self.core_counters.delivered();
         post(self.actor(&listing, mailbox_capacity, ctx), letter);
     }
 
@@ -163,7 +164,7 @@ impl Hosted {
                 terms: self.terms,
                 epoch: self.epoch,
                 used_keys: Arc::clone(&self.used_keys),
-                passage: Arc::clone(&self.passage),
+                core_counters: Arc::clone(&self.core_counters),
                 append_to: ctx.address().recipient(),
             };
             self.actors.insert(listing.number, actor.open(mailbox_capacity));
@@ -191,6 +192,14 @@ impl Hosted {
         self.idle.insert(stock.number(), stock);
         let sealed = Sealed::Instructed(reply_to, Ok(()));
         self.tray.push(Append { entries: smallvec![entry], sealed, epoch: self.epoch, permit: Some(permit) });
+    }
+
+    /// Hands the tray to the writer.
+    fn pass_on(&mut self) {
+        let appends = std::mem::take(&mut self.tray);
+        self.core_counters.passed_on(appends.len());
+        self.writer_counters.mailbox.enter(appends.len());
+        post(&self.writer, Appends { appends, posted: Instant::now() });
     }
 
     fn restore(&mut self, restore: Restore) {
@@ -222,7 +231,8 @@ impl Actor for Desk {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
-        if self.hosted.is_some() {
+        if let Some(core) = &self.hosted {
+            core.core_counters.runs_here();
             next_tick(ctx);
         }
     }
@@ -253,6 +263,9 @@ impl Handler<Deliver> for Desk {
 
     fn handle(&mut self, Deliver(letters): Deliver, ctx: &mut Context<Self>) {
         let _guard = StopOnPanic;
+        if let Some(core) = &self.hosted {
+            core.core_counters.crossed(letters.len());
+        }
         for letter in letters {
             self.route(letter, ctx);
         }
@@ -300,7 +313,7 @@ impl Handler<Flush> for Desk {
             }
         }
         if let Some(core) = self.hosted.as_mut().filter(|core| !core.tray.is_empty()) {
-            post(&core.writer, Appends(std::mem::take(&mut core.tray)));
+            core.pass_on();
         }
     }
 }

@@ -1,5 +1,5 @@
 //! **Job:** what anybody may read about an item without asking its actor.
-//! **Owns:** the published state of every item: definition, balances, flags, mailbox gauge.
+//! **Owns:** the published state of every item: definition, balances, flags, counters of its actor.
 //! **Never:** decides a purchase: what is published is a moment old, the actor has the last word.
 
 use std::collections::{BTreeMap, HashMap};
@@ -13,41 +13,9 @@ use crate::entry::{Change, Entry, Status};
 use crate::ids::{Core, ItemId, ItemNumber};
 use crate::item::{ItemDefinition, SaleState, Window};
 use crate::item_pool::ItemPool;
+use crate::observe::{ActorCounters, MailboxGauge};
 use crate::stock::Stock;
 use crate::time::Timestamp;
-
-/// How many letters wait for an actor.
-#[derive(Debug, Default)]
-pub struct MailboxGauge {
-    depth: AtomicU32,
-    high_water: AtomicU32,
-}
-
-impl MailboxGauge {
-    pub(crate) fn enter(&self) {
-        let depth = self.depth.fetch_add(1, Ordering::Relaxed) + 1;
-        // Read before writing: the mark moves rarely, and a plain read does not take the line from other cores.
-        if depth > self.high_water.load(Ordering::Relaxed) {
-            self.high_water.fetch_max(depth, Ordering::Relaxed);
-        }
-    }
-
-    pub(crate) fn leave(&self) {
-        self.depth.fetch_sub(1, Ordering::Relaxed);
-    }
-
-    /// Letters sent and not yet taken up.
-    #[must_use]
-    pub fn depth(&self) -> u32 {
-        self.depth.load(Ordering::Relaxed)
-    }
-
-    /// The most there ever were.
-    #[must_use]
-    pub fn high_water(&self) -> u32 {
-        self.high_water.load(Ordering::Relaxed)
-    }
-}
 
 /// The published state of one item.
 #[derive(Debug)]
@@ -58,6 +26,8 @@ pub struct Listing {
     pub core: Core,
     /// How many letters wait for its actor.
     pub mailbox: MailboxGauge,
+    /// What its actor did.
+    pub actor: ActorCounters,
     /// The count behind the item's token pool; kept by the gate.
     pub pool: Arc<ItemPool>,
     definition: ArcSwap<ItemDefinition>,
@@ -81,6 +51,7 @@ impl Listing {
             number: stock.number(),
             core,
             mailbox: MailboxGauge::default(),
+            actor: ActorCounters::default(),
             pool: Arc::new(ItemPool::new(u64::from(stock.balance().live))),
             definition: ArcSwap::new(Arc::clone(stock.definition())),
             supply: AtomicU32::new(0),
@@ -233,10 +204,22 @@ impl Directory {
             .collect()
     }
 
+    /// How many items there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.index.load().by_number.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// The number that the next item gets. Whoever creates items does so one at a time.
     #[must_use]
     pub fn next_number(&self) -> ItemNumber {
-        let known = self.index.load().by_number.len();
+        let known = self.len();
         ItemNumber(u32::try_from(known + 1).expect("there are fewer than 2^32 items"))
     }
 

@@ -8,6 +8,7 @@ mod row;
 mod schema;
 
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
@@ -133,6 +134,7 @@ impl CommitError {
 #[derive(Debug)]
 pub struct Committed {
     last_seq: u64,
+    sync: Duration,
 }
 
 impl Committed {
@@ -140,6 +142,12 @@ impl Committed {
     #[must_use]
     pub fn last_seq(&self) -> u64 {
         self.last_seq
+    }
+
+    /// How long the `COMMIT` took: writing the log, and the sync. Zero if there was nothing to commit.
+    #[must_use]
+    pub fn sync(&self) -> Duration {
+        self.sync
     }
 }
 
@@ -236,20 +244,20 @@ impl Ledger {
             }
             CommitError::from_sqlite(cause)
         })?;
-        let (last_seq, last_checksum) = written;
+        let (last_seq, last_checksum, sync) = written;
         self.unchecked_bytes += COMMIT_BYTES + ENTRY_BYTES * usize::try_from(last_seq - self.last_seq).unwrap_or(0);
         (self.last_seq, self.last_checksum) = (last_seq, last_checksum);
         self.mark.acknowledge(last_seq, last_checksum);
-        Ok(self.proof())
+        Ok(Committed { last_seq, sync })
     }
 
     /// The proof for decisions that rest on entries committed before.
     #[must_use]
     pub fn proof(&self) -> Committed {
-        Committed { last_seq: self.last_seq }
+        Committed { last_seq: self.last_seq, sync: Duration::ZERO }
     }
 
-    fn write<'e>(&mut self, entries: impl Iterator<Item = &'e Entry>) -> rusqlite::Result<(u64, i64)> {
+    fn write<'e>(&mut self, entries: impl Iterator<Item = &'e Entry>) -> rusqlite::Result<(u64, i64, Duration)> {
         let (mut seq, mut checksum) = (self.last_seq, self.last_checksum);
         self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         {
@@ -261,8 +269,9 @@ impl Ledger {
                 row.insert(&mut insert, checksum)?;
             }
         }
+        let started = Instant::now();
         self.connection.prepare_cached("COMMIT")?.execute([])?;
-        Ok((seq, checksum))
+        Ok((seq, checksum, started.elapsed()))
     }
 
     /// Whether something can be written at all: writes what is there already.

@@ -2,6 +2,8 @@
 //! **Owns:** what each letter carries: its address, its return envelope, its guards.
 //! **Never:** does anything.
 
+use std::time::Instant;
+
 use actix::Message;
 
 use crate::entry::{Balance, Entries, Entry, Order, Payment, Status};
@@ -264,7 +266,12 @@ pub struct Deliver(pub Vec<Letter>);
 /// Decisions of one turn of one core.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub struct Appends(pub Vec<Append>);
+pub struct Appends {
+    /// In the order in which they were decided.
+    pub appends: Vec<Append>,
+    /// When they were passed on.
+    pub posted: Instant,
+}
 
 /// An answer on its way to its receipt.
 #[derive(Debug)]

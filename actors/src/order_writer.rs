@@ -13,7 +13,7 @@ use crate::batch::{Batch, BatchPolicy, CommitTrigger};
 use crate::cores::{Cores, core_of};
 use crate::ledger::{CommitError, Committed, Ledger};
 use crate::letters::{Answer, Answers, Append, Appends, Epoch, Restore, Sealed};
-use crate::observe::{StorageState, WriterCounters};
+use crate::observe::{StorageState, Took, WriterCounters};
 use crate::reply::{Confirmed, NotDone, Outcome, Seat, Unavailable};
 use crate::stock::Stock;
 use crate::stop::{StopOnPanic, storage_failed};
@@ -21,6 +21,9 @@ use crate::watchers::Watchers;
 
 /// How often a ledger that could not be written is tried again.
 const PROBE_EVERY: Duration = Duration::from_millis(500);
+
+/// A commit that takes as long is worth a warning: a healthy disk is ten to a thousand times faster.
+const SLOW_COMMIT: Duration = Duration::from_millis(500);
 
 /// The writer of the ledger.
 pub struct OrderWriter {
@@ -120,11 +123,15 @@ impl OrderWriter {
             return self.answer(appends, &proof);
         }
         self.counters.begin();
+        let started = Instant::now();
         let result = ledger.commit(appends.iter().flat_map(|append| &append.entries));
+        let commit = started.elapsed();
         self.counters.end();
         match result {
             Ok(proof) => {
-                self.counters.committed(trigger, entries);
+                let took = Took { commit, sync: proof.sync() };
+                warn_if_slow(took, entries);
+                self.counters.committed(trigger, (entries, orders_in(&appends)), took);
                 // Before the answers: who knows of his order finds it in the feed.
                 self.counters.publish(proof.last_seq());
                 self.answer(appends, &proof);
@@ -218,6 +225,17 @@ impl OrderWriter {
     }
 }
 
+/// Commits are one after the other, so this line comes at most twice a second.
+fn warn_if_slow(Took { commit, sync }: Took, entries: usize) {
+    if commit >= SLOW_COMMIT {
+        tracing::warn!(commit_ms = commit.as_millis(), sync_ms = sync.as_millis(), entries, "a commit was slow");
+    }
+}
+
+fn orders_in(appends: &[Append]) -> usize {
+    appends.iter().filter(|append| matches!(append.sealed, Sealed::Placed(..))).count()
+}
+
 /// Opens the answer with the proof, or says why there is none. What nobody asked for is answered to nobody.
 fn open(append: Append, proof: Result<&Committed, Unavailable>) -> Option<(Seat, Answer)> {
     let opened = match append.sealed {
@@ -268,11 +286,14 @@ impl Actor for OrderWriter {
 impl Handler<Appends> for OrderWriter {
     type Result = ();
 
-    fn handle(&mut self, Appends(appends): Appends, ctx: &mut Context<Self>) {
+    fn handle(&mut self, Appends { appends, posted }: Appends, ctx: &mut Context<Self>) {
         let _guard = StopOnPanic;
+        let (taken_up, decisions) = (Instant::now(), appends.len());
+        self.counters.mailbox.leave(decisions);
         for append in appends {
             self.collect(append);
         }
+        self.counters.actor.handled(decisions, Some(posted), Some(taken_up));
         if !self.batch.is_empty() && !self.turn_is_due {
             self.turn_is_due = true;
             // Handled after the mailbox has been emptied: the batch is what came while the last one was written.
@@ -292,7 +313,11 @@ impl Handler<Idle> for OrderWriter {
         }
         let age = self.age();
         match self.batch.when_idle(age) {
-            Some(trigger) => self.commit(trigger),
+            Some(trigger) => {
+                let taken_up = Instant::now();
+                self.commit(trigger);
+                self.counters.actor.worked_since(taken_up);
+            }
             None => {
                 self.turn_is_due = true;
                 ctx.notify_later(Idle, self.batch.patience(age));

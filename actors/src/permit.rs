@@ -5,6 +5,7 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 
 use crate::directory::Listing;
 
@@ -60,14 +61,15 @@ impl Drop for Permit {
 #[derive(Debug)]
 pub struct InFlight {
     listing: Arc<Listing>,
+    posted: Option<Instant>,
 }
 
 impl InFlight {
-    /// A letter for `listing`.
+    /// A letter for `listing`, stamped with the time of its posting if its way is to be timed.
     #[must_use]
-    pub fn to(listing: &Arc<Listing>) -> Self {
-        listing.mailbox.enter();
-        Self { listing: Arc::clone(listing) }
+    pub fn to(listing: &Arc<Listing>, posted: Option<Instant>) -> Self {
+        listing.mailbox.enter(1);
+        Self { listing: Arc::clone(listing), posted }
     }
 
     /// The item it is for.
@@ -75,11 +77,17 @@ impl InFlight {
     pub fn listing(&self) -> &Arc<Listing> {
         &self.listing
     }
+
+    /// When it was posted, if it was stamped.
+    #[must_use]
+    pub fn posted(&self) -> Option<Instant> {
+        self.posted
+    }
 }
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        self.listing.mailbox.leave();
+        self.listing.mailbox.leave(1);
     }
 }
 

@@ -3,6 +3,7 @@
 //! **Never:** waits: who wants the answer awaits the receipt.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use actix::Addr;
 
@@ -21,14 +22,24 @@ use crate::reply::{Audited, Found, Instructed, Outcome, Receipt, Seat, envelope}
 pub struct Postbox {
     desk: Addr<Desk>,
     seat: Seat,
+    stamps: Stamps,
+}
+
+/// Whether letters are stamped with the time of their posting, so that actors can say how long letters waited and took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stamps {
+    /// Every letter: what a server does.
+    All,
+    /// None: what a bench compares with.
+    None,
 }
 
 impl Postbox {
     /// The postbox in front of `desk`, which sits at `seat`. One per thread: its address is long-lived, because a fresh
     /// clone of an address has a free place in any mailbox and so bounds nothing.
     #[must_use]
-    pub fn new(desk: Addr<Desk>, seat: Seat) -> Self {
-        Self { desk, seat }
+    pub fn new(desk: Addr<Desk>, seat: Seat, stamps: Stamps) -> Self {
+        Self { desk, seat, stamps }
     }
 
     /// Asks to buy.
@@ -41,7 +52,7 @@ impl Postbox {
         permit: Permit,
     ) -> Receipt<Outcome> {
         let (reply_to, receipt) = envelope(self.seat);
-        let to = InFlight::to(listing);
+        let to = self.address(listing);
         self.post(Letter::Reserve(Reserve { to, reservation, token, reply_to, permit }));
         receipt
     }
@@ -55,7 +66,7 @@ impl Postbox {
         permit: Permit,
     ) -> Receipt<Outcome> {
         let (reply_to, receipt) = envelope(self.seat);
-        let to = InFlight::to(listing);
+        let to = self.address(listing);
         self.post(Letter::Recall(Recall { to, user, quantity, key, reply_to, permit }));
         receipt
     }
@@ -64,7 +75,7 @@ impl Postbox {
     #[must_use]
     pub fn find(&self, listing: &Arc<Listing>, query: Query, permit: Permit) -> Receipt<Found> {
         let (reply_to, receipt) = envelope(self.seat);
-        let to = InFlight::to(listing);
+        let to = self.address(listing);
         self.post(Letter::Find(Find { to, query, reply_to, permit }));
         receipt
     }
@@ -73,7 +84,7 @@ impl Postbox {
     #[must_use]
     pub fn settle(&self, listing: &Arc<Listing>, number: OrderNumber, step: Step, permit: Permit) -> Receipt<Outcome> {
         let (reply_to, receipt) = envelope(self.seat);
-        let to = InFlight::to(listing);
+        let to = self.address(listing);
         self.post(Letter::Settle(Settle { to, number, step, reply_to, permit }));
         receipt
     }
@@ -82,7 +93,7 @@ impl Postbox {
     #[must_use]
     pub fn instruct(&self, listing: &Arc<Listing>, instruction: Instruction, permit: Permit) -> Receipt<Instructed> {
         let (reply_to, receipt) = envelope(self.seat);
-        let to = InFlight::to(listing);
+        let to = self.address(listing);
         self.post(Letter::Instruct(Instruct { to, instruction, reply_to, permit }));
         receipt
     }
@@ -91,7 +102,7 @@ impl Postbox {
     #[must_use]
     pub fn audit(&self, listing: &Arc<Listing>, permit: Permit) -> Receipt<Audited> {
         let (reply_to, receipt) = envelope(self.seat);
-        let to = InFlight::to(listing);
+        let to = self.address(listing);
         self.post(Letter::Audit(Audit { to, reply_to, permit }));
         receipt
     }
@@ -104,6 +115,14 @@ impl Postbox {
             tracing::error!(%refused, "the desk refused a new item");
         }
         receipt
+    }
+
+    fn address(&self, listing: &Arc<Listing>) -> InFlight {
+        let posted = match self.stamps {
+            Stamps::All => Some(Instant::now()),
+            Stamps::None => None,
+        };
+        InFlight::to(listing, posted)
     }
 
     /// A letter that is refused is dropped, and its receipt says `OutcomeUnknown`.

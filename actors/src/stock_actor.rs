@@ -3,13 +3,14 @@
 //! **Never:** decides itself, answers a buyer, waits, or knows who writes the ledger.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use actix::{Actor, Addr, Context, Handler, Message, Recipient};
 
 use crate::directory::Listing;
 use crate::entry::{Entries, Entry};
 use crate::letters::{Append, Audit, Epoch, Find, Instruct, Letter, Recall, Reserve, Sealed, Settle, Step};
-use crate::observe::{Code, Passage};
+use crate::observe::{Code, CoreCounters};
 use crate::permit::Permit;
 use crate::reply::{Outcome, ReplyPort};
 use crate::stock::{Decision, Settled, Stock, Terms};
@@ -25,7 +26,7 @@ pub struct StockActor {
     pub(crate) terms: Terms,
     pub(crate) epoch: Epoch,
     pub(crate) used_keys: Arc<UsedKeys>,
-    pub(crate) passage: Arc<Passage>,
+    pub(crate) core_counters: Arc<CoreCounters>,
     pub(crate) append_to: Recipient<Append>,
 }
 
@@ -53,6 +54,8 @@ impl Handler<Letter> for StockActor {
 
     fn handle(&mut self, letter: Letter, _ctx: &mut Context<Self>) {
         let _guard = StopOnPanic;
+        let posted = letter.to().posted();
+        let taken_up = posted.map(|_stamp| Instant::now());
         match letter {
             Letter::Reserve(reserve) => self.reserve(reserve),
             Letter::Recall(recall) => self.recall(recall),
@@ -61,6 +64,7 @@ impl Handler<Letter> for StockActor {
             Letter::Instruct(instruct) => self.instruct(instruct),
             Letter::Audit(audit) => self.audit(audit),
         }
+        self.listing.actor.handled(1, posted, taken_up);
     }
 }
 
@@ -101,19 +105,19 @@ impl StockActor {
 
     fn reserve(&mut self, letter: Reserve) {
         let Reserve { to, reservation, token, reply_to, permit } = letter;
-        self.passage.enter();
+        self.core_counters.passage.enter();
         let decision = self.stock.reserve(&reservation, &self.terms, self.clock.now());
         match &decision {
             Decision::Placed(_order, entries) => {
-                self.passage.pass();
+                self.core_counters.passage.pass();
                 self.publish(entries);
                 token.spend();
                 if let Some(key) = &reservation.key {
                     self.used_keys.insert(self.stock.number(), &reservation.user, key);
                 }
             }
-            Decision::Replayed(_order) => self.passage.answer(Code::Replayed),
-            Decision::Rejected(rejection) => self.passage.answer(rejection.code()),
+            Decision::Replayed(_order) => self.core_counters.passage.answer(Code::Replayed),
+            Decision::Rejected(rejection) => self.core_counters.passage.answer(rejection.code()),
         }
         drop(to);
         let (entries, sealed) = seal(decision, reply_to);

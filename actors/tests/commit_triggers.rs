@@ -145,7 +145,8 @@ impl Room {
     }
 
     fn send(&self, appends: Vec<Append>) {
-        self.writer.try_send(Appends(appends)).expect("an open mailbox with room");
+        self.counters.mailbox.enter(appends.len());
+        self.writer.try_send(Appends { appends, posted: Instant::now() }).expect("an open mailbox with room");
     }
 
     /// Sends `count` orders, each in a letter of its own.

@@ -73,7 +73,7 @@ async fn a_thousand_buyers_of_a_hundred_units_make_a_hundred_orders_and_nine_hun
     assert_eq!((orders.len(), refused), (100, 900));
 
     let listing = sale.listing("sku-1");
-    let passage = &sale.passages[usize::from(listing.core.0)];
+    let passage = &sale.core_counters[usize::from(listing.core.0)].passage;
     assert_eq!((passage.entered(), passage.passed()), (1000, 100));
     assert_eq!(passage.answered().collect::<Vec<_>>(), [(Code::SoldOut, 900)]);
     assert_eq!((sale.counters.ledger.entered(), sale.counters.ledger.passed()), (100, 100));
@@ -113,7 +113,7 @@ async fn a_letter_from_a_core_reaches_an_item_on_the_other_core_and_is_answered_
             assert_eq!(confirmed(in_time("an outcome", receipt.outcome()).await).item.as_str(), id);
         }
     }
-    assert_eq!(sale.passages.iter().map(|passage| passage.passed()).collect::<Vec<_>>(), [3, 3]);
+    assert_eq!(sale.core_counters.iter().map(|core| core.passage.passed()).collect::<Vec<_>>(), [3, 3]);
     sale.close().await;
 }
 
@@ -196,7 +196,7 @@ async fn a_decision_that_rests_on_entries_that_were_taken_back_is_refused() {
     until("the first order waits for the lock", || sale.counters.is_committing()).await;
     // Decided while the first commit still tries, so it is order number 2 of an item that has no order.
     let second = sale.reserve("sku-1", one_unit("bob"));
-    until("the second is decided", || sale.passages[0].passed() == 2).await;
+    until("the second is decided", || sale.core_counters[0].passage.passed() == 2).await;
     let locked = Outcome::Unavailable(Unavailable::StorageLocked);
     assert_eq!(in_time("the first outcome", first.outcome()).await, locked);
     lock.execute_batch("ROLLBACK").expect("the lock is given up");

@@ -2,6 +2,7 @@
 //! **Owns:** the checks of the protocol that the HTTP library leaves open.
 //! **Never:** looks at a body.
 
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -14,24 +15,37 @@ use actix_web::middleware::Next;
 use doorbuster_actors::observe::Code;
 
 use super::problem::Problem;
+use super::responses::Responses;
 
 /// Longest path with its query, in bytes: what proxies in front of us usually pass on.
 pub const MAX_URI: usize = 8 * 1024;
 
+/// What the check works with, on one worker.
+pub struct Doorman {
+    /// Set when the house closes.
+    pub closing: Arc<AtomicBool>,
+    /// Requests that are being answered, over all workers.
+    pub requests: Arc<AtomicUsize>,
+    /// The answers of this worker.
+    pub responses: Arc<Responses>,
+}
+
 /// Refuses requests that two readers could understand differently, and lets no connection go on while the house closes.
-/// Counts the requests inside on the way.
+/// Counts the requests inside, and the answers.
 pub async fn check(
-    closing: Arc<AtomicBool>,
-    requests: Arc<AtomicUsize>,
+    doorman: Rc<Doorman>,
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    let _inside = Inside::count(requests);
+    let _inside = Inside::count(&doorman.requests);
     if let Err(problem) = acceptable(&request) {
-        return Ok(request.into_response(problem.respond()).map_into_right_body());
+        let response = request.into_response(problem.respond());
+        doorman.responses.count(response.status().as_u16());
+        return Ok(response.map_into_right_body());
     }
     let mut response = next.call(request).await?;
-    if closing.load(Ordering::Relaxed) {
+    doorman.responses.count(response.status().as_u16());
+    if doorman.closing.load(Ordering::Relaxed) {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         response.response_mut().head_mut().set_connection_type(actix_web::http::ConnectionType::Close);
     }
@@ -42,9 +56,9 @@ pub async fn check(
 struct Inside(Arc<AtomicUsize>);
 
 impl Inside {
-    fn count(requests: Arc<AtomicUsize>) -> Self {
+    fn count(requests: &Arc<AtomicUsize>) -> Self {
         requests.fetch_add(1, Ordering::Relaxed);
-        Self(requests)
+        Self(Arc::clone(requests))
     }
 }
 

@@ -5,7 +5,9 @@
 use std::sync::Arc;
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use doorbuster_actors::directory::Directory;
+use doorbuster_actors::directory::{Directory, Listing};
+use doorbuster_actors::ids::ItemId;
+use doorbuster_actors::observe::Code;
 use serde_json::json;
 
 use super::Desk;
@@ -20,20 +22,43 @@ pub struct Invariants {
     pub clerk: Clerk,
 }
 
-/// `GET /invariants`: `{"holds", "items": [{"item_id", "supply", "remaining", "live", "holds"}]}`, where `supply` is
+/// Items that can be asked for by name at a time.
+const MAX_NAMED: usize = 100;
+
+/// `GET /invariants?item=`: all items, or those that are named; `{"holds", "items": [{"item_id", "supply", "remaining", "live", "holds"}]}`, where `supply` is
 /// the first stock and all restocks, and the equation is `remaining + live = supply`.
 pub(super) async fn read(desk: web::ThinData<Desk>, request: HttpRequest) -> HttpResponse {
     let read = async {
         desk.authorize(&request)?;
-        desk.invariants.read().await
+        let query = web::Query::<Vec<(String, String)>>::from_query(request.query_string());
+        let query = query.map_err(|bad| Problem::new(Code::Malformed, bad.to_string()))?;
+        desk.invariants.read(desk.invariants.named(&query)?).await
     };
     read.await.unwrap_or_else(|problem| problem.respond())
 }
 
 impl Invariants {
-    async fn read(&self) -> Result<HttpResponse, Problem> {
+    /// The items that the query names; all, if it names none.
+    fn named(&self, query: &[(String, String)]) -> Result<Vec<Arc<Listing>>, Problem> {
+        if query.is_empty() {
+            return Ok(self.directory.all());
+        }
+        if query.len() > MAX_NAMED {
+            return Err(Problem::invalid("item", format!("may be given {MAX_NAMED} times at most")));
+        }
+        let listing = |(name, value): &(String, String)| match name.as_str() {
+            "item" => {
+                let id: ItemId = value.parse().map_err(|bad| Problem::invalid("item", format!("{bad}")))?;
+                self.directory.find(&id).ok_or_else(Problem::not_found)
+            }
+            _other => Err(Problem::invalid(name.clone(), "is not a parameter")),
+        };
+        query.iter().map(listing).collect()
+    }
+
+    async fn read(&self, listings: Vec<Arc<Listing>>) -> Result<HttpResponse, Problem> {
         let (mut items, mut all_hold) = (Vec::new(), true);
-        for listing in self.directory.all() {
+        for listing in listings {
             let balance = self.clerk.audit(&listing).await?;
             all_hold &= balance.holds();
             items.push(json!({

@@ -14,12 +14,12 @@ use actix_http::error::DispatchError;
 use actix_service::{ServiceFactoryExt, fn_service, map_config};
 use actix_web::dev::{AppConfig, Server, ServerHandle};
 use actix_web::middleware::from_fn;
-use actix_web::{App, HttpServer, web};
+use actix_web::{App, web};
 use doorbuster_actors::batch::BatchPolicy;
 use doorbuster_actors::cores::Cores;
 use doorbuster_actors::directory::Directory;
 use doorbuster_actors::ids::Core;
-use doorbuster_actors::observe::{Passage, WriterCounters};
+use doorbuster_actors::observe::{CoreCounters, WriterCounters};
 use doorbuster_actors::order_writer::{Drain, OrderWriter};
 use doorbuster_actors::permit;
 use doorbuster_actors::stock::{LatePayment, Stock, Terms};
@@ -29,6 +29,7 @@ use tokio::net::TcpStream;
 use super::ServeError;
 use super::closing::{self, Signals};
 use super::housekeeping::{Chores, Housekeeping};
+use super::operations;
 use super::stockroom::Stockroom;
 use super::threads::{Common, Seats};
 use crate::config::{self, Config, Layout, Loaded};
@@ -42,11 +43,12 @@ use crate::gate::redis::{Redis, RedisLink, RedisSettings};
 use crate::gate::retries::Retries;
 use crate::gate::throttle::LocalThrottle;
 use crate::http::identity::Identity;
-use crate::http::negotiation;
+use crate::http::negotiation::{self, Doorman};
 use crate::http::order_view::Shown;
 use crate::http::problem::query_config;
+use crate::http::responses::Responses;
 use crate::http::wire::Wire;
-use crate::{http, ops};
+use crate::http;
 
 /// Questions inside the house at once: a fraction of the purchases, which must not wait behind them.
 const MAX_READS: usize = 4_096;
@@ -62,10 +64,10 @@ const MAX_CONNECTIONS: usize = 20_000;
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
 /// How long the head of a request may take.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long a closed connection may take to go.
-const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+pub(super) const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A running server.
 pub(super) struct House {
@@ -114,7 +116,7 @@ impl House {
 
         let feed = Arc::new(Feed::open(&config.storage.path, common.writer_counters.last_seq())?);
         let relay = start_relay(config, &feed)?;
-        let operations = open_operations(ops_socket, config, &common, &closing, &feed)?;
+        let operations = operations::open(ops_socket, config, &common, &closing, &feed)?;
         let writer = common.writer.clone();
         let (core_threads, seats) = place(common, config.server.layout, stocks);
         let public = open_public(public_socket, usize::from(workers), Arc::new(seats), &closing, &requests)?;
@@ -247,7 +249,8 @@ fn equip(
         webhook_secret: config.payment.webhook_secret.clone(),
         shown: Shown { durability: config.storage.durability.as_str() },
         funnels: Arc::new((0..count).map(|_| Arc::new(Funnel::default())).collect()),
-        passages: Arc::new((0..count).map(|_| Arc::new(Passage::default())).collect()),
+        responses: Arc::new((0..count).map(|_| Arc::new(Responses::default())).collect()),
+        core_counters: Arc::new((0..count).map(|_| Arc::new(CoreCounters::default())).collect()),
     }
 }
 
@@ -296,13 +299,12 @@ fn open_public(
 ) -> Result<ServerHandle, ServeError> {
     let (closing, requests) = (Arc::clone(closing), Arc::clone(requests));
     let app = move || {
-        let (closing, requests) = (Arc::clone(&closing), Arc::clone(&requests));
+        let (front, responses) = seats.take();
+        let doorman = Rc::new(Doorman { closing: Arc::clone(&closing), requests: Arc::clone(&requests), responses });
         App::new()
             .app_data(query_config())
-            .app_data(web::ThinData(seats.take()))
-            .wrap(from_fn(move |request, next| {
-                negotiation::check(Arc::clone(&closing), Arc::clone(&requests), request, next)
-            }))
+            .app_data(web::ThinData(front))
+            .wrap(from_fn(move |request, next| negotiation::check(Rc::clone(&doorman), request, next)))
             .configure(http::routes)
     };
     let server =
@@ -339,58 +341,4 @@ fn start_relay(config: &Config, feed: &Arc<Feed>) -> Result<Option<Relay>, Serve
     let (Some(url), Some(stream)) = (&config.redis.url, &config.feed.redis_stream) else { return Ok(None) };
     let settings = RelaySettings { url: url.expose().to_owned(), stream: stream.clone() };
     Ok(Some(Relay::start(&settings, feed)?))
-}
-
-fn open_operations(
-    socket: TcpListener,
-    config: &Config,
-    common: &Common,
-    closing: &Arc<AtomicBool>,
-    feed: &Arc<Feed>,
-) -> Result<ServerHandle, ServeError> {
-    let (admin_token, feed_token) = (config.auth.admin_token.clone(), config.feed.token.clone());
-    let (common, closing, feed) = (common.clone(), Arc::clone(closing), Arc::clone(feed));
-    let app = move || {
-        let health = ops::health::Health {
-            cores: Arc::clone(&common.cores),
-            writer: Arc::clone(&common.writer_counters),
-            closing: Arc::clone(&closing),
-        };
-        let funnel = ops::funnel::Counters {
-            workers: Arc::clone(&common.funnels),
-            cores: Arc::clone(&common.passages),
-            writer: Arc::clone(&common.writer_counters),
-        };
-        let (directory, clerk) = (Arc::clone(&common.directory), common.operations());
-        let items = ops::items::Items {
-            directory: Arc::clone(&directory),
-            cores: Arc::clone(&common.cores),
-            clock: common.clock,
-            clerk: clerk.clone(),
-            creating: Arc::default(),
-        };
-        let orders =
-            ops::orders::Orders { directory: Arc::clone(&directory), clerk: clerk.clone(), shown: common.shown };
-        let desk = ops::Desk {
-            admin_token: Rc::new(admin_token.clone()),
-            feed_token: Rc::new(feed_token.clone()),
-            health: Rc::new(health),
-            funnel: Rc::new(funnel),
-            items: Rc::new(items),
-            orders: Rc::new(orders),
-            invariants: Rc::new(ops::invariants::Invariants { directory, clerk }),
-            feed: Arc::clone(&feed),
-        };
-        App::new().app_data(query_config()).app_data(web::ThinData(desk)).configure(ops::routes)
-    };
-    let server = HttpServer::new(app)
-        .workers(1)
-        .client_request_timeout(HEAD_TIMEOUT)
-        .client_disconnect_timeout(DISCONNECT_TIMEOUT)
-        .disable_signals()
-        .listen(socket)?
-        .run();
-    let handle = server.handle();
-    actix_web::rt::spawn(server);
-    Ok(handle)
 }

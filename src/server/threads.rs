@@ -10,10 +10,10 @@ use doorbuster_actors::cores::Cores;
 use doorbuster_actors::desk::{Desk, Hosting};
 use doorbuster_actors::directory::Directory;
 use doorbuster_actors::ids::Core;
-use doorbuster_actors::observe::{Passage, WriterCounters};
+use doorbuster_actors::observe::{CoreCounters, WriterCounters};
 use doorbuster_actors::order_writer::OrderWriter;
 use doorbuster_actors::permit;
-use doorbuster_actors::postbox::Postbox;
+use doorbuster_actors::postbox::{Postbox, Stamps};
 use doorbuster_actors::reply::Seat;
 use doorbuster_actors::stock::{Stock, Terms};
 use doorbuster_actors::time::Clock;
@@ -36,6 +36,7 @@ use crate::http::items::Items;
 use crate::http::order_view::Shown;
 use crate::http::orders::Orders;
 use crate::http::payments::Payments;
+use crate::http::responses::Responses;
 
 /// All that the threads of the sale share.
 #[derive(Clone)]
@@ -59,7 +60,8 @@ pub(super) struct Common {
     pub(super) webhook_secret: Secret,
     pub(super) shown: Shown,
     pub(super) funnels: Arc<Vec<Arc<Funnel>>>,
-    pub(super) passages: Arc<Vec<Arc<Passage>>>,
+    pub(super) responses: Arc<Vec<Arc<Responses>>>,
+    pub(super) core_counters: Arc<Vec<Arc<CoreCounters>>>,
 }
 
 impl Common {
@@ -74,7 +76,7 @@ impl Common {
             directory: Arc::clone(&self.directory),
             writer_counters: Arc::clone(&self.writer_counters),
             used_keys: Arc::clone(&self.used_keys),
-            passage: Arc::clone(&self.passages[usize::from(core.0)]),
+            core_counters: Arc::clone(&self.core_counters[usize::from(core.0)]),
         };
         Desk::start(core.seat(), &self.cores, self.letters(), Some(hosting))
     }
@@ -102,7 +104,7 @@ impl Common {
     /// The seat of the thread of the operations listener: the last one.
     pub(super) fn operations(&self) -> Clerk {
         let seat = self.cores.last_seat();
-        self.clerk(Postbox::new(self.guest(seat), seat))
+        self.clerk(Postbox::new(self.guest(seat), seat, Stamps::All))
     }
 
     fn clerk(&self, postbox: Postbox) -> Clerk {
@@ -111,7 +113,7 @@ impl Common {
 
     fn front(&self, worker: usize, desk: Addr<Desk>, seat: Seat) -> Front {
         let items = || Items { directory: Arc::clone(&self.directory), clock: self.clock };
-        let clerk = self.clerk(Postbox::new(desk, seat));
+        let clerk = self.clerk(Postbox::new(desk, seat, Stamps::All));
         let payments = Payments {
             secret: self.webhook_secret.clone(),
             directory: Arc::clone(&self.directory),
@@ -148,7 +150,7 @@ impl Seats {
     }
 
     /// Equips the worker that calls, on its own thread.
-    pub(super) fn take(&self) -> Front {
+    pub(super) fn take(&self) -> (Front, Arc<Responses>) {
         let mut waiting = self.waiting.lock();
         let worker = waiting.1;
         waiting.1 += 1;
@@ -163,6 +165,6 @@ impl Seats {
                 (self.common.guest(seat), seat)
             }
         };
-        self.common.front(worker, desk, seat)
+        (self.common.front(worker, desk, seat), Arc::clone(&self.common.responses[worker]))
     }
 }

@@ -16,10 +16,10 @@ use doorbuster_actors::ids::{Core, ItemNumber, OrderNumber, UserId};
 use doorbuster_actors::item::ItemDefinition;
 use doorbuster_actors::ledger::{CommitError, Ledger, Recovered};
 use doorbuster_actors::letters::{Instruction, Query, Reservation, Step};
-use doorbuster_actors::observe::{Passage, WriterCounters};
+use doorbuster_actors::observe::{CoreCounters, WriterCounters};
 use doorbuster_actors::order_writer::{Drain, OrderWriter};
 use doorbuster_actors::permit::{House, Permit, Token};
-use doorbuster_actors::postbox::Postbox;
+use doorbuster_actors::postbox::{Postbox, Stamps};
 use doorbuster_actors::reply::{Found, Instructed, Outcome, Receipt, Seat};
 use doorbuster_actors::stock::{Stock, Terms};
 use doorbuster_actors::time::Clock;
@@ -38,12 +38,14 @@ pub struct SaleSettings {
     pub policy: BatchPolicy,
     /// The terms of sale.
     pub terms: Terms,
+    /// Whether letters are timed.
+    pub stamps: Stamps,
 }
 
 impl Default for SaleSettings {
     fn default() -> Self {
         let policy = BatchPolicy { max_entries: 1024, linger: Duration::ZERO };
-        Self { cores: 1, letters: 16_384, policy, terms: TERMS }
+        Self { cores: 1, letters: 16_384, policy, terms: TERMS, stamps: Stamps::All }
     }
 }
 
@@ -53,7 +55,7 @@ pub struct Sale {
     pub cores: Arc<Cores>,
     pub house: Arc<House>,
     pub counters: Arc<WriterCounters>,
-    pub passages: Vec<Arc<Passage>>,
+    pub core_counters: Vec<Arc<CoreCounters>>,
     pub used_keys: Arc<UsedKeys>,
     pub writer: Addr<OrderWriter>,
     pub guest: Seat,
@@ -84,7 +86,7 @@ impl Sale {
             cores,
             house: House::new(letters),
             counters,
-            passages: Vec::new(),
+            core_counters: Vec::new(),
             used_keys,
             writer,
             guest: Seat(settings.cores),
@@ -98,20 +100,20 @@ impl Sale {
         Desk::start(sale.guest, &sale.cores, letters, None);
         until("every seat is taken", || sale.cores.is_complete()).await;
         let desk = |seat| sale.cores.desk(Seat(seat)).expect("every seat is taken").clone();
-        sale.postboxes = (0..=settings.cores).map(|seat| Postbox::new(desk(seat), Seat(seat))).collect();
+        sale.postboxes = (0..=settings.cores).map(|seat| Postbox::new(desk(seat), Seat(seat), settings.stamps)).collect();
         sale
     }
 
     fn start_core(&mut self, core: Core, stocks: Vec<Stock>, clock: Clock, terms: Terms) {
-        let passage = Arc::new(Passage::default());
-        self.passages.push(Arc::clone(&passage));
+        let core_counters = Arc::new(CoreCounters::default());
+        self.core_counters.push(Arc::clone(&core_counters));
         let (writer, used_keys) = (self.writer.clone(), Arc::clone(&self.used_keys));
         let (directory, writer_counters) = (Arc::clone(&self.directory), Arc::clone(&self.counters));
         let (cores, letters) = (Arc::clone(&self.cores), self.house.capacity());
         let arbiter = Arbiter::new();
         arbiter.spawn_fn(move || {
             let hosting =
-                Hosting { core, stocks, writer, clock, terms, directory, writer_counters, used_keys, passage };
+                Hosting { core, stocks, writer, clock, terms, directory, writer_counters, used_keys, core_counters };
             Desk::start(core.seat(), &cores, letters, Some(hosting));
         });
         self.arbiters.push(arbiter);

@@ -1,0 +1,96 @@
+//! **Job:** the inspector: every actor with its mailbox, what it did, and how long letters waited and took.
+//! **Owns:** the parameters of the question.
+//! **Never:** wakes an actor to ask it.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use doorbuster_actors::ids::ItemId;
+use doorbuster_actors::observe::Code;
+use doorbuster_actors::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::Desk;
+use super::observed::Observed;
+use super::observed::actors::{Selection, Sort};
+use super::observed::views::{ActorView, WithBuckets, WriterView};
+use crate::http::problem::Problem;
+
+/// Most actors in one answer.
+const MAX_ACTORS: usize = 10_000;
+
+/// Actors in one answer if the asker does not say.
+const DEFAULT_ACTORS: usize = 1_000;
+
+#[derive(Deserialize)]
+pub(super) struct Parameters {
+    item: Option<String>,
+    search: Option<String>,
+    sort: Option<String>,
+    limit: Option<String>,
+    buckets: Option<bool>,
+}
+
+/// The actors, the writer first unless items were asked for.
+#[derive(Serialize, ToSchema)]
+pub(super) struct ActorsView {
+    /// Server time.
+    #[schema(value_type = String, format = DateTime)]
+    captured_at: Timestamp,
+    /// Seconds since the start of the server.
+    uptime_s: f64,
+    /// Items there are in all, and so actors besides the writer.
+    total: usize,
+    actors: Vec<ActorView>,
+    writer: WriterView,
+}
+
+/// `GET /actors?item=&search=&sort=&limit=&buckets=`.
+pub(super) async fn read(desk: web::ThinData<Desk>, request: HttpRequest) -> HttpResponse {
+    answer(&desk, &request).unwrap_or_else(|problem| problem.respond())
+}
+
+fn answer(desk: &Desk, request: &HttpRequest) -> Result<HttpResponse, Problem> {
+    desk.authorize(request)?;
+    let parameters = web::Query::<Parameters>::from_query(request.query_string());
+    let parameters = parameters.map_err(|bad| Problem::new(Code::Malformed, bad.to_string()))?;
+    let buckets = if parameters.buckets == Some(true) { WithBuckets::Yes } else { WithBuckets::No };
+    Ok(HttpResponse::Ok().json(view(&desk.observed, &parameters.selection()?, buckets)))
+}
+
+impl Parameters {
+    fn selection(&self) -> Result<Selection, Problem> {
+        let limit = self.limit.as_deref().map_or(Some(DEFAULT_ACTORS), |limit| limit.parse().ok());
+        let limit = limit.filter(|limit| (1..=MAX_ACTORS).contains(limit));
+        let item = self.item.as_deref().map(str::parse::<ItemId>).transpose();
+        Ok(Selection {
+            item: item.map_err(|bad| Problem::invalid("item", format!("{bad}")))?,
+            search: self.search.clone().filter(|search| !search.is_empty()),
+            sort: self.sort.as_deref().map_or(Ok(Sort::default()), sort)?,
+            limit: limit.ok_or_else(|| Problem::invalid("limit", "must be a number from 1 to 10000"))?,
+        })
+    }
+}
+
+fn sort(name: &str) -> Result<Sort, Problem> {
+    let known = Sort::ALL.into_iter().find(|sort| sort.as_str() == name);
+    known.ok_or_else(|| {
+        let names = Sort::ALL.map(Sort::as_str).join(", ");
+        Problem::invalid("sort", format!("must be one of {names}"))
+    })
+}
+
+fn view(observed: &Observed, selection: &Selection, buckets: WithBuckets) -> ActorsView {
+    let mut actors = Vec::new();
+    if !selection.names_items() {
+        actors.push(observed.writer_actor(buckets));
+    }
+    actors.extend(observed.stock_actors(selection, buckets));
+    actors.truncate(selection.limit);
+    ActorsView {
+        captured_at: observed.clock.now(),
+        uptime_s: observed.uptime_s(),
+        total: observed.directory.len(),
+        actors,
+        writer: observed.writer(buckets),
+    }
+}

@@ -1,0 +1,190 @@
+//! **Job:** `GET /metrics`: everything that is observed, for Prometheus (OpenMetrics text, base units).
+//! **Owns:** the names of the metrics and their labels, each with a bounded number of values.
+//! **Never:** computes a rate, or has a label that a buyer can choose.
+
+mod page;
+
+use std::collections::BTreeMap;
+use std::fmt::{self, Error};
+use std::sync::Arc;
+
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use actix_web::{HttpRequest, HttpResponse, web};
+use doorbuster_actors::batch::CommitTrigger;
+use doorbuster_actors::observe::StorageState;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::DescriptorEncoder;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::registry::Registry;
+
+use super::Desk;
+use super::observed::Observed;
+use super::observed::layers::outcomes;
+use page::{Page, label};
+
+/// Items with a time series of their own, the first ones: a series per item of a large catalogue would be a load for
+/// Prometheus, and the sums are there anyway.
+const MAX_ITEMS: usize = 100;
+
+/// Upper bounds of times, in microseconds: from a fast disk's sync to the time after which a writer counts as stuck.
+const TIMES_US: &[u64] = &[
+    50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 5_000_000,
+];
+
+/// Upper bounds of sizes: of an empty batch, up to more than the largest `storage.max_batch` that is worth having.
+const SIZES: &[u64] = &[0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024, 2_048, 4_096, 8_192];
+
+/// The metrics of a server.
+pub struct Metrics {
+    registry: Registry,
+    /// Whether they are shown without the admin token.
+    is_public: bool,
+}
+
+/// `GET /metrics`.
+pub(super) async fn read(desk: web::ThinData<Desk>, request: HttpRequest) -> HttpResponse {
+    if let (false, Err(problem)) = (desk.metrics.is_public, desk.authorize(&request)) {
+        return problem.respond();
+    }
+    let mut text = String::new();
+    encode(&mut text, &desk.metrics.registry).expect("a string takes everything");
+    HttpResponse::Ok()
+        .insert_header((CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8"))
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .body(text)
+}
+
+impl Metrics {
+    /// Of what is observed. `is_public`: the key `ops.public_metrics`.
+    #[must_use]
+    pub fn of(observed: Arc<Observed>, is_public: bool) -> Self {
+        let mut registry = Registry::default();
+        registry.register_collector(Box::new(Scrape(observed)));
+        Self { registry, is_public }
+    }
+}
+
+struct Scrape(Arc<Observed>);
+
+impl fmt::Debug for Scrape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Scrape")
+    }
+}
+
+impl Collector for Scrape {
+    fn encode(&self, encoder: DescriptorEncoder<'_>) -> Result<(), Error> {
+        let (observed, mut page) = (&*self.0, Page::on(encoder));
+        purchases(observed, &mut page)?;
+        actors(observed, &mut page)?;
+        cores(observed, &mut page)?;
+        writer(observed, &mut page)?;
+        items(observed, &mut page)?;
+        feed_and_redis(observed, &mut page)?;
+        process(observed, &mut page)
+    }
+}
+
+fn purchases(observed: &Observed, page: &mut Page<'_>) -> Result<(), Error> {
+    let layers = observed.layers();
+    let by_outcome = outcomes(&layers).into_iter().map(|(outcome, count)| (label("outcome", outcome), count));
+    page.counters("doorbuster_requests", "Purchase attempts by outcome", by_outcome)?;
+    let passed = layers.iter().map(|layer| (label("layer", layer.name), layer.passed));
+    page.counters("doorbuster_gate_passed", "Purchase attempts that a layer let pass", passed)?;
+    let refused = layers.iter().flat_map(|layer| {
+        let of_layer = |(code, count): (&&'static str, &u64)| {
+            ([label("layer", layer.name), label("code", code)].concat(), *count)
+        };
+        layer.answered.iter().map(of_layer)
+    });
+    page.counters("doorbuster_gate_refused", "Purchase attempts that got their answer at a layer", refused)?;
+    let house = observed.house();
+    page.gauge("doorbuster_purchases_inside", "Purchases that wait for their answer", house.inside)?;
+    page.gauge("doorbuster_purchases_capacity", "Purchases that may wait at a time", house.capacity)?;
+    let mut statuses: BTreeMap<u16, u64> = BTreeMap::new();
+    for (status, count) in observed.responses.iter().flat_map(|worker| worker.observe()) {
+        *statuses.entry(status).or_default() += count;
+    }
+    let statuses = statuses.into_iter().map(|(status, count)| (label("status", status), count));
+    page.counters("doorbuster_http_responses", "Answers of the public listener by status", statuses)
+}
+
+fn actors(observed: &Observed, page: &mut Page<'_>) -> Result<(), Error> {
+    let (mut depth, mut high_water, mut handled) = (0, 0, 0);
+    for listing in observed.directory.all() {
+        depth += u64::from(listing.mailbox.depth());
+        high_water = high_water.max(listing.mailbox.high_water());
+        handled += listing.actor.handled_total();
+    }
+    let writer = &observed.writer;
+    let by_kind = |stock: u64, writer: u64| [(label("kind", "stock"), stock), (label("kind", "writer"), writer)];
+    let depths = by_kind(depth, writer.mailbox.depth().into());
+    page.gauges("doorbuster_mailbox_depth", "Letters that wait, over all actors of a kind", depths)?;
+    let marks = by_kind(high_water.into(), writer.mailbox.high_water().into());
+    page.gauges("doorbuster_mailbox_high_water", "Most letters that ever waited for one actor of a kind", marks)?;
+    let totals = by_kind(handled, writer.actor.handled_total());
+    page.counters("doorbuster_actor_letters", "Letters handled, over all actors of a kind", totals)
+}
+
+fn cores(observed: &Observed, page: &mut Page<'_>) -> Result<(), Error> {
+    let cores = observed.cores();
+    let busy = cores.iter().filter_map(|core| Some((label("core", core.core), core.busy_s?)));
+    page.counters("doorbuster_core_busy_seconds", "CPU seconds of the thread of a core", busy)?;
+    let letters = cores.iter().map(|core| (label("core", core.core), core.letters_total));
+    page.counters("doorbuster_core_letters", "Letters delivered to actors of a core", letters)?;
+    let crossed = cores.iter().map(|core| (label("core", core.core), core.crossed_total));
+    page.counters("doorbuster_core_crossed_letters", "Letters that came to a core from another thread", crossed)
+}
+
+fn writer(observed: &Observed, page: &mut Page<'_>) -> Result<(), Error> {
+    let writer = &observed.writer;
+    let commits = CommitTrigger::ALL.iter().map(|trigger| (label("trigger", trigger.as_str()), writer.commits(*trigger)));
+    page.counters("doorbuster_writer_commits", "Commits by the reason for which their batch was closed", commits)?;
+    page.counter("doorbuster_writer_orders", "Orders committed", writer.ledger.passed())?;
+    page.counter("doorbuster_writer_entries", "Entries committed", writer.entries())?;
+    let measured = writer.commits_measured();
+    page.sizes("doorbuster_writer_batch_orders", "Orders per commit", &measured.orders, SIZES)?;
+    page.sizes("doorbuster_writer_batch_entries", "Entries per commit", &measured.batch, SIZES)?;
+    page.times("doorbuster_writer_commit_seconds", "Time of a commit", &measured.commit_us, TIMES_US)?;
+    let help = "Time of the COMMIT statement in it: writing the log, and the sync";
+    page.times("doorbuster_writer_sync_seconds", help, &measured.sync_us, TIMES_US)?;
+    let is_open = u64::from(writer.storage() == StorageState::Open);
+    page.gauge("doorbuster_storage_writable", "1 if the ledger can be written", is_open)?;
+    let storage = observed.storage();
+    page.gauge("doorbuster_storage_file_bytes", "Size of the data file", storage.file_bytes)?;
+    page.gauge("doorbuster_storage_wal_bytes", "Size of its write-ahead log", storage.wal_bytes)
+}
+
+fn items(observed: &Observed, page: &mut Page<'_>) -> Result<(), Error> {
+    let listings = observed.directory.page(None, MAX_ITEMS);
+    let remaining = listings.iter().map(|item| (label("item_id", &item.definition().id), item.remaining().into()));
+    let help = "Units that nobody holds, of the first 100 items";
+    page.gauges::<u64>("doorbuster_stock_remaining", help, remaining)?;
+    let supply = listings.iter().map(|item| (label("item_id", &item.definition().id), item.supply().into()));
+    let help = "First stock and restocks, of the first 100 items";
+    page.gauges::<u64>("doorbuster_stock_supply", help, supply)?;
+    page.gauge("doorbuster_items", "Items", observed.directory.len())
+}
+
+fn feed_and_redis(observed: &Observed, page: &mut Page<'_>) -> Result<(), Error> {
+    let lag = observed.sinks().into_iter().map(|sink| (label("sink", sink.sink), sink.lag_entries));
+    page.gauges("doorbuster_feed_lag_entries", "Committed entries that a sink's consumer has not confirmed", lag)?;
+    let Some(redis) = observed.redis() else { return Ok(()) };
+    page.counter("doorbuster_redis_calls", "Calls of the gate to Redis", redis.calls_total)?;
+    page.counter("doorbuster_redis_failures", "Calls that failed", redis.failures_total)?;
+    page.counter("doorbuster_redis_timeouts", "Calls that were not answered in time", redis.timeouts_total)?;
+    page.counter("doorbuster_redis_breaker_opened", "How often the circuit breaker opened", redis.opened_total)?;
+    let is_open = u64::from(redis.state != "closed");
+    page.gauge("doorbuster_redis_breaker_open", "1 while Redis is not asked, or only probed", is_open)
+}
+
+fn process(observed: &Observed, page: &mut Page<'_>) -> Result<(), Error> {
+    let version = [(label("version", env!("CARGO_PKG_VERSION")), 1_u64)];
+    page.gauges("doorbuster_build", "1, with the version of the server", version)?;
+    page.gauge("doorbuster_uptime_seconds", "Seconds since the start", observed.uptime_s())?;
+    let Some(process) = observed.process.view() else { return Ok(()) };
+    page.counter("process_cpu_seconds", "CPU seconds of the process", process.cpu_s)?;
+    page.gauge("process_resident_memory_bytes", "Memory in RAM", process.resident_bytes)?;
+    page.gauge("process_open_fds", "Open files and connections", process.open_fds)?;
+    page.gauge("process_threads", "Threads", process.threads)
+}

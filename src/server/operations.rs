@@ -1,0 +1,97 @@
+//! **Job:** opens the operations listener.
+//! **Owns:** what its handlers are equipped with.
+//! **Never:** answers a request.
+
+use std::net::TcpListener;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
+
+use actix_web::dev::ServerHandle;
+use actix_web::{App, HttpServer, web};
+
+use super::ServeError;
+use super::house::{DISCONNECT_TIMEOUT, HEAD_TIMEOUT};
+use super::threads::Common;
+use crate::config::Config;
+use crate::feed::Feed;
+use crate::http::problem::query_config;
+use crate::ops;
+use crate::ops::events::Snapshots;
+use crate::ops::metrics::Metrics;
+use crate::ops::observed::Observed;
+use crate::ops::observed::process::Process;
+
+/// Opens the listener, with one worker.
+pub(super) fn open(
+    socket: TcpListener,
+    config: &Config,
+    common: &Common,
+    closing: &Arc<AtomicBool>,
+    feed: &Arc<Feed>,
+) -> Result<ServerHandle, ServeError> {
+    let (admin_token, feed_token) = (config.auth.admin_token.clone(), config.feed.token.clone());
+    let (observed, is_public) = (Arc::new(observed(config, common, closing, feed)), config.ops.public_metrics);
+    let (common, closing, feed) = (common.clone(), Arc::clone(closing), Arc::clone(feed));
+    let app = move || {
+        let health = ops::health::Health {
+            cores: Arc::clone(&common.cores),
+            writer: Arc::clone(&common.writer_counters),
+            closing: Arc::clone(&closing),
+        };
+        let (directory, clerk) = (Arc::clone(&common.directory), common.operations());
+        let items = ops::items::Items {
+            directory: Arc::clone(&directory),
+            cores: Arc::clone(&common.cores),
+            clock: common.clock,
+            clerk: clerk.clone(),
+            creating: Arc::default(),
+        };
+        let orders =
+            ops::orders::Orders { directory: Arc::clone(&directory), clerk: clerk.clone(), shown: common.shown };
+        let desk = ops::Desk {
+            admin_token: Rc::new(admin_token.clone()),
+            feed_token: Rc::new(feed_token.clone()),
+            health: Rc::new(health),
+            snapshots: Rc::new(Snapshots::of(Arc::clone(&observed))),
+            metrics: Rc::new(Metrics::of(Arc::clone(&observed), is_public)),
+            observed: Arc::clone(&observed),
+            items: Rc::new(items),
+            orders: Rc::new(orders),
+            invariants: Rc::new(ops::invariants::Invariants { directory, clerk }),
+            feed: Arc::clone(&feed),
+        };
+        App::new().app_data(query_config()).app_data(web::ThinData(desk)).configure(ops::routes)
+    };
+    let server = HttpServer::new(app)
+        .workers(1)
+        .client_request_timeout(HEAD_TIMEOUT)
+        .client_disconnect_timeout(DISCONNECT_TIMEOUT)
+        .disable_signals()
+        .listen(socket)?
+        .run();
+    let handle = server.handle();
+    actix_web::rt::spawn(server);
+    Ok(handle)
+}
+
+fn observed(config: &Config, common: &Common, closing: &Arc<AtomicBool>, feed: &Arc<Feed>) -> Observed {
+    Observed {
+        started: Instant::now(),
+        clock: common.clock,
+        directory: Arc::clone(&common.directory),
+        house: Arc::clone(&common.house),
+        mailbox_capacity: common.letters(),
+        funnels: Arc::clone(&common.funnels),
+        cores: Arc::clone(&common.core_counters),
+        responses: Arc::clone(&common.responses),
+        writer: Arc::clone(&common.writer_counters),
+        feed: Arc::clone(feed),
+        redis: common.redis.clone(),
+        data_file: config.storage.path.clone(),
+        durability: common.shown.durability,
+        closing: Arc::clone(closing),
+        process: Process::this(),
+    }
+}
