@@ -9,111 +9,23 @@
 
 #![expect(clippy::print_stdout, reason = "its figures are what a bench is for")]
 
-#[path = "../actors/tests/support/mod.rs"]
-mod support;
+mod house;
 
-use std::collections::VecDeque;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use actix::{System, SystemRunner};
 use criterion::{BenchmarkGroup, Criterion, Throughput, measurement::WallTime};
-use doorbuster_actors::ids::Core;
 use doorbuster_actors::ledger::COLUMNS;
-use doorbuster_actors::letters::Reservation;
-use doorbuster_actors::permit::Token;
-use doorbuster_actors::reply::Outcome;
+use doorbuster_actors::postbox::Stamps;
 use rusqlite::{Connection, params};
-use tokio::sync::oneshot;
 
-use support::{Sale, SaleSettings, item, keyed, one_unit};
+use house::{House, IN_FLIGHT, ORDERS, STOCK, audit, names};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Letters on their way at a time.
-const IN_FLIGHT: usize = 1024;
-
-/// Orders of one iteration: sixteen rounds of the letters in flight, so that its start and end do not count.
-const ORDERS: u64 = 16 * IN_FLIGHT as u64;
-
 /// Orders of the measurement before the benchmark, from which the batch of the baseline is taken.
 const ORDERS_FOR_RATIO: u64 = 20 * ORDERS;
-
-const STOCK: u32 = 1_000_000_000;
-const ITEM: &str = "sku-hot";
-
-/// A buyer's name of 13 characters and a key as long as a UUID.
-fn names(number: u64) -> (String, String) {
-    (format!("u{number:012}"), format!("{number:036}"))
-}
-
-fn reservation(number: u64) -> Reservation {
-    let (user, key) = names(number);
-    keyed(one_unit(&user), &key)
-}
-
-/// The whole sale, and how many orders were made in it.
-struct House {
-    system: SystemRunner,
-    sale: Sale,
-    made: u64,
-}
-
-impl House {
-    fn open(path: &Path) -> Self {
-        let system = System::new();
-        let sale = system.block_on(Sale::open(path, &[item(ITEM, STOCK)], SaleSettings::default()));
-        Self { system, sale, made: 0 }
-    }
-
-    /// Makes `orders` orders, as a handler on the core's thread would; answers how long it took.
-    fn run(&mut self, orders: u64) -> Duration {
-        let (core, listing) = (Core(0), self.sale.listing(ITEM));
-        let (postbox, house) = (self.sale.postbox(core.seat()).clone(), Arc::clone(&self.sale.house));
-        let (done, wait) = oneshot::channel();
-        let numbers = self.made..self.made + orders;
-        self.made += orders;
-        self.sale.thread_of(core).spawn(async move {
-            let started = Instant::now();
-            let mut waiting = VecDeque::with_capacity(IN_FLIGHT);
-            for number in numbers {
-                if waiting.len() == IN_FLIGHT {
-                    confirm(waiting.pop_front()).await;
-                }
-                let permit = house.enter().expect("a house for more letters than are in flight");
-                waiting.push_back(postbox.reserve(&listing, reservation(number), Token::none(), permit).outcome());
-            }
-            while !waiting.is_empty() {
-                confirm(waiting.pop_front()).await;
-            }
-            done.send(started.elapsed()).expect("the bench waits");
-        });
-        self.system.block_on(wait).expect("the crowd comes to its end")
-    }
-
-    /// Entries per commit so far.
-    fn mean_batch(&self) -> u64 {
-        use doorbuster_actors::batch::CommitTrigger;
-        let commits: u64 = CommitTrigger::ALL.iter().map(|trigger| self.sale.counters.commits(*trigger)).sum();
-        self.sale.counters.entries() / commits
-    }
-
-    fn close(self) -> u64 {
-        self.system.block_on(self.sale.close());
-        self.made
-    }
-}
-
-async fn confirm(outcome: Option<impl Future<Output = Outcome>>) {
-    match outcome.expect("a letter is in flight").await {
-        Outcome::Confirmed(_order) => {}
-        outcome @ (Outcome::Replayed(_) | Outcome::Rejected(_) | Outcome::Unavailable(_)) => {
-            panic!("not sold: {outcome:?}")
-        }
-    }
-}
 
 /// One connection, one statement, the same table, settings and rows.
 struct Plain {
@@ -173,15 +85,6 @@ impl Plain {
     }
 }
 
-/// Checks that the file holds as many orders as were reported.
-fn audit(path: &Path, made: u64) {
-    let connection = Connection::open(path).expect("the data file");
-    let one = |sql| connection.query_row(sql, [], |row| row.get::<_, i64>(0)).expect("readable");
-    let orders = one("SELECT count(*) FROM ledger WHERE kind = 2");
-    assert_eq!(orders, i64::try_from(made).expect("few orders"), "what was reported is in the file");
-    assert_eq!(one("SELECT remaining FROM ledger ORDER BY seq DESC LIMIT 1"), i64::from(STOCK) - orders);
-}
-
 fn measure(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, mut run: impl FnMut(u64) -> Duration) {
     group.bench_function(name, |bencher| bencher.iter_custom(|iterations| run(iterations * ORDERS)));
 }
@@ -194,7 +97,7 @@ fn per_second(orders: u64, elapsed: Duration) -> f64 {
 fn main() {
     let folder = tempfile::tempdir().expect("a folder for the bench");
     let (house_file, plain_file) = (folder.path().join("house.db"), folder.path().join("plain.db"));
-    let mut house = House::open(&house_file);
+    let mut house = House::open(&house_file, Stamps::All);
     house.run(ORDERS);
     let of_house = per_second(ORDERS_FOR_RATIO, house.run(ORDERS_FOR_RATIO));
     let batch = house.mean_batch();

@@ -13,6 +13,7 @@ pub mod orders;
 pub mod payments;
 pub mod problem;
 pub mod responses;
+pub mod sampler;
 pub mod wire;
 
 use std::rc::Rc;

@@ -8,7 +8,7 @@ use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
-use doorbuster::cli::{Backup, Cli, Command, ConfigCommand, LogFormat, Orders, Token, Verify};
+use doorbuster::cli::{Backup, Cli, Command, ConfigCommand, LogFormat, Orders, Serve, Token, Verify};
 use doorbuster::config::{self, ConfigError, Loaded, Mode};
 use doorbuster::feed::FeedError;
 use doorbuster::http::identity::{IdentityError, Mint};
@@ -19,6 +19,7 @@ use doorbuster_actors::ids::UserId;
 use doorbuster_actors::stop::EXIT_STORAGE;
 use tracing_appender::non_blocking::WorkerGuard;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::format::FmtSpan;
 
 /// mimalloc: an order makes a dozen small allocations on one thread and frees some of them on another.
 #[global_allocator]
@@ -97,7 +98,7 @@ fn main() -> ExitCode {
 
 fn run(cli: &Cli) -> Result<ExitCode, Failure> {
     match &cli.command {
-        Command::Serve(_) => serve(cli),
+        Command::Serve(command) => serve(cli, command),
         Command::Token(token) => print_tokens(cli, token),
         Command::Verify(Verify { json, .. }) => {
             let report = verify::audit(&config::load(cli.sources())?.config.storage.path)?;
@@ -153,9 +154,9 @@ fn load_with_secrets(cli: &Cli) -> Result<Loaded, ConfigError> {
     Ok(loaded)
 }
 
-fn serve(cli: &Cli) -> Result<ExitCode, Failure> {
+fn serve(cli: &Cli, command: &Serve) -> Result<ExitCode, Failure> {
     let loaded = load_with_secrets(cli)?;
-    actix_web::rt::System::new().block_on(server::run(&loaded))?;
+    actix_web::rt::System::new().block_on(server::run(&loaded, command.slow_item.clone()))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -181,7 +182,9 @@ fn print_tokens(cli: &Cli, token: &Token) -> Result<ExitCode, Failure> {
 fn start_logs(format: Option<LogFormat>) -> WorkerGuard {
     let (writer, guard) = tracing_appender::non_blocking(std::io::stderr());
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,actix_server=warn"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
+    // A span that ends says how long it took; there are none unless purchases are traced.
+    let builder =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_span_events(FmtSpan::CLOSE);
     let is_terminal = std::io::stderr().is_terminal();
     match format.unwrap_or(if is_terminal { LogFormat::Text } else { LogFormat::Json }) {
         LogFormat::Text => builder.with_ansi(is_terminal).init(),

@@ -14,6 +14,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use doorbuster_actors::ledger::{CommitError, LedgerError};
+use doorbuster_actors::stock_actor::Slowed;
 
 use crate::catalogue::CatalogueError;
 use crate::config::{ConfigError, Loaded};
@@ -71,10 +72,13 @@ pub enum ServeError {
     Ended(#[from] io::Error),
 }
 
-/// Runs a server until it is told to end. Call it on a thread with an actix system.
-pub async fn run(loaded: &Loaded) -> Result<(), ServeError> {
+/// Runs a server until it is told to end, in a drill with one actor slowed. Call it on a thread with an actix system.
+pub async fn run(loaded: &Loaded, slowed: Option<Slowed>) -> Result<(), ServeError> {
     let mut signals = Signals::listen()?;
-    let house = House::build(loaded)?;
+    if let Some(Slowed { item, by }) = &slowed {
+        tracing::warn!(%item, ?by, "a drill: the actor of this item is slow");
+    }
+    let house = House::build(loaded, slowed)?;
     house.staffed().await;
     write_port_file(loaded.config.server.port_file.as_deref(), &house)?;
     welcome::say(loaded, &house);

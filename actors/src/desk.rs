@@ -20,7 +20,7 @@ use crate::order_writer::OrderWriter;
 use crate::permit::Permit;
 use crate::reply::{Instructed, ReplyPort, Seat};
 use crate::stock::{Stock, Terms};
-use crate::stock_actor::{RestoreStock, StockActor, Tick};
+use crate::stock_actor::{RestoreStock, Slowed, StockActor, Tick};
 use crate::stop::StopOnPanic;
 use crate::time::Clock;
 use crate::used_keys::UsedKeys;
@@ -56,6 +56,8 @@ pub struct Hosting {
     pub used_keys: Arc<UsedKeys>,
     /// What this core does.
     pub core_counters: Arc<CoreCounters>,
+    /// An actor that is to be slow.
+    pub slowed: Option<Slowed>,
 }
 
 struct Hosted {
@@ -73,6 +75,7 @@ struct Hosted {
     terms: Terms,
     used_keys: Arc<UsedKeys>,
     core_counters: Arc<CoreCounters>,
+    slowed: Option<Slowed>,
     epoch: Epoch,
     tray: Vec<Append>,
 }
@@ -140,6 +143,7 @@ impl Hosted {
             terms: hosting.terms,
             used_keys: hosting.used_keys,
             core_counters: hosting.core_counters,
+            slowed: hosting.slowed,
             epoch: Epoch::default(),
             tray: Vec::new(),
         }
@@ -154,6 +158,7 @@ impl Hosted {
     /// The actor of an item of this core, started if this is the first time it is needed.
     fn actor(&mut self, listing: &Arc<Listing>, mailbox_capacity: usize, ctx: &mut Context<Desk>) -> &Addr<StockActor> {
         if let Some(stock) = self.idle.remove(&listing.number) {
+            let slowed = self.slowed.as_ref().filter(|slowed| slowed.item == stock.definition().id);
             if self.installed.remove(&listing.number) {
                 self.listings.push(Arc::clone(listing));
             }
@@ -166,6 +171,7 @@ impl Hosted {
                 used_keys: Arc::clone(&self.used_keys),
                 core_counters: Arc::clone(&self.core_counters),
                 append_to: ctx.address().recipient(),
+                delay: slowed.map(|slowed| slowed.by),
             };
             self.actors.insert(listing.number, actor.open(mailbox_capacity));
         }

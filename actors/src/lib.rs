@@ -12,7 +12,7 @@
 //! | [`stock_actor`] → [`stock`] | the counter of an item, and the state machine that decides |
 //! | [`order_writer`] → [`batch`], [`ledger`] | group commit, and the strongbox |
 //! | [`entry`] | what one line of the ledger says |
-//! | [`cores`], [`directory`], [`used_keys`], [`watchers`], [`observe`] | placement, published state, counters |
+//! | [`cores`], [`directory`], [`used_keys`], [`watchers`], [`observe`], [`trace`] | placement, published state, counters, spans |
 
 #![forbid(unsafe_code)]
 
@@ -36,5 +36,6 @@ pub mod stock;
 pub mod stock_actor;
 pub mod stop;
 pub mod time;
+pub mod trace;
 pub mod used_keys;
 pub mod watchers;

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use crate::directory::Listing;
+use crate::trace::{Stage, Trace};
 
 /// The house: how many purchases are inside, and how many may be.
 #[derive(Debug)]
@@ -27,7 +28,7 @@ impl House {
     #[must_use]
     pub fn enter(self: &Arc<Self>) -> Option<Permit> {
         let inside = self.inside.fetch_add(1, Ordering::Relaxed);
-        let permit = Permit { house: Arc::clone(self) };
+        let permit = Permit { house: Arc::clone(self), trace: None };
         (inside < self.capacity).then_some(permit)
     }
 
@@ -48,6 +49,23 @@ impl House {
 #[derive(Debug)]
 pub struct Permit {
     house: Arc<House>,
+    trace: Option<Box<Trace>>,
+}
+
+impl Permit {
+    /// This permit with the spans of the purchase it is for, which end with it.
+    #[must_use]
+    pub fn traced(mut self, trace: Option<Box<Trace>>) -> Self {
+        self.trace = trace;
+        self
+    }
+
+    /// The letter is at this stage now.
+    pub(crate) fn at(&mut self, stage: Stage) {
+        if let Some(trace) = &mut self.trace {
+            trace.enter(stage);
+        }
+    }
 }
 
 impl Drop for Permit {

@@ -16,6 +16,7 @@ use crate::letters::{
 };
 use crate::permit::{InFlight, Permit, Token};
 use crate::reply::{Audited, Found, Instructed, Outcome, Receipt, Seat, envelope};
+use crate::trace::Stage;
 
 /// The postbox of one thread.
 #[derive(Debug, Clone)]
@@ -49,8 +50,9 @@ impl Postbox {
         listing: &Arc<Listing>,
         reservation: Reservation,
         token: Token,
-        permit: Permit,
+        mut permit: Permit,
     ) -> Receipt<Outcome> {
+        permit.at(Stage::Mailbox);
         let (reply_to, receipt) = envelope(self.seat);
         let to = self.address(listing);
         self.post(Letter::Reserve(Reserve { to, reservation, token, reply_to, permit }));

@@ -3,12 +3,13 @@
 //! **Never:** decides itself, answers a buyer, waits, or knows who writes the ledger.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use actix::{Actor, Addr, Context, Handler, Message, Recipient};
 
 use crate::directory::Listing;
 use crate::entry::{Entries, Entry};
+use crate::ids::ItemId;
 use crate::letters::{Append, Audit, Epoch, Find, Instruct, Letter, Recall, Reserve, Sealed, Settle, Step};
 use crate::observe::{Code, CoreCounters};
 use crate::permit::Permit;
@@ -16,6 +17,7 @@ use crate::reply::{Outcome, ReplyPort};
 use crate::stock::{Decision, Settled, Stock, Terms};
 use crate::stop::StopOnPanic;
 use crate::time::Clock;
+use crate::trace::Stage;
 use crate::used_keys::UsedKeys;
 
 /// The actor of one item.
@@ -28,6 +30,17 @@ pub struct StockActor {
     pub(crate) used_keys: Arc<UsedKeys>,
     pub(crate) core_counters: Arc<CoreCounters>,
     pub(crate) append_to: Recipient<Append>,
+    /// How much longer than it needs each letter takes.
+    pub(crate) delay: Option<Duration>,
+}
+
+/// A drill: the actor of one item is slow, so that one can see how that looks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Slowed {
+    /// Of which item.
+    pub item: ItemId,
+    /// How much longer each letter takes.
+    pub by: Duration,
 }
 
 /// "Entries you decided were never written: this is your state." From the desk of its core.
@@ -56,6 +69,7 @@ impl Handler<Letter> for StockActor {
         let _guard = StopOnPanic;
         let posted = letter.to().posted();
         let taken_up = posted.map(|_stamp| Instant::now());
+        self.dawdle();
         match letter {
             Letter::Reserve(reserve) => self.reserve(reserve),
             Letter::Recall(recall) => self.recall(recall),
@@ -103,8 +117,17 @@ impl StockActor {
         })
     }
 
+    /// Blocks the thread, as slow code in an actor would.
+    fn dawdle(&self) {
+        if let Some(delay) = self.delay {
+            #[expect(clippy::disallowed_methods, reason = "only in a drill, where that is the point")]
+            std::thread::sleep(delay);
+        }
+    }
+
     fn reserve(&mut self, letter: Reserve) {
-        let Reserve { to, reservation, token, reply_to, permit } = letter;
+        let Reserve { to, reservation, token, reply_to, mut permit } = letter;
+        permit.at(Stage::Stock);
         self.core_counters.passage.enter();
         let decision = self.stock.reserve(&reservation, &self.terms, self.clock.now());
         match &decision {
@@ -120,6 +143,7 @@ impl StockActor {
             Decision::Rejected(rejection) => self.core_counters.passage.answer(rejection.code()),
         }
         drop(to);
+        permit.at(Stage::Ledger);
         let (entries, sealed) = seal(decision, reply_to);
         self.send_on(entries, sealed, Some(permit));
     }

@@ -4,7 +4,7 @@
 
 use std::path::Path;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam::channel::{Receiver, Sender, TrySendError, bounded};
 use tokio::sync::oneshot;
@@ -20,6 +20,9 @@ pub const MAX_WAIT: Duration = Duration::from_secs(30);
 
 /// Pulls that may wait or be read at once. There are a few consumers; more are one that forgets its connections.
 pub const MAX_PULLS: usize = 64;
+
+/// A query that takes as long is worth a warning: a full page takes a twentieth of it.
+const SLOW_READ: Duration = Duration::from_millis(250);
 
 /// Bytes of a usual line, to make room for a page at once.
 const LINE_BYTES: usize = 256;
@@ -151,7 +154,12 @@ fn answer_all(mut reader: Reader, asked: &Receiver<Question>) {
         if reply.is_closed() {
             continue;
         }
+        let started = Instant::now();
         let _gone = reply.send(page(&mut reader, stretch));
+        let took = started.elapsed();
+        if took >= SLOW_READ {
+            tracing::warn!(took_ms = took.as_millis(), after = stretch.after, "a query of the feed was slow");
+        }
     }
 }
 

@@ -19,6 +19,7 @@ use super::identity::Identity;
 use super::items::Items;
 use super::order_view::{Shown, private};
 use super::problem::Problem;
+use super::sampler::Sampler;
 use super::{Front, body};
 use crate::gate::funnel::Visit;
 use crate::gate::{Attempt, Gate};
@@ -35,6 +36,8 @@ pub struct Orders {
     pub clerk: Clerk,
     /// How orders are shown.
     pub shown: Shown,
+    /// Which purchases are traced.
+    pub sampler: Sampler,
 }
 
 /// `POST /v1/items/{item_id}/orders`.
@@ -82,12 +85,15 @@ impl Orders {
         in_range.then_some(()).ok_or(Rejection::AmountOutOfRange)?;
         visit.pass();
         let attempt = Attempt { user: &user, listing: &listing, quantity, key: key.as_ref() };
-        let mut permit = self.gate.enter(visit)?;
+        let trace = self.sampler.trace(attempt);
+        let mut permit = self.gate.enter(visit)?.traced(trace);
         let same_key = self.gate.same_key(attempt).await;
         if let (true, Some(key)) = (same_key.is_used, &key) {
             let payload = (user.clone(), quantity, key.clone());
             match within(self.clerk.postbox.recall(&listing, payload, permit)).await {
-                Outcome::Rejected(Rejection::UnknownOrder) => permit = self.gate.stay()?,
+                Outcome::Rejected(Rejection::UnknownOrder) => {
+                    permit = self.gate.stay()?.traced(self.sampler.trace(attempt))
+                }
                 Outcome::Replayed(order) => return Ok(self.replayed(visit, order)),
                 outcome @ (Outcome::Confirmed(_) | Outcome::Rejected(_) | Outcome::Unavailable(_)) => {
                     return self.answer(outcome);

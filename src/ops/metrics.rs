@@ -27,9 +27,8 @@ use page::{Page, label};
 const MAX_ITEMS: usize = 100;
 
 /// Upper bounds of times, in microseconds: from a fast disk's sync to the time after which a writer counts as stuck.
-const TIMES_US: &[u64] = &[
-    50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 5_000_000,
-];
+const TIMES_US: &[u64] =
+    &[50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 5_000_000];
 
 /// Upper bounds of sizes: of an empty batch, up to more than the largest `storage.max_batch` that is worth having.
 const SIZES: &[u64] = &[0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024, 2_048, 4_096, 8_192];
@@ -92,9 +91,8 @@ fn purchases(observed: &Observed, page: &mut Page<'_>) -> Result<(), Error> {
     let passed = layers.iter().map(|layer| (label("layer", layer.name), layer.passed));
     page.counters("doorbuster_gate_passed", "Purchase attempts that a layer let pass", passed)?;
     let refused = layers.iter().flat_map(|layer| {
-        let of_layer = |(code, count): (&&'static str, &u64)| {
-            ([label("layer", layer.name), label("code", code)].concat(), *count)
-        };
+        let of_layer =
+            |(code, count): (&&'static str, &u64)| ([label("layer", layer.name), label("code", code)].concat(), *count);
         layer.answered.iter().map(of_layer)
     });
     page.counters("doorbuster_gate_refused", "Purchase attempts that got their answer at a layer", refused)?;
@@ -138,7 +136,8 @@ fn cores(observed: &Observed, page: &mut Page<'_>) -> Result<(), Error> {
 
 fn writer(observed: &Observed, page: &mut Page<'_>) -> Result<(), Error> {
     let writer = &observed.writer;
-    let commits = CommitTrigger::ALL.iter().map(|trigger| (label("trigger", trigger.as_str()), writer.commits(*trigger)));
+    let commits =
+        CommitTrigger::ALL.iter().map(|trigger| (label("trigger", trigger.as_str()), writer.commits(*trigger)));
     page.counters("doorbuster_writer_commits", "Commits by the reason for which their batch was closed", commits)?;
     page.counter("doorbuster_writer_orders", "Orders committed", writer.ledger.passed())?;
     page.counter("doorbuster_writer_entries", "Entries committed", writer.entries())?;

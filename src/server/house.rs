@@ -23,6 +23,7 @@ use doorbuster_actors::observe::{CoreCounters, WriterCounters};
 use doorbuster_actors::order_writer::{Drain, OrderWriter};
 use doorbuster_actors::permit;
 use doorbuster_actors::stock::{LatePayment, Stock, Terms};
+use doorbuster_actors::stock_actor::Slowed;
 use doorbuster_actors::watchers::Watchers;
 use tokio::net::TcpStream;
 
@@ -42,13 +43,13 @@ use crate::gate::pool::PoolReturns;
 use crate::gate::redis::{Redis, RedisLink, RedisSettings};
 use crate::gate::retries::Retries;
 use crate::gate::throttle::LocalThrottle;
+use crate::http;
 use crate::http::identity::Identity;
 use crate::http::negotiation::{self, Doorman};
 use crate::http::order_view::Shown;
 use crate::http::problem::query_config;
 use crate::http::responses::Responses;
 use crate::http::wire::Wire;
-use crate::http;
 
 /// Questions inside the house at once: a fraction of the purchases, which must not wait behind them.
 const MAX_READS: usize = 4_096;
@@ -89,7 +90,7 @@ pub(super) struct House {
 
 impl House {
     /// Bottom-up: ledger, recovery, writer, cores, gate, doors.
-    pub(super) fn build(loaded: &Loaded) -> Result<Self, ServeError> {
+    pub(super) fn build(loaded: &Loaded, slowed: Option<Slowed>) -> Result<Self, ServeError> {
         let config = &loaded.config;
         let identity = Arc::new(Identity::new(&config.auth, &config.server.trusted_proxies)?);
         let redis = open_redis(config)?;
@@ -107,7 +108,8 @@ impl House {
         let closing = Arc::new(AtomicBool::new(false));
         let requests = Arc::new(AtomicUsize::new(0));
         let writer_thread = Arbiter::new();
-        let common = equip(config, room, &cores, &directory, &closing, &writer_thread, identity, redis);
+        let mut common = equip(config, room, &cores, &directory, &closing, &writer_thread, identity, redis);
+        common.slowed = slowed;
         let housekeeping = Housekeeping::start(Chores {
             throttle: Arc::clone(&common.throttle),
             writer: Arc::clone(&common.writer_counters),
@@ -250,6 +252,7 @@ fn equip(
         shown: Shown { durability: config.storage.durability.as_str() },
         funnels: Arc::new((0..count).map(|_| Arc::new(Funnel::default())).collect()),
         responses: Arc::new((0..count).map(|_| Arc::new(Responses::default())).collect()),
+        slowed: None,
         core_counters: Arc::new((0..count).map(|_| Arc::new(CoreCounters::default())).collect()),
     }
 }

@@ -16,6 +16,7 @@ use doorbuster_actors::permit;
 use doorbuster_actors::postbox::{Postbox, Stamps};
 use doorbuster_actors::reply::Seat;
 use doorbuster_actors::stock::{Stock, Terms};
+use doorbuster_actors::stock_actor::Slowed;
 use doorbuster_actors::time::Clock;
 use doorbuster_actors::used_keys::UsedKeys;
 use doorbuster_actors::watchers::Watchers;
@@ -37,6 +38,7 @@ use crate::http::order_view::Shown;
 use crate::http::orders::Orders;
 use crate::http::payments::Payments;
 use crate::http::responses::Responses;
+use crate::http::sampler::Sampler;
 
 /// All that the threads of the sale share.
 #[derive(Clone)]
@@ -62,6 +64,7 @@ pub(super) struct Common {
     pub(super) funnels: Arc<Vec<Arc<Funnel>>>,
     pub(super) responses: Arc<Vec<Arc<Responses>>>,
     pub(super) core_counters: Arc<Vec<Arc<CoreCounters>>>,
+    pub(super) slowed: Option<Slowed>,
 }
 
 impl Common {
@@ -77,6 +80,7 @@ impl Common {
             writer_counters: Arc::clone(&self.writer_counters),
             used_keys: Arc::clone(&self.used_keys),
             core_counters: Arc::clone(&self.core_counters[usize::from(core.0)]),
+            slowed: self.slowed.clone(),
         };
         Desk::start(core.seat(), &self.cores, self.letters(), Some(hosting))
     }
@@ -128,6 +132,7 @@ impl Common {
                 items: items(),
                 clerk,
                 shown: self.shown,
+                sampler: Sampler::default(),
             }),
             payments: Rc::new(payments),
             events: Rc::new(Events { watchers: Arc::clone(&self.watchers) }),

@@ -100,7 +100,8 @@ impl Sale {
         Desk::start(sale.guest, &sale.cores, letters, None);
         until("every seat is taken", || sale.cores.is_complete()).await;
         let desk = |seat| sale.cores.desk(Seat(seat)).expect("every seat is taken").clone();
-        sale.postboxes = (0..=settings.cores).map(|seat| Postbox::new(desk(seat), Seat(seat), settings.stamps)).collect();
+        sale.postboxes =
+            (0..=settings.cores).map(|seat| Postbox::new(desk(seat), Seat(seat), settings.stamps)).collect();
         sale
     }
 
@@ -112,8 +113,18 @@ impl Sale {
         let (cores, letters) = (Arc::clone(&self.cores), self.house.capacity());
         let arbiter = Arbiter::new();
         arbiter.spawn_fn(move || {
-            let hosting =
-                Hosting { core, stocks, writer, clock, terms, directory, writer_counters, used_keys, core_counters };
+            let hosting = Hosting {
+                core,
+                stocks,
+                writer,
+                clock,
+                terms,
+                directory,
+                writer_counters,
+                used_keys,
+                core_counters,
+                slowed: None,
+            };
             Desk::start(core.seat(), &cores, letters, Some(hosting));
         });
         self.arbiters.push(arbiter);

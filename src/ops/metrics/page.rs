@@ -5,9 +5,7 @@
 use std::fmt::{Display, Error};
 
 use doorbuster_actors::observe::Distribution;
-use prometheus_client::encoding::{
-    DescriptorEncoder, EncodeCounterValue, EncodeGaugeValue, MetricEncoder, NoLabelSet,
-};
+use prometheus_client::encoding::{DescriptorEncoder, EncodeCounterValue, EncodeGaugeValue, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 
 /// The labels of one time series.
@@ -35,7 +33,12 @@ impl<'e> Page<'e> {
     }
 
     /// A counter without labels; `_total` is added to its name.
-    pub(super) fn counter(&mut self, name: &'static str, help: &str, value: impl EncodeCounterValue) -> Result<(), Error> {
+    pub(super) fn counter(
+        &mut self,
+        name: &'static str,
+        help: &str,
+        value: impl EncodeCounterValue,
+    ) -> Result<(), Error> {
         self.describe(name, help, MetricType::Counter)?.encode_counter::<NoLabelSet, _, u64>(&value, None)
     }
 

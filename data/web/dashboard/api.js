@@ -1,0 +1,49 @@
+// Job: requests to the operations listener, with the token.
+// Owns: how an answer that is not 2xx becomes a sentence.
+// Never: repeats a request, or touches the page.
+
+import { token } from "./session.js";
+
+/** An answer that is not 2xx, with what the server says about it. */
+export class Refused extends Error {
+  constructor(status, code, detail) {
+    super(detail);
+    this.status = status;
+    this.code = code;
+  }
+
+  /** Whether the token is missing or wrong. */
+  get isUnauthenticated() {
+    return this.status === 401;
+  }
+}
+
+/** Sends a request. Resolves to the response if it is 2xx, else throws `Refused`, or what `fetch` throws. */
+export async function send(path, options = {}) {
+  const headers = { ...options.headers, Authorization: `Bearer ${token()}` };
+  const response = await fetch(path, { ...options, headers, cache: "no-store", credentials: "omit" });
+  if (!response.ok) throw await refusal(response);
+  return response;
+}
+
+/** Reads a JSON document. */
+export async function read(path, signal) {
+  return (await send(path, { signal })).json();
+}
+
+/** Posts an instruction, with a JSON body if there is one. */
+export async function post(path, body) {
+  if (body === undefined) return send(path, { method: "POST" });
+  const headers = { "Content-Type": "application/json" };
+  return send(path, { method: "POST", headers, body: JSON.stringify(body) });
+}
+
+async function refusal(response) {
+  try {
+    const problem = await response.json();
+    const sentence = [problem.title, problem.detail].filter(Boolean).join(": ");
+    return new Refused(response.status, problem.code, sentence || `HTTP ${response.status}`);
+  } catch {
+    return new Refused(response.status, null, `HTTP ${response.status}`);
+  }
+}
