@@ -92,7 +92,7 @@ impl Orders {
             let payload = (user.clone(), quantity, key.clone());
             match within(self.clerk.postbox.recall(&listing, payload, permit)).await {
                 Outcome::Rejected(Rejection::UnknownOrder) => {
-                    permit = self.gate.stay()?.traced(self.sampler.trace(attempt))
+                    permit = self.gate.stay()?.traced(self.sampler.trace(attempt));
                 }
                 Outcome::Replayed(order) => return Ok(self.replayed(visit, order)),
                 outcome @ (Outcome::Confirmed(_) | Outcome::Rejected(_) | Outcome::Unavailable(_)) => {

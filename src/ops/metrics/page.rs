@@ -23,6 +23,7 @@ pub(super) struct Page<'e> {
     encoder: DescriptorEncoder<'e>,
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "values are numbers, and read better as such where they are given")]
 impl<'e> Page<'e> {
     pub(super) fn on(encoder: DescriptorEncoder<'e>) -> Self {
         Self { encoder }
