@@ -15,6 +15,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkGroup, Criterion, Throughput, measurement::WallTime};
+use doorbuster_actors::batch::CommitTrigger;
 use doorbuster_actors::ledger::COLUMNS;
 use doorbuster_actors::postbox::Stamps;
 use rusqlite::{Connection, params};
@@ -25,7 +26,7 @@ use house::{House, IN_FLIGHT, ORDERS, STOCK, audit, names};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Orders of the measurement before the benchmark, from which the batch of the baseline is taken.
-const ORDERS_FOR_RATIO: u64 = 20 * ORDERS;
+const ORDERS_FOR_RATIO: u64 = 20 * ORDERS as u64;
 
 /// One connection, one statement, the same table, settings and rows.
 struct Plain {
@@ -85,8 +86,14 @@ impl Plain {
     }
 }
 
+/// Entries per commit so far.
+fn mean_batch(house: &House) -> u64 {
+    let commits: u64 = CommitTrigger::ALL.iter().map(|trigger| house.writer().commits(*trigger)).sum();
+    house.writer().entries() / commits
+}
+
 fn measure(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, mut run: impl FnMut(u64) -> Duration) {
-    group.bench_function(name, |bencher| bencher.iter_custom(|iterations| run(iterations * ORDERS)));
+    group.bench_function(name, |bencher| bencher.iter_custom(|iterations| run(iterations * u64::from(ORDERS))));
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
@@ -98,18 +105,18 @@ fn main() {
     let folder = tempfile::tempdir().expect("a folder for the bench");
     let (house_file, plain_file) = (folder.path().join("house.db"), folder.path().join("plain.db"));
     let mut house = House::open(&house_file, Stamps::All);
-    house.run(ORDERS);
+    house.run(ORDERS.into());
     let of_house = per_second(ORDERS_FOR_RATIO, house.run(ORDERS_FOR_RATIO));
-    let batch = house.mean_batch();
+    let batch = mean_batch(&house);
     let mut plain = Plain::open(&plain_file, batch);
-    plain.run(ORDERS);
+    plain.run(ORDERS.into());
     let of_plain = per_second(ORDERS_FOR_RATIO, plain.run(ORDERS_FOR_RATIO));
     println!("house: {of_house:.0} orders/s, mean batch {batch}, {IN_FLIGHT} in flight, durable");
     println!("plain: {of_plain:.0} rows/s, batch {batch}, the same rows; house/plain = {:.2}", of_house / of_plain);
 
     let mut criterion = Criterion::default().configure_from_args();
     let mut group = criterion.benchmark_group("group_commit");
-    group.throughput(Throughput::Elements(ORDERS)).sample_size(10);
+    group.throughput(Throughput::Elements(ORDERS.into())).sample_size(10);
     measure(&mut group, "house", |orders| house.run(orders));
     measure(&mut group, "plain", |orders| plain.run(orders));
     group.finish();

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use actix::{System, SystemRunner};
 use doorbuster_actors::ids::Core;
 use doorbuster_actors::letters::Reservation;
+use doorbuster_actors::observe::WriterCounters;
 use doorbuster_actors::permit::Token;
 use doorbuster_actors::postbox::Stamps;
 use doorbuster_actors::reply::Outcome;
@@ -26,7 +27,7 @@ use support::{Sale, SaleSettings, item, keyed, one_unit};
 pub(crate) const IN_FLIGHT: usize = 1024;
 
 /// Orders of one iteration: sixteen rounds of the letters in flight, so that its start and end do not count.
-pub(crate) const ORDERS: u64 = 16 * IN_FLIGHT as u64;
+pub(crate) const ORDERS: u32 = 16 * IN_FLIGHT as u32;
 
 pub(crate) const STOCK: u32 = 1_000_000_000;
 const ITEM: &str = "sku-hot";
@@ -80,11 +81,9 @@ impl House {
         self.system.block_on(wait).expect("the crowd comes to its end")
     }
 
-    /// Entries per commit so far.
-    pub(crate) fn mean_batch(&self) -> u64 {
-        use doorbuster_actors::batch::CommitTrigger;
-        let commits: u64 = CommitTrigger::ALL.iter().map(|trigger| self.sale.counters.commits(*trigger)).sum();
-        self.sale.counters.entries() / commits
+    /// What the writer did.
+    pub(crate) fn writer(&self) -> &WriterCounters {
+        &self.sale.counters
     }
 
     pub(crate) fn close(self) -> u64 {
