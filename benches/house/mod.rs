@@ -27,7 +27,7 @@ use support::{Sale, SaleSettings, item, keyed, one_unit};
 pub(crate) const IN_FLIGHT: usize = 1024;
 
 /// Orders of one iteration: sixteen rounds of the letters in flight, so that its start and end do not count.
-pub(crate) const ORDERS: u32 = 16 * IN_FLIGHT as u32;
+pub(crate) const ORDERS: u32 = 16 * 1024;
 
 pub(crate) const STOCK: u32 = 1_000_000_000;
 const ITEM: &str = "sku-hot";

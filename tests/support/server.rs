@@ -18,10 +18,20 @@ const START_LIMIT: Duration = Duration::from_secs(30);
 /// How often the port file and the child are looked at.
 const TICK: Duration = Duration::from_millis(5);
 
+/// How the process is started, besides its configuration.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Launch {
+    /// Arguments after `serve`.
+    pub(super) arguments: Vec<String>,
+    /// The filter of its log.
+    pub(super) rust_log: Option<String>,
+}
+
 /// A running (or killed) server.
 pub struct Server {
     directory: TempDir,
     items: Vec<String>,
+    launch: Launch,
     child: Child,
     listen: SocketAddr,
     ops_listen: SocketAddr,
@@ -46,10 +56,10 @@ impl Server {
     pub(super) const PORT_FILE: &str = "ports.json";
     const STDERR_FILE: &str = "stderr.log";
 
-    pub(super) fn start_in(directory: TempDir, items: Vec<String>) -> Result<Self, Stopped> {
-        let mut child = spawn(directory.path());
+    pub(super) fn start_in(directory: TempDir, items: Vec<String>, launch: Launch) -> Result<Self, Stopped> {
+        let mut child = spawn(directory.path(), &launch);
         let (listen, ops_listen) = wait_until_ready(directory.path(), &mut child)?;
-        Ok(Self { directory, items, child, listen, ops_listen })
+        Ok(Self { directory, items, launch, child, listen, ops_listen })
     }
 
     /// The public listener.
@@ -125,7 +135,7 @@ impl Server {
     /// Starts the server again on the same files; its ports are new ones. Kills it first if it still runs.
     pub fn restart(&mut self) {
         self.kill9();
-        self.child = spawn(self.directory.path());
+        self.child = spawn(self.directory.path(), &self.launch);
         let ready = wait_until_ready(self.directory.path(), &mut self.child);
         (self.listen, self.ops_listen) = ready.unwrap_or_else(|stopped| panic!("did not start again: {stopped}"));
     }
@@ -133,7 +143,7 @@ impl Server {
     /// Starts the server again and kills it `after` that time, ready or not. Call [`Server::restart`] next.
     pub fn start_and_kill(&mut self, after: Duration) {
         self.kill9();
-        self.child = spawn(self.directory.path());
+        self.child = spawn(self.directory.path(), &self.launch);
         sleep(after);
         self.kill9();
     }
@@ -147,7 +157,7 @@ impl Server {
         let text = text.replace(&path(self.directory.path()), &path(own.path()));
         std::fs::write(own.path().join(Self::CONFIG_FILE), text).expect("the temporary directory takes files");
         let begun = Instant::now();
-        match Self::start_in(own, Vec::new()) {
+        match Self::start_in(own, Vec::new(), Launch::default()) {
             Ok(_) => panic!("a second server became ready on the same data file"),
             Err(stopped) => (stopped, begun.elapsed()),
         }
@@ -199,12 +209,13 @@ fn binary(directory: &Path) -> Command {
     command
 }
 
-fn spawn(directory: &Path) -> Child {
+fn spawn(directory: &Path, launch: &Launch) -> Child {
     // A port file of the last start must not be taken for this one's.
     let _ = std::fs::remove_file(directory.join(Server::PORT_FILE));
     let stderr = File::options().create(true).append(true).open(directory.join(Server::STDERR_FILE));
     let mut command = binary(directory);
-    command.args(["serve", "--config"]).arg(directory.join(Server::CONFIG_FILE));
+    command.args(["serve", "--config"]).arg(directory.join(Server::CONFIG_FILE)).args(&launch.arguments);
+    command.envs(launch.rust_log.iter().map(|filter| ("RUST_LOG", filter)));
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(stderr.expect("the temporary directory takes files"));
     command.spawn().expect("the binary runs")
 }

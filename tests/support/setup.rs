@@ -8,7 +8,7 @@ use std::path::Path;
 
 use tempfile::TempDir;
 
-use super::server::{Server, Stopped};
+use super::server::{Launch, Server, Stopped};
 use super::{ADMIN_TOKEN, JWT_SECRET, WEBHOOK_SECRET};
 
 /// One item of the catalogue.
@@ -70,6 +70,7 @@ pub struct Setup {
     directory: TempDir,
     keys: BTreeMap<String, String>,
     items: Vec<Item>,
+    launch: Launch,
 }
 
 impl Setup {
@@ -88,7 +89,7 @@ impl Setup {
             ("payment.webhook_secret".to_owned(), format!("{WEBHOOK_SECRET:?}")),
             ("gate.throttle.window".to_owned(), "\"0s\"".to_owned()),
         ]);
-        Self { directory, keys, items: items.into_iter().collect() }
+        Self { directory, keys, items: items.into_iter().collect(), launch: Launch::default() }
     }
 
     /// Sets `section.key` to a raw TOML value, for example `.set("gate.throttle.window", "\"5s\"")`.
@@ -100,6 +101,18 @@ impl Setup {
     /// Leaves a key to the server's own default.
     pub fn unset(mut self, key: &str) -> Self {
         self.keys.remove(key);
+        self
+    }
+
+    /// A drill: the actor of an item is slow, for example `.slow_item("sku=5ms")`.
+    pub fn slow_item(mut self, drill: &str) -> Self {
+        self.launch.arguments = vec!["--slow-item".to_owned(), drill.to_owned()];
+        self
+    }
+
+    /// Sets the filter of the server's log.
+    pub fn log(mut self, filter: &str) -> Self {
+        self.launch.rust_log = Some(filter.to_owned());
         self
     }
 
@@ -123,7 +136,7 @@ impl Setup {
         let write = |name: &str, text: String| std::fs::write(self.directory.path().join(name), text);
         write("catalogue.toml", catalogue).expect("the temporary directory takes files");
         write(Server::CONFIG_FILE, self.rendered_keys()).expect("the temporary directory takes files");
-        Server::start_in(self.directory, self.items.into_iter().map(|item| item.id).collect())
+        Server::start_in(self.directory, self.items.into_iter().map(|item| item.id).collect(), self.launch)
     }
 
     fn rendered_keys(&self) -> String {

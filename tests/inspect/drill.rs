@@ -1,0 +1,29 @@
+//! **Job:** an actor that is made slow is visibly the one.
+//! **Owns:** the drill: one of five items takes 5 ms a letter.
+//! **Never:** compares with a time that a busy machine could change: the slow one stands out by a factor.
+
+use serde_json::Value;
+
+use super::observer::Observer;
+use super::support::{Attempt, Item, Setup, crowd, seed};
+
+fn p99(row: &Value) -> u64 {
+    row["handle_us"]["p99"].as_u64().expect("a time")
+}
+
+#[tokio::test]
+async fn the_slow_actor_is_the_one_on_top_of_the_inspector() {
+    let items = ["a", "b", "c", "d", "e"];
+    let server = Setup::new(items.map(|id| Item::new(id, 1_000))).slow_item("c=5ms").start();
+    let attempts = items.iter().flat_map(|item| Attempt::shuffled(item, 60, seed())).collect();
+    crowd(server.address(), attempts).await;
+    let mut observer = Observer::of(&server);
+    let seen = observer.get("/actors?sort=handle&search=i").await;
+    let rows = seen["actors"].as_array().expect("a list");
+    assert_eq!(rows[0]["item_id"], "c", "{seen}");
+    assert!(p99(&rows[0]) >= 5_000, "it takes what it was told to: {}", rows[0]);
+    let median = |row: &Value| row["handle_us"]["p50"].as_u64().expect("a time");
+    for row in &rows[1..] {
+        assert!(median(row) * 10 < median(&rows[0]), "the others do not: {row}");
+    }
+}
