@@ -11,7 +11,7 @@ use super::support::{Attempt, Client, Item, Setup, assert_conservation, crowd, s
 
 /// Confirmed, replayed, and every code that can be had in a quiet house.
 async fn generate(address: std::net::SocketAddr) -> BTreeMap<String, u64> {
-    let keyed = |number: usize| Attempt::new(&format!("keyed-{number}"), "open").key("k");
+    let keyed = |number: usize| Attempt::new(&format!("keyed-{number}"), "many").key("k");
     let mut attempts = Attempt::shuffled("open", 1_500, seed());
     attempts.extend((0..100).map(keyed));
     attempts.extend(Attempt::shuffled("later", 50, seed()));
