@@ -2,6 +2,8 @@
 //! **Owns:** the names of commands and options, and how they become configuration.
 //! **Never:** runs a command.
 
+mod top;
+
 use std::env;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,6 +13,7 @@ use doorbuster_actors::ids::{ItemId, UserId};
 use doorbuster_actors::stock_actor::Slowed;
 
 use crate::config::{ENVIRONMENT_PREFIX, Sources};
+pub use top::Top;
 
 /// Longest life of a token: a year. A test token that outlives its test by more is a key nobody remembers.
 const MAX_TOKEN_LIFE: Duration = Duration::from_hours(365 * 24);
@@ -30,7 +33,7 @@ Secrets may be read from a file: auth.jwt_secret_file=PATH. Prefer that to --set
 
 Exit codes:
   0   ok
-  1   audit violated
+  1   audit violated; or the command failed
   2   usage
   74  storage
   78  configuration
@@ -94,6 +97,8 @@ pub enum Command {
     Verify(Verify),
     /// Export the orders of a data file.
     Orders(Orders),
+    /// Show a running server in the terminal: the sale, the writer, every actor. Needs the admin token.
+    Top(Top),
     /// Copy a data file while a server is running on it or not, and audit the copy: exit 1 if it is not clean.
     Backup(Backup),
     /// Run the independent inventory system (keys: inventory.*), until SIGTERM or Ctrl-C.
@@ -243,6 +248,7 @@ impl Command {
             | Self::Token(Token { assignments, .. })
             | Self::Verify(Verify { assignments, .. })
             | Self::Orders(Orders { assignments, .. })
+            | Self::Top(Top { assignments, .. })
             | Self::Backup(Backup { assignments, .. })
             | Self::Inventory(Inventory { assignments, .. })
             | Self::Config(ConfigCommand::Check(assignments) | ConfigCommand::Show(assignments)) => &assignments.set,
@@ -281,6 +287,7 @@ impl Cli {
             Command::Token(Token { data_file, .. })
             | Command::Verify(Verify { data_file, .. })
             | Command::Orders(Orders { data_file, .. })
+            | Command::Top(Top { data_file, .. })
             | Command::Backup(Backup { data_file, .. }) => shorthand("storage.path", &data_file.db),
             Command::Inventory(inventory) => shorthand("inventory.listen", &inventory.listen),
             Command::Config(_) | Command::Completions { .. } | Command::Man => {}

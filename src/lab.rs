@@ -4,6 +4,7 @@
 
 pub mod backup;
 pub mod export;
+pub mod top;
 pub mod verify;
 
 use std::path::{Path, PathBuf};

@@ -11,7 +11,7 @@
 //! | [`feed`] | committed entries for the outside: pulled, or relayed to Redis |
 //! | [`inventory`] | the independent inventory system: knows the feed's wire format, not the server |
 //! | [`server`] | the composition root: builds all of it bottom-up and closes it top-down |
-//! | [`lab`] | the auditor, the export and the backup: know the data file, not the server |
+//! | [`lab`] | the auditor, the export, the backup, the terminal view: know the file and the wire only |
 //! | [`cli`], [`config`], [`catalogue`] | what an operator says |
 
 #![forbid(unsafe_code)]

@@ -8,11 +8,12 @@ use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
-use doorbuster::cli::{Backup, Cli, Command, ConfigCommand, LogFormat, Orders, Serve, Token, Verify};
+use doorbuster::cli::{Backup, Cli, Command, ConfigCommand, LogFormat, Orders, Serve, Token, Top, Verify};
 use doorbuster::config::{self, ConfigError, Loaded, Mode};
 use doorbuster::feed::FeedError;
 use doorbuster::http::identity::{IdentityError, Mint};
 use doorbuster::inventory::{self, InventoryError};
+use doorbuster::lab::top::{self, OpsUrl, TopError};
 use doorbuster::lab::{backup, export, verify};
 use doorbuster::server::{self, ServeError};
 use doorbuster_actors::ids::UserId;
@@ -45,15 +46,32 @@ enum Failure {
     DataFile(#[from] doorbuster::lab::DataFileError),
     #[error(transparent)]
     Backup(#[from] backup::BackupError),
+    #[error("server.ops_listen: has port 0, which the system picks: name the server with --url")]
+    NoPort,
+    #[error(transparent)]
+    Top(TopError),
     #[error("cannot write the output: {0}")]
     Output(#[from] std::io::Error),
+}
+
+impl From<TopError> for Failure {
+    fn from(error: TopError) -> Self {
+        match error {
+            TopError::Output(error) => Self::Output(error),
+            TopError::Unreachable { .. }
+            | TopError::Token(_)
+            | TopError::Foreign { .. }
+            | TopError::Refused { .. }
+            | TopError::Ended => Self::Top(error),
+        }
+    }
 }
 
 impl Failure {
     fn exit_code(&self) -> ExitCode {
         let storage = u8::try_from(EXIT_STORAGE).unwrap_or(u8::MAX);
         match self {
-            Self::Config(_) | Self::Identity(_) => ExitCode::from(EXIT_CONFIGURATION),
+            Self::Config(_) | Self::Identity(_) | Self::NoPort => ExitCode::from(EXIT_CONFIGURATION),
             Self::User(_) => ExitCode::from(2),
             Self::Serve(error) => match error {
                 ServeError::Ledger(_) | ServeError::Commit(_) | ServeError::Feed(FeedError::Read(_)) => {
@@ -79,7 +97,7 @@ impl Failure {
             Self::DataFile(_) | Self::Backup(_) => ExitCode::from(storage),
             // The reader of a pipe has gone: that is how `head` says it has enough.
             Self::Output(error) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
-            Self::Output(_) => ExitCode::FAILURE,
+            Self::Output(_) | Self::Top(_) => ExitCode::FAILURE,
         }
     }
 }
@@ -117,6 +135,7 @@ fn run(cli: &Cli) -> Result<ExitCode, Failure> {
             export::orders(&path, item.as_ref(), *format, out)?;
             Ok(ExitCode::SUCCESS)
         }
+        Command::Top(options) => show_top(cli, options),
         Command::Inventory(_) => {
             let loaded = load_with_secrets(cli)?;
             actix_web::rt::System::new().block_on(inventory::run(&loaded))?;
@@ -174,6 +193,24 @@ fn print_tokens(cli: &Cli, token: &Token) -> Result<ExitCode, Failure> {
         }
     }
     out.flush()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn show_top(cli: &Cli, options: &Top) -> Result<ExitCode, Failure> {
+    let loaded = load_with_secrets(cli)?;
+    let url = options.url.clone().or_else(|| OpsUrl::of(loaded.config.server.ops_listen)).ok_or(Failure::NoPort)?;
+    let view = top::View {
+        url,
+        token: loaded.config.auth.admin_token.expose(),
+        sort: options.sort,
+        limit: options.limit,
+        search: options.search.clone(),
+    };
+    if options.once || !std::io::stdout().is_terminal() {
+        top::print(view, &mut std::io::stdout().lock())?;
+    } else {
+        top::watch(view)?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 
