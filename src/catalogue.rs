@@ -13,6 +13,7 @@ use doorbuster_actors::item::{InvalidItem, ItemDefinition};
 use doorbuster_actors::money::{Amount, MAX_AMOUNT};
 use doorbuster_actors::time::Timestamp;
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 /// Most items of a catalogue: each becomes an actor, so this many are about a gigabyte and a second of the start.
 pub const MAX_ITEMS: usize = 100_000;
@@ -25,25 +26,33 @@ const DEFAULT_PER_USER_LIMIT: i64 = 1;
 
 /// The fields of an item but its id: a `PUT` body, and one `[[item]]` of a file. Numbers are as wide as the formats
 /// have them, so that one out of range is named by its field.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(description = "An item as its owner describes it.")]
 pub struct ItemFields {
     /// Name for people, 1 to 200 characters.
+    #[schema(min_length = 1, max_length = 200)]
     pub title: String,
     /// Price of one unit in minor units of the currency.
+    #[schema(minimum = 0, maximum = 9_007_199_254_740_991_i64)]
     pub unit_price: i64,
     /// ISO 4217 code.
+    #[schema(pattern = "^[A-Z]{3}$")]
     pub currency: String,
     /// Units for sale.
+    #[schema(minimum = 0, maximum = 1_000_000_000)]
     pub stock: i64,
     /// Units one buyer may hold.
     #[serde(default = "default_per_user_limit")]
+    #[schema(minimum = 1, maximum = 2_147_483_647)]
     pub per_user_limit: i64,
     /// First moment of the sale, RFC 3339 with offset; absent: at once.
     #[serde(default)]
+    #[schema(format = DateTime)]
     pub opens_at: Option<String>,
     /// First moment after the sale, RFC 3339 with offset; absent: never.
     #[serde(default)]
+    #[schema(format = DateTime)]
     pub closes_at: Option<String>,
 }
 

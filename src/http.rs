@@ -12,17 +12,21 @@ pub mod order_view;
 pub mod orders;
 pub mod payments;
 pub mod problem;
+pub mod refusals;
+pub mod route;
 pub mod responses;
 pub mod sampler;
 pub mod wire;
+pub mod words;
 
 use std::rc::Rc;
 
-use actix_web::http::Method;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 
 use problem::Problem;
+use refusals::{ASKED, BODY, NAMED, PARAMETERS, PURCHASE, STEP, WRITTEN};
+use route::{Door, GET_AND_HEAD, Table, anybody};
 
 /// What the handlers of a worker work with.
 #[derive(Clone)]
@@ -37,43 +41,31 @@ pub struct Front {
     pub events: Rc<events::Events>,
 }
 
+/// For buyers. Who has no token still hears which methods there are: the door does not hide them.
+const BUYER: Door = Door { keys: &["buyer"], check: anybody };
+
+/// For the payment provider, likewise.
+const PROVIDER: Door = Door { keys: &["provider"], check: anybody };
+
 /// The public routes.
-pub fn routes(config: &mut ServiceConfig) {
-    config
-        .service(web::resource("/v1/items").route(get(items::list)).default_service(web::to(only_get)))
-        .service(web::resource("/v1/items/{item_id}").route(get(items::read)).default_service(web::to(only_get)))
-        .service(
-            web::resource("/v1/items/{item_id}/orders")
-                .route(web::post().to(orders::place))
-                .default_service(web::to(only_post)),
-        )
-        .service(web::resource("/v1/orders").route(get(orders::list)).default_service(web::to(only_get)))
-        .service(web::resource("/v1/orders/{order_id}").route(get(orders::read)).default_service(web::to(only_get)))
-        .service(
-            web::resource("/v1/orders/{order_id}/cancel")
-                .route(web::post().to(orders::cancel))
-                .default_service(web::to(only_post)),
-        )
-        .service(
-            web::resource("/v1/orders/{order_id}/events").route(get(events::stream)).default_service(web::to(only_get)),
-        )
-        .service(
-            web::resource("/v1/payments/events")
-                .route(web::post().to(payments::receive))
-                .default_service(web::to(only_post)),
-        )
-        .default_service(web::to(not_found));
+pub fn table() -> Table {
+    Table::new(GET_AND_HEAD, refusals::ANY)
+        .on(items::__path_list, items::list, &[PARAMETERS])
+        .on(items::__path_read, items::read, &[NAMED])
+        .behind(BUYER)
+        .on(orders::__path_place, orders::place, &[NAMED, BODY, PURCHASE, WRITTEN])
+        .on(orders::__path_list, orders::list, &[PARAMETERS, ASKED])
+        .on(orders::__path_read, orders::read, &[NAMED, ASKED])
+        .on(orders::__path_cancel, orders::cancel, &[NAMED, STEP, WRITTEN])
+        .on(events::__path_stream, events::stream, &[NAMED, ASKED])
+        .behind(PROVIDER)
+        .on(payments::__path_receive, payments::receive, &[NAMED, BODY, STEP, WRITTEN])
 }
 
-/// `GET`, and `HEAD` as RFC 9110 wants it: the same without the body.
-fn get<F, Args>(handler: F) -> actix_web::Route
-where
-    F: actix_web::Handler<Args>,
-    Args: actix_web::FromRequest + 'static,
-    F::Output: actix_web::Responder + 'static,
-{
-    let is_read = |method: &Method| *method == Method::GET || *method == Method::HEAD;
-    web::route().guard(actix_web::guard::fn_guard(move |context| is_read(&context.head().method))).to(handler)
+/// The public listener.
+pub fn routes(config: &mut ServiceConfig) {
+    table().serve(config);
+    config.default_service(web::to(not_found));
 }
 
 pub(crate) async fn not_found(_request: HttpRequest) -> HttpResponse {
@@ -82,8 +74,4 @@ pub(crate) async fn not_found(_request: HttpRequest) -> HttpResponse {
 
 pub(crate) async fn only_get(_request: HttpRequest) -> HttpResponse {
     Problem::method_not_allowed("GET, HEAD").respond()
-}
-
-pub(crate) async fn only_post(_request: HttpRequest) -> HttpResponse {
-    Problem::method_not_allowed("POST").respond()
 }

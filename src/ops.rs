@@ -3,6 +3,7 @@
 //! **Never:** serves a buyer.
 
 pub mod actors;
+pub mod docs;
 pub mod events;
 pub mod feed;
 pub mod funnel;
@@ -11,13 +12,15 @@ pub mod invariants;
 pub mod items;
 pub mod metrics;
 pub mod observed;
+pub mod openapi;
 pub mod orders;
 pub mod snapshot;
 
 use std::rc::Rc;
 use std::sync::Arc;
 
-use actix_web::web::{self, ServiceConfig};
+use actix_web::http::Method;
+use actix_web::web::{self, Bytes, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use doorbuster_actors::observe::Code;
 use subtle::ConstantTimeEq as _;
@@ -25,8 +28,10 @@ use subtle::ConstantTimeEq as _;
 use crate::config::Secret;
 use crate::feed::Feed;
 use crate::http::identity::bearer;
+use crate::http::not_found;
 use crate::http::problem::Problem;
-use crate::http::{not_found, only_get};
+use crate::http::refusals::{ASKED, BODY, CLOSED, NAMED, PARAMETERS, STEP, UNREADABLE, WRITTEN};
+use crate::http::route::{Door, Table};
 
 /// What the handlers of the operations listener work with.
 #[derive(Clone)]
@@ -51,39 +56,49 @@ pub struct Desk {
     pub invariants: Rc<invariants::Invariants>,
     /// The committed entries.
     pub feed: Arc<Feed>,
+    /// The description of both listeners.
+    pub openapi: Bytes,
 }
 
-/// The routes of the operations listener. All but the first three need the admin token, whatever the method.
+/// For the owner. Who has no token does not hear which methods there are.
+const ADMIN: Door = Door { keys: &["admin"], check: |request| desk_of(request).authorize(request) };
+
+/// For consumers of the feed, and the owner.
+const FEED: Door = Door { keys: &["feed", "admin"], check: |request| feed::authorize(desk_of(request), request) };
+
+/// The routes of the operations listener.
+pub fn table() -> Table {
+    Table::new(&[Method::GET], &[])
+        .on(health::__path_live, health::live, &[])
+        .on(health::__path_alias, health::alias, &[])
+        .on(health::__path_ready, health::ready, &[UNREADABLE])
+        .file("/docs", docs::page)
+        .file("/docs/{file}", docs::file)
+        .behind(FEED)
+        .on(feed::__path_read, feed::read, &[PARAMETERS, ASKED, &[Code::StorageUnavailable]])
+        .behind(ADMIN)
+        .on(actors::__path_read, actors::read, &[UNREADABLE, PARAMETERS])
+        .on(funnel::__path_read, funnel::read, &[])
+        .on(invariants::__path_read, invariants::read, &[UNREADABLE, PARAMETERS, NAMED, ASKED])
+        .on(events::__path_stream, events::stream, &[&[Code::Overloaded]])
+        .on(metrics::__path_read, metrics::read, &[])
+        .on(openapi::__path_read, openapi::read, &[])
+        .on(orders::__path_page, orders::page, &[UNREADABLE, PARAMETERS, ASKED])
+        .on(items::__path_put, items::put, &[BODY, STEP, WRITTEN])
+        .on(items::__path_restock, items::restock, &[NAMED, CLOSED, BODY, WRITTEN])
+        .on(items::__path_pause, items::pause, &[NAMED, CLOSED, WRITTEN])
+        .on(items::__path_resume, items::resume, &[NAMED, CLOSED, WRITTEN])
+        .on(items::__path_close, items::close, &[NAMED, WRITTEN])
+}
+
+/// The operations listener. All but health and files need a token, whatever the path and the method.
 pub fn routes(config: &mut ServiceConfig) {
-    for path in ["/livez", "/healthz"] {
-        config.service(web::resource(path).route(web::get().to(health::live)).default_service(web::to(only_get)));
-    }
-    config
-        .service(web::resource("/readyz").route(web::get().to(health::ready)).default_service(web::to(only_get)))
-        .service(guarded("/actors", web::get().to(actors::read), "GET"))
-        .service(guarded("/events", web::get().to(events::stream), "GET"))
-        .service(guarded("/metrics", web::get().to(metrics::read), "GET"))
-        .service(guarded("/funnel", web::get().to(funnel::read), "GET"))
-        .service(guarded("/invariants", web::get().to(invariants::read), "GET"))
-        .service(guarded("/v1/admin/orders", web::get().to(orders::page), "GET"))
-        .service(guarded("/v1/admin/items/{item_id}", web::put().to(items::put), "PUT"))
-        .service(guarded("/v1/admin/items/{item_id}/restock", web::post().to(items::restock), "POST"))
-        .service(guarded("/v1/admin/items/{item_id}/pause", web::post().to(items::pause), "POST"))
-        .service(guarded("/v1/admin/items/{item_id}/resume", web::post().to(items::resume), "POST"))
-        .service(guarded("/v1/admin/items/{item_id}/close", web::post().to(items::close), "POST"))
-        .service(web::resource("/v1/feed").route(web::get().to(feed::read)).default_service(web::to(feed::other)))
-        .default_service(web::to(anything_else));
+    table().serve(config);
+    config.default_service(web::to(anything_else));
 }
 
-/// A resource with one route. Who has no token does not hear which methods there are.
-fn guarded(path: &'static str, route: actix_web::Route, allow: &'static str) -> actix_web::Resource {
-    let other_method = move |desk: web::ThinData<Desk>, request: HttpRequest| async move {
-        match desk.authorize(&request) {
-            Ok(()) => Problem::method_not_allowed(allow).respond(),
-            Err(problem) => problem.respond(),
-        }
-    };
-    web::resource(path).route(route).default_service(web::to(other_method))
+fn desk_of(request: &HttpRequest) -> &Desk {
+    request.app_data::<web::ThinData<Desk>>().expect("the listener is opened with its desk")
 }
 
 async fn anything_else(desk: web::ThinData<Desk>, request: HttpRequest) -> HttpResponse {

@@ -5,34 +5,44 @@
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// One committed entry.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = Entry)]
 pub struct Line<'l> {
     /// Its place in the ledger: 1, 2, 3, … without a gap.
     pub seq: u64,
     /// What happened: `item`, `placed`, `paid`, `cancelled`, `expired`, `refund_due`, `restocked`, `paused`, `resumed`
     /// or `closed`.
     #[serde(borrow)]
+    #[schema(value_type = String)]
     pub kind: Cow<'l, str>,
     /// The order, in entries about one.
     #[serde(borrow)]
+    #[schema(value_type = Option<String>, required = true)]
     pub order_id: Option<Cow<'l, str>>,
     /// The item.
     #[serde(borrow)]
+    #[schema(value_type = String)]
     pub item_id: Cow<'l, str>,
     /// The buyer, in entries about an order.
     #[serde(borrow)]
+    #[schema(value_type = Option<String>, required = true)]
     pub user_id: Option<Cow<'l, str>>,
     /// Units of the order or of the restock; of an `item`, its stock.
+    #[schema(required = true)]
     pub quantity: Option<u64>,
     /// Price of one unit in minor units, in entries about an order and of an `item`.
+    #[schema(required = true)]
     pub unit_price: Option<u64>,
     /// ISO 4217 code of the price.
     #[serde(borrow)]
+    #[schema(value_type = Option<String>, required = true)]
     pub currency: Option<Cow<'l, str>>,
     /// Server time of the decision: RFC 3339, UTC, milliseconds.
     #[serde(borrow)]
+    #[schema(value_type = String, format = DateTime)]
     pub at: Cow<'l, str>,
     /// Units of the item that nobody holds after the entry.
     pub remaining: u64,

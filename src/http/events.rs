@@ -19,10 +19,10 @@ use doorbuster_actors::watchers::{Watch, Watchers};
 use futures_util::Stream;
 use futures_util::stream::unfold;
 
-use super::Front;
 use super::clerk::Clerk;
 use super::order_view::{Shown, private};
 use super::problem::Problem;
+use super::{Front, words};
 
 /// Streams that may be open at once, over all workers: half of the connections of a worker, so that watching cannot
 /// keep anybody from buying.
@@ -37,8 +37,14 @@ pub struct Events {
     pub watchers: Arc<Watchers>,
 }
 
-/// `GET /v1/orders/{order_id}/events`. The event's id is the order's status: a status never comes back, so
+/// Pushes an order on each change, first as it is now.
+///
+/// Each event is an `order`, its data the order. Its id is the order's status: a status never comes back, so
 /// `Last-Event-ID` says exactly what the client knows.
+#[utoipa::path(get, path = "/v1/orders/{order_id}/events", operation_id = "stream_order", tag = "orders",
+    params(("order_id" = inline(words::OrderId), Path), words::LastEvent),
+    responses((status = 200, description = "Events without an end.", body = String,
+        content_type = "text/event-stream")))]
 pub(super) async fn stream(front: web::ThinData<Front>, request: HttpRequest) -> HttpResponse {
     open(&front, &request).await.unwrap_or_else(|problem| problem.respond())
 }

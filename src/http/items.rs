@@ -12,9 +12,10 @@ use doorbuster_actors::item::SaleState;
 use doorbuster_actors::money::{Amount, Currency};
 use doorbuster_actors::time::{Clock, Timestamp};
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
-use super::Front;
 use super::problem::Problem;
+use super::{Front, words};
 
 /// Most items in one answer.
 const MAX_PAGE: usize = 100;
@@ -30,24 +31,49 @@ pub struct Items {
     pub clock: Clock,
 }
 
-#[derive(Serialize)]
-struct ItemView<'a> {
+/// An item as it stands now.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Item)]
+pub(crate) struct ItemView<'a> {
+    #[schema(value_type = words::ItemId)]
     item_id: &'a ItemId,
+    #[schema(value_type = words::Title)]
     title: &'a str,
+    /// Price of one unit.
+    #[schema(value_type = words::Amount)]
     unit_price: Amount,
+    #[schema(value_type = words::Currency)]
     currency: Currency,
+    /// First stock and all restocks.
+    #[schema(value_type = words::Units)]
     stock: u32,
+    /// Units that nobody holds.
+    #[schema(value_type = words::Units)]
     remaining: u32,
+    /// Units one buyer may hold.
+    #[schema(value_type = words::Quantity)]
     per_user_limit: u32,
+    /// First moment of the sale; null: at once.
+    #[schema(value_type = Option<words::Time>, required = true)]
     opens_at: Option<Timestamp>,
+    /// First moment after the sale; null: never.
+    #[schema(value_type = Option<words::Time>, required = true)]
     closes_at: Option<Timestamp>,
+    #[schema(value_type = words::State)]
     state: SaleState,
+    /// The clock that `opens_at` and `closes_at` go by.
+    #[schema(value_type = words::Time)]
     server_time: Timestamp,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Page {
+    /// The last item of the page before.
+    #[param(value_type = Option<words::ItemId>, inline)]
     after: Option<String>,
+    /// Most items in the answer.
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 100, default = 50)]
     limit: Option<String>,
 }
 
@@ -64,12 +90,21 @@ impl Page {
     }
 }
 
-/// `GET /v1/items?after=&limit=`: `{"items": […], "next": "<after of the next page>" | null}`.
+/// All items, page by page.
+///
+/// `next` is the `after` of the next page. May be cached for a second.
+#[utoipa::path(get, path = "/v1/items", operation_id = "list_items", tag = "items", params(Page),
+    responses((status = 200, description = "A page of items.", body = ItemsPage<'_>)))]
 pub(super) async fn list(front: web::ThinData<Front>, page: web::Query<Page>) -> HttpResponse {
     front.items.page(&page).unwrap_or_else(|problem| problem.respond())
 }
 
-/// `GET /v1/items/{item_id}`.
+/// One item.
+///
+/// May be cached for a second.
+#[utoipa::path(get, path = "/v1/items/{item_id}", operation_id = "read_item", tag = "items",
+    params(("item_id" = inline(words::ItemId), Path)),
+    responses((status = 200, description = "The item.", body = ItemView<'_>)))]
 pub(super) async fn read(front: web::ThinData<Front>, request: HttpRequest) -> HttpResponse {
     match front.items.find(&request) {
         Ok(listing) => cacheable(&ItemAt(&listing, front.items.clock.now())),
@@ -118,9 +153,13 @@ impl Serialize for ItemAt<'_> {
     }
 }
 
-#[derive(Serialize)]
+/// A page of items.
+#[derive(Serialize, ToSchema)]
 struct ItemsPage<'l> {
+    #[schema(value_type = Vec<ItemView<'_>>)]
     items: Vec<ItemAt<'l>>,
+    /// The `after` of the next page; null: this was the last.
+    #[schema(value_type = Option<words::ItemId>, required = true)]
     next: Option<ItemId>,
 }
 

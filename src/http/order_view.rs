@@ -9,6 +9,9 @@ use doorbuster_actors::ids::{ItemId, UserId};
 use doorbuster_actors::money::{Amount, Currency};
 use doorbuster_actors::time::Timestamp;
 use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::words;
 
 /// How orders are shown by this server.
 #[derive(Debug, Clone, Copy)]
@@ -17,19 +20,33 @@ pub struct Shown {
     pub durability: &'static str,
 }
 
-/// An order as the contract writes it.
-#[derive(Debug, Serialize)]
+/// An order.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Order)]
 pub struct OrderView<'a> {
+    #[schema(value_type = words::OrderId)]
     order_id: String,
+    #[schema(value_type = words::ItemId)]
     item_id: &'a ItemId,
+    #[schema(value_type = words::UserId)]
     user_id: &'a UserId,
+    #[schema(value_type = words::Quantity)]
     quantity: u32,
+    /// Price of one unit when the order was placed.
+    #[schema(value_type = words::Amount)]
     unit_price: Amount,
+    #[schema(value_type = words::Amount)]
     total_price: Amount,
+    #[schema(value_type = words::Currency)]
     currency: Currency,
+    #[schema(value_type = words::OrderStatus)]
     status: Status,
+    #[schema(value_type = words::Time)]
     created_at: Timestamp,
+    /// When the order expires unless it is paid; null: it needs no payment.
+    #[schema(value_type = Option<words::Time>, required = true)]
     pay_by: Option<Timestamp>,
+    #[schema(value_type = words::Durability)]
     durability: &'static str,
 }
 

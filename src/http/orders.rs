@@ -12,15 +12,16 @@ use doorbuster_actors::ids::{IdempotencyKey, ItemId, OrderId};
 use doorbuster_actors::letters::{Query, Reservation, Step};
 use doorbuster_actors::observe::Code;
 use doorbuster_actors::reply::{Confirmed, Outcome, Rejection};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use super::clerk::{Clerk, within};
 use super::identity::Identity;
 use super::items::Items;
-use super::order_view::{Shown, private};
+use super::order_view::{OrderView, Shown, private};
 use super::problem::Problem;
 use super::sampler::Sampler;
-use super::{Front, body};
+use super::{Front, body, words};
 use crate::gate::funnel::Visit;
 use crate::gate::{Attempt, Gate};
 
@@ -40,7 +41,16 @@ pub struct Orders {
     pub sampler: Sampler,
 }
 
-/// `POST /v1/items/{item_id}/orders`.
+/// Places an order: the purchase itself.
+///
+/// Answered after the durable commit. A retry with the same key gets the same order, its status as of now, with
+/// `Idempotent-Replayed`. Only orders are remembered under a key, no refusals.
+#[utoipa::path(post, path = "/v1/items/{item_id}/orders", operation_id = "place_order", tag = "orders",
+    params(("item_id" = inline(words::ItemId), Path), words::KeyHeader),
+    request_body = words::Purchase,
+    responses((status = 201, description = "The order.", body = OrderView<'_>, headers(
+        ("Location" = String, description = "Where the order is read."),
+        ("Idempotent-Replayed" = String, description = "`true` if the order was placed before, by the same key.")))))]
 pub(super) async fn place(front: web::ThinData<Front>, request: HttpRequest, payload: web::Payload) -> HttpResponse {
     let orders = &front.orders;
     let mut visit = orders.gate.visit();
@@ -50,22 +60,39 @@ pub(super) async fn place(front: web::ThinData<Front>, request: HttpRequest, pay
     })
 }
 
-/// `POST /v1/orders/{order_id}/cancel`.
+/// Gives up an order that is not paid yet.
+#[utoipa::path(post, path = "/v1/orders/{order_id}/cancel", operation_id = "cancel_order", tag = "orders",
+    params(("order_id" = inline(words::OrderId), Path)),
+    responses((status = 200, description = "The order, cancelled.", body = OrderView<'_>)))]
 pub(super) async fn cancel(front: web::ThinData<Front>, request: HttpRequest) -> HttpResponse {
     front.orders.cancel(&request).await.unwrap_or_else(|problem| problem.respond())
 }
 
-/// `GET /v1/orders/{order_id}`.
+/// One order of the buyer who asks.
+#[utoipa::path(get, path = "/v1/orders/{order_id}", operation_id = "read_order", tag = "orders",
+    params(("order_id" = inline(words::OrderId), Path)),
+    responses((status = 200, description = "The order.", body = OrderView<'_>)))]
 pub(super) async fn read(front: web::ThinData<Front>, request: HttpRequest) -> HttpResponse {
     front.orders.read(&request).await.unwrap_or_else(|problem| problem.respond())
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct OfItem {
+    /// The item.
+    #[param(value_type = words::ItemId, inline)]
     item_id: Option<String>,
 }
 
-/// `GET /v1/orders?item_id=`: `{"orders": […]}`, the newest first, at most 100.
+/// Orders of one buyer for one item, the newest first, at most 100.
+#[derive(Serialize, ToSchema)]
+struct OwnOrders<'o> {
+    orders: Vec<OrderView<'o>>,
+}
+
+/// The orders of the buyer who asks, for one item.
+#[utoipa::path(get, path = "/v1/orders", operation_id = "list_orders", tag = "orders", params(OfItem),
+    responses((status = 200, description = "The newest first, at most 100.", body = OwnOrders<'_>)))]
 pub(super) async fn list(front: web::ThinData<Front>, request: HttpRequest, of: web::Query<OfItem>) -> HttpResponse {
     front.orders.list(&request, &of).await.unwrap_or_else(|problem| problem.respond())
 }
@@ -161,8 +188,8 @@ impl Orders {
             Some(listing) => self.clerk.find(&listing, Query::AllOf { user }).await?,
             None => Vec::new(),
         };
-        let orders: Vec<_> = found.iter().map(|order| self.shown.order(order)).collect();
-        Ok(private(&mut HttpResponse::Ok()).json(serde_json::json!({ "orders": orders })))
+        let orders = found.iter().map(|order| self.shown.order(order)).collect();
+        Ok(private(&mut HttpResponse::Ok()).json(OwnOrders { orders }))
     }
 }
 

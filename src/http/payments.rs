@@ -15,11 +15,12 @@ use doorbuster_actors::observe::Code;
 use hmac::{Hmac, Mac as _};
 use serde::Deserialize;
 use sha2::Sha256;
+use utoipa::ToSchema;
 
 use super::clerk::Clerk;
-use super::order_view::{Shown, private};
+use super::order_view::{OrderView, Shown, private};
 use super::problem::Problem;
-use super::{Front, body};
+use super::{Front, body, words};
 use crate::config::Secret;
 
 /// How old or how far ahead a signature may be: long enough for retries in flight, short enough against replays.
@@ -37,26 +38,41 @@ pub struct Payments {
     pub shown: Shown,
 }
 
-#[derive(Deserialize)]
+/// What the payment provider reports.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = PaymentEvent)]
 #[expect(clippy::struct_field_names, reason = "the names on the wire")]
 struct Event {
+    #[schema(value_type = words::EventId)]
     event_id: String,
+    #[schema(value_type = words::OrderId)]
     order_id: String,
     #[serde(rename = "type")]
     result: EventType,
+    /// The order's total price.
+    #[schema(value_type = words::Amount)]
     amount: i64,
+    #[schema(value_type = words::Currency)]
     currency: String,
 }
 
-#[derive(Deserialize)]
+/// Whether the money came.
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = PaymentResult)]
 enum EventType {
     Succeeded,
     Failed,
 }
 
-/// `POST /v1/payments/events`: `200` with the order after the durable commit, the same for a duplicate.
+/// Takes an event of the payment provider.
+///
+/// Answered after the durable commit, the same for a duplicate. Without `payment.webhook_secret` there is no such
+/// route.
+#[utoipa::path(post, path = "/v1/payments/events", operation_id = "report_payment", tag = "payments",
+    params(("Doorbuster-Signature" = inline(words::Signature), Header)), request_body = Event,
+    responses((status = 200, description = "The order after the event.", body = OrderView<'_>)))]
 pub(super) async fn receive(front: web::ThinData<Front>, request: HttpRequest, payload: web::Payload) -> HttpResponse {
     front.payments.receive(&request, payload).await.unwrap_or_else(|problem| problem.respond())
 }

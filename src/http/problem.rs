@@ -11,17 +11,21 @@ use actix_web::http::header::{
     ALLOW, CACHE_CONTROL, CONTENT_TYPE, HttpDate, RETRY_AFTER, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
 use actix_web::{HttpResponse, HttpResponseBuilder};
+use doorbuster_actors::entry::Status;
 use doorbuster_actors::observe::Code;
 use doorbuster_actors::reply::{Rejection, Unavailable};
-use serde_json::{Map, Value, json};
+use doorbuster_actors::time::Timestamp;
+use serde::Serialize;
+use utoipa::ToSchema;
 
+use super::words;
 use crate::gate::Refusal;
 
 /// What to say about how long "later" is, where nothing better is known.
 const SOON: Duration = Duration::from_secs(1);
 
 /// One thing that is wrong with a request.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FieldProblem {
     /// Which member or parameter.
     pub field: Cow<'static, str>,
@@ -29,29 +33,80 @@ pub struct FieldProblem {
     pub reason: Cow<'static, str>,
 }
 
-/// A problem document.
+/// What some problems say besides their sentence.
+#[derive(Debug, Clone, Default, Serialize, ToSchema)]
+pub struct Members {
+    /// With `validation`: all that is wrong.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<FieldProblem>,
+    /// With `sale-not-started`: when it begins.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = words::Time)]
+    pub opens_at: Option<Timestamp>,
+    /// With `sold-out`: units that are left.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = words::Units)]
+    pub remaining: Option<u32>,
+    /// With `limit-reached`: units that one buyer may hold.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = words::Quantity)]
+    pub per_user_limit: Option<u32>,
+    /// With `limit-reached`: units that this buyer holds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = words::Units)]
+    pub held: Option<u32>,
+    /// With `invalid-transition`: where the order stands.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = words::OrderStatus)]
+    pub order_status: Option<Status>,
+}
+
+/// A problem document (RFC 9457): why there is no other answer.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(crate) struct Document<'p> {
+    /// `/problems/` and the code.
+    #[serde(rename = "type")]
+    kind: String,
+    /// The code in words.
+    title: &'p str,
+    /// The status of the answer.
+    status: u16,
+    /// A sentence for people.
+    detail: &'p str,
+    /// For programs.
+    #[schema(value_type = words::ProblemCode)]
+    code: &'static str,
+    #[serde(flatten)]
+    #[schema(value_type = Members)]
+    members: Option<&'p Members>,
+}
+
+/// A problem.
 #[derive(Debug, Clone)]
 pub struct Problem {
     code: Code,
     detail: Cow<'static, str>,
     retry_after: Option<Duration>,
-    allow: Option<&'static str>,
+    allow: Option<Cow<'static, str>>,
     closes: bool,
-    members: Map<String, Value>,
+    /// Most problems have none of them.
+    members: Option<Box<Members>>,
 }
 
 impl Problem {
     /// A problem of that code, with a sentence for people.
     #[must_use]
     pub fn new(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, detail: detail.into(), retry_after: None, allow: None, closes: false, members: Map::new() }
+        Self { code, detail: detail.into(), retry_after: None, allow: None, closes: false, members: None }
     }
 
     /// A request whose members or parameters are wrong.
     #[must_use]
     pub fn validation(errors: &[FieldProblem]) -> Self {
         let detail = errors.iter().map(|error| format!("{} {}", error.field, error.reason)).collect::<Vec<_>>();
-        Self::new(Code::Validation, detail.join("; ")).with("errors", json!(errors))
+        let members = Members { errors: errors.to_vec(), ..Members::default() };
+        Self::new(Code::Validation, detail.join("; ")).with(members)
     }
 
     /// A request with one thing wrong.
@@ -68,16 +123,17 @@ impl Problem {
 
     /// The resource has other methods.
     #[must_use]
-    pub fn method_not_allowed(allow: &'static str) -> Self {
+    pub fn method_not_allowed(allow: impl Into<Cow<'static, str>>) -> Self {
+        let allow = allow.into();
         let mut problem = Self::new(Code::MethodNotAllowed, format!("allowed here: {allow}"));
         problem.allow = Some(allow);
         problem
     }
 
-    /// This problem with one member more.
+    /// This problem, with `members`.
     #[must_use]
-    pub fn with(mut self, member: &str, value: Value) -> Self {
-        self.members.insert(member.to_owned(), value);
+    pub fn with(mut self, members: Members) -> Self {
+        self.members = Some(Box::new(members));
         self
     }
 
@@ -117,7 +173,7 @@ impl Problem {
         if let Some(after) = self.retry_after {
             response.insert_header((RETRY_AFTER, whole_seconds(after)));
         }
-        if let Some(allow) = self.allow {
+        if let Some(allow) = self.allow.as_deref() {
             response.insert_header((ALLOW, allow));
         }
         if self.code == Code::Unauthenticated {
@@ -146,17 +202,10 @@ impl Problem {
 
     fn document(&self, status: StatusCode, title: &str) -> String {
         let code = self.code.as_str();
-        let mut document = json!({
-            "type": format!("/problems/{code}"),
-            "title": title,
-            "status": status.as_u16(),
-            "detail": self.detail,
-            "code": code,
-        });
-        if let Value::Object(members) = &mut document {
-            members.extend(self.members.clone());
-        }
-        document.to_string()
+        let members = self.members.as_deref();
+        let kind = format!("/problems/{code}");
+        let document = Document { kind, title, status: status.as_u16(), detail: &self.detail, code, members };
+        serde_json::to_string(&document).expect("texts and numbers become JSON")
     }
 }
 
@@ -166,7 +215,7 @@ fn whole_seconds(after: Duration) -> u64 {
 }
 
 /// Status and title of every code.
-fn describe(code: Code) -> (StatusCode, &'static str) {
+pub(super) fn describe(code: Code) -> (StatusCode, &'static str) {
     match code {
         Code::Malformed => (StatusCode::BAD_REQUEST, "Malformed request"),
         Code::Unauthenticated => (StatusCode::UNAUTHORIZED, "No valid credentials"),
@@ -243,19 +292,21 @@ impl From<Rejection> for Problem {
 
 fn from_rejection(rejection: Rejection) -> Problem {
     let problem = |detail: &'static str| Problem::new(rejection.code(), detail);
+    let no_members = Members::default();
     match rejection {
         Rejection::KeyReused => problem("this key belongs to an order with another payload"),
         Rejection::SaleClosed => problem("the sale of this item is over"),
-        Rejection::SaleNotStarted { opens_at } => {
-            problem("the sale of this item has not begun").with("opens_at", json!(opens_at)).retry(SOON)
-        }
+        Rejection::SaleNotStarted { opens_at } => problem("the sale of this item has not begun")
+            .with(Members { opens_at: Some(opens_at), ..no_members })
+            .retry(SOON),
         Rejection::SalePaused => problem("the sale of this item is interrupted").retry(SOON),
-        Rejection::SoldOut { remaining } => {
-            problem("fewer units are left than were asked for").with("remaining", json!(remaining))
-        }
-        Rejection::LimitReached { limit, held } => problem("this buyer may not hold that many units")
-            .with("per_user_limit", json!(limit))
-            .with("held", json!(held)),
+        Rejection::SoldOut { remaining } => problem("fewer units are left than were asked for")
+            .with(Members { remaining: Some(remaining), ..no_members }),
+        Rejection::LimitReached { limit, held } => problem("this buyer may not hold that many units").with(Members {
+            per_user_limit: Some(limit),
+            held: Some(held),
+            ..no_members
+        }),
         Rejection::CoolingDown { retry_after } => {
             problem("orders of this buyer expired again and again").retry(retry_after)
         }
@@ -264,9 +315,8 @@ fn from_rejection(rejection: Rejection) -> Problem {
         Rejection::WrongPayment => Problem::invalid("amount", "must be the order's total price, in its currency"),
         Rejection::StockFixed => Problem::invalid("stock", "changes only by a restock"),
         Rejection::NotScheduled => problem("an item can be changed only before its sale begins"),
-        Rejection::InvalidTransition { status } => {
-            problem("the order is not in a status from which this is possible").with("order_status", json!(status))
-        }
+        Rejection::InvalidTransition { status } => problem("the order is not in a status from which this is possible")
+            .with(Members { order_status: Some(status), ..no_members }),
         Rejection::UnknownOrder => Problem::not_found(),
     }
 }

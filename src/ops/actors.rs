@@ -7,13 +7,14 @@ use doorbuster_actors::ids::ItemId;
 use doorbuster_actors::observe::Code;
 use doorbuster_actors::time::Timestamp;
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use super::Desk;
 use super::observed::Observed;
 use super::observed::actors::{Selection, Sort};
 use super::observed::views::{ActorView, WithBuckets, WriterView};
 use crate::http::problem::Problem;
+use crate::http::words;
 
 /// Most actors in one answer.
 const MAX_ACTORS: usize = 10_000;
@@ -21,20 +22,31 @@ const MAX_ACTORS: usize = 10_000;
 /// Actors in one answer if the asker does not say.
 const DEFAULT_ACTORS: usize = 1_000;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Parameters {
+    /// Only the actor of this item.
+    #[param(value_type = Option<words::ItemId>, inline)]
     item: Option<String>,
+    /// Only actors with this in the id or title of their item, whatever the case.
     search: Option<String>,
+    /// `name`, `depth`, `high_water`, `processed`, `wait`, `handle` (99th percentiles) or `remaining`. The largest
+    /// first, except `name` and `remaining`.
+    #[param(default = "name")]
     sort: Option<String>,
+    /// Most actors in the answer.
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 10_000, default = 1_000)]
     limit: Option<String>,
+    /// Whether distributions have their buckets.
+    #[param(default = false)]
     buckets: Option<bool>,
 }
 
 /// The actors, the writer first unless items were asked for.
 #[derive(Serialize, ToSchema)]
-pub(super) struct ActorsView {
+pub(super) struct Actors {
     /// Server time.
-    #[schema(value_type = String, format = DateTime)]
+    #[schema(value_type = words::Time)]
     captured_at: Timestamp,
     /// Seconds since the start of the server.
     uptime_s: f64,
@@ -44,7 +56,9 @@ pub(super) struct ActorsView {
     writer: WriterView,
 }
 
-/// `GET /actors?item=&search=&sort=&limit=&buckets=`.
+/// Every actor with its mailbox, what it did, and how long letters waited and took.
+#[utoipa::path(get, path = "/actors", operation_id = "inspect_actors", tag = "observation", params(Parameters),
+    responses((status = 200, description = "Counts and distributions since the start.", body = Actors)))]
 pub(super) async fn read(desk: web::ThinData<Desk>, request: HttpRequest) -> HttpResponse {
     answer(&desk, &request).unwrap_or_else(|problem| problem.respond())
 }
@@ -79,14 +93,14 @@ fn sort(name: &str) -> Result<Sort, Problem> {
     })
 }
 
-fn view(observed: &Observed, selection: &Selection, buckets: WithBuckets) -> ActorsView {
+fn view(observed: &Observed, selection: &Selection, buckets: WithBuckets) -> Actors {
     let mut actors = Vec::new();
     if !selection.names_items() {
         actors.push(observed.writer_actor(buckets));
     }
     actors.extend(observed.stock_actors(selection, buckets));
     actors.truncate(selection.limit);
-    ActorsView {
+    Actors {
         captured_at: observed.clock.now(),
         uptime_s: observed.uptime_s(),
         total: observed.directory.len(),

@@ -18,7 +18,7 @@ use tokio::sync::watch;
 
 use super::Desk;
 use super::observed::Observed;
-use super::snapshot::Photographer;
+use super::snapshot::{Photographer, Snapshot};
 use crate::http::problem::Problem;
 
 /// Time between two snapshots.
@@ -35,7 +35,10 @@ pub struct Snapshots {
     is_running: RefCell<bool>,
 }
 
-/// `GET /events`: `event: snapshot` at once and then once a second.
+/// The whole house at one moment, at once and then once a second: `event: snapshot`, its data a snapshot.
+#[utoipa::path(get, path = "/events", operation_id = "stream_snapshots", tag = "observation",
+    responses((status = 200, description = "Events without an end.", body = Snapshot,
+        content_type = "text/event-stream")))]
 pub(super) async fn stream(desk: web::ThinData<Desk>, request: HttpRequest) -> HttpResponse {
     let watching = desk.authorize(&request).and_then(|()| Snapshots::watch(&desk.snapshots));
     match watching {

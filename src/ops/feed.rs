@@ -11,8 +11,10 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use doorbuster_actors::observe::Code;
 use doorbuster_actors::reply::Unavailable;
 use serde::Deserialize;
+use utoipa::IntoParams;
 
 use super::{Desk, carries};
+use crate::feed::wire::Line;
 use crate::feed::{MAX_PAGE, MAX_WAIT, NoPage, Page, Pull};
 use crate::http::problem::{FieldProblem, Problem};
 
@@ -22,25 +24,30 @@ const DEFAULT_PAGE: usize = 1_000;
 /// The header with the last entry that is committed: how far behind the consumer is.
 const LAST_SEQ: &str = "Feed-Last-Seq";
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Parameters {
+    /// The last entry the consumer has.
+    #[param(value_type = Option<u64>, default = 0)]
     after: Option<String>,
+    /// Most entries in the answer.
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 10_000, default = 1_000)]
     limit: Option<String>,
+    /// Seconds to wait if there is no entry yet.
+    #[param(value_type = Option<u32>, minimum = 0, maximum = 30, default = 0)]
     wait: Option<String>,
 }
 
-/// `GET /v1/feed?after=<seq>&limit=&wait=<s>`: lines of JSON; waits up to `wait` seconds if there is none yet.
+/// The committed entries, in order and without a gap.
+///
+/// One JSON object a line. With a feed token configured, either token opens it.
+#[utoipa::path(get, path = "/v1/feed", operation_id = "pull_feed", tag = "feed", params(Parameters),
+    responses((status = 200, description = "Entries, one a line; none if there are none yet.", body = Line<'_>,
+        content_type = "application/x-ndjson",
+        headers(("Feed-Last-Seq" = u64, description = "The last entry that is committed.")))))]
 pub(super) async fn read(desk: web::ThinData<Desk>, request: HttpRequest) -> HttpResponse {
     match answer(&desk, &request).await {
         Ok(page) => respond(page),
-        Err(problem) => problem.respond(),
-    }
-}
-
-/// Any other method.
-pub(super) async fn other(desk: web::ThinData<Desk>, request: HttpRequest) -> HttpResponse {
-    match authorize(&desk, &request) {
-        Ok(()) => Problem::method_not_allowed("GET").respond(),
         Err(problem) => problem.respond(),
     }
 }
@@ -52,7 +59,8 @@ async fn answer(desk: &Desk, request: &HttpRequest) -> Result<Page, Problem> {
     desk.feed.pull(parameters.pull()?).await.map_err(refusal)
 }
 
-fn authorize(desk: &Desk, request: &HttpRequest) -> Result<(), Problem> {
+/// Who has the feed's own token, or the admin token.
+pub(super) fn authorize(desk: &Desk, request: &HttpRequest) -> Result<(), Problem> {
     if carries(request, &desk.feed_token) {
         return Ok(());
     }

@@ -3,14 +3,26 @@
 //! **Never:** counts: it reads what the layers counted.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use serde_json::json;
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::Desk;
+use super::observed::views::LayerView;
 
-/// `GET /funnel`: `{"layers": [{"name", "in", "out", "answered": {code: count}}]}`, outermost first.
+/// What the layers did with the purchase attempts, outermost first.
+#[derive(Serialize, ToSchema)]
+struct Funnel {
+    layers: Vec<LayerView>,
+}
+
+/// What every layer did with the purchase attempts.
+///
+/// The last layer's `out` is the number of confirmed orders.
+#[utoipa::path(get, path = "/funnel", operation_id = "read_funnel", tag = "observation",
+    responses((status = 200, description = "Counts since the start, outermost first.", body = Funnel)))]
 pub(super) async fn read(desk: web::ThinData<Desk>, request: HttpRequest) -> HttpResponse {
     match desk.authorize(&request) {
-        Ok(()) => HttpResponse::Ok().json(json!({ "layers": desk.observed.layers() })),
+        Ok(()) => HttpResponse::Ok().json(Funnel { layers: desk.observed.layers() }),
         Err(problem) => problem.respond(),
     }
 }

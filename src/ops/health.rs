@@ -9,6 +9,7 @@ use actix_web::{HttpResponse, web};
 use doorbuster_actors::cores::Cores;
 use doorbuster_actors::observe::{StorageState, WriterCounters};
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use super::Desk;
 
@@ -22,32 +23,57 @@ pub struct Health {
     pub closing: Arc<AtomicBool>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Verbosity {
+    /// Show the checks; any value, or none.
     verbose: Option<String>,
 }
 
-#[derive(Serialize)]
+/// How the server is.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Health)]
+struct Report {
+    /// `live`; `ready` or `not ready`.
+    status: &'static str,
+    /// The checks one by one, if asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    checks: Option<[Check; 3]>,
+}
+
+/// One thing that can keep a server from selling.
+#[derive(Serialize, ToSchema)]
 struct Check {
+    /// `open`: the house is not closing; `cores`: all threads are there; `storage`: the ledger can be written.
     name: &'static str,
     ok: bool,
 }
 
-/// `GET /livez`: the process answers.
+/// The process answers.
+#[utoipa::path(get, path = "/livez", operation_id = "livez", tag = "health",
+    responses((status = 200, description = "It lives.", body = Report)))]
 pub(super) async fn live() -> HttpResponse {
-    HttpResponse::Ok().json(serde_json::json!({ "status": "live" }))
+    HttpResponse::Ok().json(Report { status: "live", checks: None })
 }
 
-/// `GET /readyz[?verbose]`: `200` if the server can sell, else `503`; the checks one by one if asked.
+/// The same as `/livez`, under the name that some balancers expect.
+#[utoipa::path(get, path = "/healthz", operation_id = "healthz", tag = "health",
+    responses((status = 200, description = "It lives.", body = Report)))]
+pub(super) async fn alias() -> HttpResponse {
+    live().await
+}
+
+/// Whether the server can sell.
+#[utoipa::path(get, path = "/readyz", operation_id = "readyz", tag = "health", params(Verbosity),
+    responses((status = 200, description = "It can.", body = Report),
+        (status = 503, description = "It cannot, now.", body = Report)))]
 pub(super) async fn ready(desk: web::ThinData<Desk>, verbosity: web::Query<Verbosity>) -> HttpResponse {
     let checks = desk.health.checks();
     let is_ready = checks.iter().all(|check| check.ok);
-    let mut body = serde_json::json!({ "status": if is_ready { "ready" } else { "not ready" } });
-    if verbosity.verbose.is_some() {
-        body["checks"] = serde_json::json!(checks);
-    }
+    let status = if is_ready { "ready" } else { "not ready" };
     let mut response = if is_ready { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };
-    response.json(body)
+    response.json(Report { status, checks: verbosity.verbose.is_some().then_some(checks) })
 }
 
 impl Health {

@@ -8,11 +8,13 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use doorbuster_actors::directory::{Directory, Listing};
 use doorbuster_actors::ids::ItemId;
 use doorbuster_actors::observe::Code;
-use serde_json::json;
+use serde::Serialize;
+use utoipa::{IntoParams, ToSchema};
 
 use super::Desk;
 use crate::http::clerk::Clerk;
 use crate::http::problem::Problem;
+use crate::http::words;
 
 /// What is needed to ask all items.
 pub struct Invariants {
@@ -25,8 +27,43 @@ pub struct Invariants {
 /// Items that can be asked for by name at a time.
 const MAX_NAMED: usize = 100;
 
-/// `GET /invariants?item=`: all items, or those that are named; `{"holds", "items": [{"item_id", "supply", "remaining", "live", "holds"}]}`, where `supply` is
-/// the first stock and all restocks, and the equation is `remaining + live = supply`.
+/// Which items.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "a description; the query is read pair by pair, because a name may stand several times")]
+struct Named {
+    /// An item; may be given up to a hundred times.
+    #[param(value_type = Option<Vec<words::ItemId>>, inline)]
+    item: Vec<String>,
+}
+
+/// Whether the books add up.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Invariants)]
+struct Books {
+    /// Whether they do for every item.
+    holds: bool,
+    items: Vec<ItemBooks>,
+}
+
+/// The books of one item: `remaining + live = supply`.
+#[derive(Serialize, ToSchema)]
+struct ItemBooks {
+    #[schema(value_type = words::ItemId)]
+    item_id: ItemId,
+    /// First stock and all restocks.
+    supply: u32,
+    /// Units that nobody holds.
+    remaining: u32,
+    /// Units of orders that are pending or paid.
+    live: u32,
+    /// Whether the equation holds.
+    holds: bool,
+}
+
+/// Asks items, now, whether their books add up: all, or those that are named.
+#[utoipa::path(get, path = "/invariants", operation_id = "check_invariants", tag = "observation", params(Named),
+    responses((status = 200, description = "What the actors counted.", body = Books)))]
 pub(super) async fn read(desk: web::ThinData<Desk>, request: HttpRequest) -> HttpResponse {
     let read = async {
         desk.authorize(&request)?;
@@ -61,14 +98,14 @@ impl Invariants {
         for listing in listings {
             let balance = self.clerk.audit(&listing).await?;
             all_hold &= balance.holds();
-            items.push(json!({
-                "item_id": listing.definition().id,
-                "supply": balance.supply,
-                "remaining": balance.remaining,
-                "live": balance.live,
-                "holds": balance.holds(),
-            }));
+            items.push(ItemBooks {
+                item_id: listing.definition().id.clone(),
+                supply: balance.supply,
+                remaining: balance.remaining,
+                live: balance.live,
+                holds: balance.holds(),
+            });
         }
-        Ok(HttpResponse::Ok().json(json!({ "holds": all_hold, "items": items })))
+        Ok(HttpResponse::Ok().json(Books { holds: all_hold, items }))
     }
 }

@@ -14,13 +14,14 @@ use doorbuster_actors::stock::Stock;
 use doorbuster_actors::time::Clock;
 use serde::Deserialize;
 use tokio::sync::Mutex;
+use utoipa::ToSchema;
 
 use super::Desk;
 use crate::catalogue::ItemFields;
-use crate::http::body;
 use crate::http::clerk::Clerk;
-use crate::http::items::ItemAt;
+use crate::http::items::{ItemAt, ItemView};
 use crate::http::problem::Problem;
+use crate::http::{body, words};
 
 /// What is needed to steer items.
 pub struct Items {
@@ -36,13 +37,21 @@ pub struct Items {
     pub creating: Arc<Mutex<()>>,
 }
 
-#[derive(Deserialize)]
+/// Units that are added.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Restock {
+    #[schema(value_type = words::Restocked)]
     quantity: u32,
 }
 
-/// `PUT /v1/admin/items/{item_id}`: `201` created, `200` changed or so already.
+/// Creates an item, or changes one whose sale has not begun.
+///
+/// The same again changes nothing. The stock of an item that exists changes only by a restock.
+#[utoipa::path(put, path = "/v1/admin/items/{item_id}", operation_id = "put_item", tag = "owner",
+    params(("item_id" = inline(words::ItemId), Path)), request_body = ItemFields,
+    responses((status = 201, description = "Created.", body = ItemView<'_>),
+        (status = 200, description = "Changed, or so already.", body = ItemView<'_>)))]
 pub(super) async fn put(desk: web::ThinData<Desk>, request: HttpRequest, payload: web::Payload) -> HttpResponse {
     let put = async {
         desk.authorize(&request)?;
@@ -53,7 +62,12 @@ pub(super) async fn put(desk: web::ThinData<Desk>, request: HttpRequest, payload
     put.await.unwrap_or_else(|problem| problem.respond())
 }
 
-/// `POST /v1/admin/items/{item_id}/restock` `{"quantity": n}`.
+/// Adds units to an item.
+///
+/// Buyers who were sold out may come again at once.
+#[utoipa::path(post, path = "/v1/admin/items/{item_id}/restock", operation_id = "restock_item", tag = "owner",
+    params(("item_id" = inline(words::ItemId), Path)), request_body = Restock,
+    responses((status = 200, description = "The item with more units.", body = ItemView<'_>)))]
 pub(super) async fn restock(desk: web::ThinData<Desk>, request: HttpRequest, payload: web::Payload) -> HttpResponse {
     let restock = async {
         desk.authorize(&request)?;
@@ -67,17 +81,30 @@ pub(super) async fn restock(desk: web::ThinData<Desk>, request: HttpRequest, pay
     restock.await.unwrap_or_else(|problem| problem.respond())
 }
 
-/// `POST /v1/admin/items/{item_id}/pause`.
+/// Interrupts the sale of an item.
+///
+/// Who holds an order can still read, pay or cancel it.
+#[utoipa::path(post, path = "/v1/admin/items/{item_id}/pause", operation_id = "pause_item", tag = "owner",
+    params(("item_id" = inline(words::ItemId), Path)),
+    responses((status = 200, description = "The item, paused.", body = ItemView<'_>)))]
 pub(super) async fn pause(desk: web::ThinData<Desk>, request: HttpRequest) -> HttpResponse {
     steer(&desk, &request, Instruction::Pause).await
 }
 
-/// `POST /v1/admin/items/{item_id}/resume`.
+/// Goes on with the sale of an item.
+#[utoipa::path(post, path = "/v1/admin/items/{item_id}/resume", operation_id = "resume_item", tag = "owner",
+    params(("item_id" = inline(words::ItemId), Path)),
+    responses((status = 200, description = "The item as before the pause.", body = ItemView<'_>)))]
 pub(super) async fn resume(desk: web::ThinData<Desk>, request: HttpRequest) -> HttpResponse {
     steer(&desk, &request, Instruction::Resume).await
 }
 
-/// `POST /v1/admin/items/{item_id}/close`.
+/// Ends the sale of an item.
+///
+/// It cannot be opened again.
+#[utoipa::path(post, path = "/v1/admin/items/{item_id}/close", operation_id = "close_item", tag = "owner",
+    params(("item_id" = inline(words::ItemId), Path)),
+    responses((status = 200, description = "The item, closed.", body = ItemView<'_>)))]
 pub(super) async fn close(desk: web::ThinData<Desk>, request: HttpRequest) -> HttpResponse {
     steer(&desk, &request, Instruction::Close).await
 }

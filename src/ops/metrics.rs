@@ -40,7 +40,10 @@ pub struct Metrics {
     is_public: bool,
 }
 
-/// `GET /metrics`.
+/// Everything that is observed, for Prometheus. Open if `ops.public_metrics` is set.
+#[utoipa::path(get, path = "/metrics", operation_id = "scrape_metrics", tag = "observation",
+    responses((status = 200, description = "A page of OpenMetrics.", body = String,
+        content_type = "application/openmetrics-text")))]
 pub(super) async fn read(desk: web::ThinData<Desk>, request: HttpRequest) -> HttpResponse {
     if let (false, Err(problem)) = (desk.metrics.is_public, desk.authorize(&request)) {
         return problem.respond();

@@ -10,12 +10,14 @@ use doorbuster_actors::entry::{Order, Status};
 use doorbuster_actors::ids::{ItemId, ItemNumber, OrderId, OrderNumber};
 use doorbuster_actors::letters::Query;
 use doorbuster_actors::observe::Code;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use super::Desk;
 use crate::http::clerk::Clerk;
-use crate::http::order_view::{Shown, private};
+use crate::http::order_view::{OrderView, Shown, private};
 use crate::http::problem::Problem;
+use crate::http::words;
 
 /// Most orders in one answer.
 const MAX_PAGE: usize = 1_000;
@@ -33,12 +35,30 @@ pub struct Orders {
     pub shown: Shown,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Filter {
+    /// The last order of the page before.
+    #[param(value_type = Option<words::OrderId>, inline)]
     after: Option<String>,
+    /// Most orders in the answer.
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 1_000, default = 100)]
     limit: Option<String>,
+    /// Only orders for this item.
+    #[param(value_type = Option<words::ItemId>, inline)]
     item_id: Option<String>,
+    /// Only orders in this status.
+    #[param(value_type = Option<words::OrderStatus>, inline)]
     status: Option<String>,
+}
+
+/// A page of orders.
+#[derive(Serialize, ToSchema)]
+struct OrdersPage<'o> {
+    orders: Vec<OrderView<'o>>,
+    /// The `after` of the next page; null: this was the last.
+    #[schema(value_type = Option<words::OrderId>, required = true)]
+    next: Option<String>,
 }
 
 /// A filter that makes sense.
@@ -49,7 +69,9 @@ struct Page {
     status: Option<Status>,
 }
 
-/// `GET /v1/admin/orders?after=&limit=&item_id=&status=`: `{"orders": […], "next": "<after of the next page>" | null}`.
+/// The orders of all buyers, page by page: by item in the order of creation, then as they were placed.
+#[utoipa::path(get, path = "/v1/admin/orders", operation_id = "page_orders", tag = "owner", params(Filter),
+    responses((status = 200, description = "A page of orders.", body = OrdersPage<'_>)))]
 pub(super) async fn page(desk: web::ThinData<Desk>, request: HttpRequest) -> HttpResponse {
     let page = async {
         desk.authorize(&request)?;
@@ -96,8 +118,8 @@ impl Orders {
             }
         }
         let next = orders.last().filter(|_| orders.len() == page.limit).map(|order| order.id.to_string());
-        let orders: Vec<_> = orders.iter().map(|order| self.shown.order(order)).collect();
-        Ok(private(&mut HttpResponse::Ok()).json(serde_json::json!({ "orders": orders, "next": next })))
+        let orders = orders.iter().map(|order| self.shown.order(order)).collect();
+        Ok(private(&mut HttpResponse::Ok()).json(OrdersPage { orders, next }))
     }
 
     /// The items that can have orders of the page, in the order of their numbers.

@@ -16,6 +16,7 @@ use super::observed::Observed;
 use super::observed::views::{
     ActorView, CoreView, FeedView, HouseView, LayerView, ProcessView, RedisView, StorageView, WithBuckets, WriterView,
 };
+use crate::http::words;
 
 /// Items that a snapshot has a row of: as many as lines in a chart can be told apart.
 const BUSIEST: usize = 12;
@@ -24,7 +25,7 @@ const BUSIEST: usize = 12;
 #[derive(Serialize, ToSchema)]
 pub struct Snapshot {
     /// Server time.
-    #[schema(value_type = String, format = DateTime)]
+    #[schema(value_type = words::Time)]
     captured_at: Timestamp,
     /// Seconds since the start of the server.
     uptime_s: f64,

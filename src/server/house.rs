@@ -118,7 +118,7 @@ impl House {
 
         let feed = Arc::new(Feed::open(&config.storage.path, common.writer_counters.last_seq())?);
         let relay = start_relay(config, &feed)?;
-        let operations = operations::open(ops_socket, config, &common, &closing, &feed)?;
+        let operations = operations::open((ops_socket, listen), config, &common, &closing, &feed)?;
         let writer = common.writer.clone();
         let (core_threads, seats) = place(common, config.server.layout, stocks);
         let public = open_public(public_socket, usize::from(workers), Arc::new(seats), &closing, &requests)?;

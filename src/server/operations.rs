@@ -2,7 +2,7 @@
 //! **Owns:** what its handlers are equipped with.
 //! **Never:** answers a request.
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -25,7 +25,7 @@ use crate::ops::observed::process::Process;
 
 /// Opens the listener, with one worker.
 pub(super) fn open(
-    socket: TcpListener,
+    (socket, public): (TcpListener, SocketAddr),
     config: &Config,
     common: &Common,
     closing: &Arc<AtomicBool>,
@@ -34,6 +34,7 @@ pub(super) fn open(
     let (admin_token, feed_token) = (config.auth.admin_token.clone(), config.feed.token.clone());
     let (observed, is_public) = (Arc::new(observed(config, common, closing, feed)), config.ops.public_metrics);
     let (common, closing, feed) = (common.clone(), Arc::clone(closing), Arc::clone(feed));
+    let openapi = ops::openapi::document(public);
     let app = move || {
         let health = ops::health::Health {
             cores: Arc::clone(&common.cores),
@@ -61,6 +62,7 @@ pub(super) fn open(
             orders: Rc::new(orders),
             invariants: Rc::new(ops::invariants::Invariants { directory, clerk }),
             feed: Arc::clone(&feed),
+            openapi: openapi.clone(),
         };
         App::new().app_data(query_config()).app_data(web::ThinData(desk)).configure(ops::routes)
     };

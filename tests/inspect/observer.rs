@@ -15,39 +15,39 @@ use super::support::{Client, Response, Server, admin_authorization};
 /// Far more than the second between two snapshots.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-pub fn token() -> String {
+pub(super) fn token() -> String {
     admin_authorization()
 }
 
-pub struct Observer {
+pub(super) struct Observer {
     client: Client,
     address: std::net::SocketAddr,
 }
 
 impl Observer {
-    pub fn of(server: &Server) -> Self {
+    pub(super) fn of(server: &Server) -> Self {
         Self { client: Client::new(server.ops_address()), address: server.ops_address() }
     }
 
-    pub async fn ask(&mut self, path: &str) -> Response {
+    pub(super) async fn ask(&mut self, path: &str) -> Response {
         self.client.get(path, &[("Authorization", &token())]).await.expect("an answer")
     }
 
-    pub async fn get(&mut self, path: &str) -> Value {
+    pub(super) async fn get(&mut self, path: &str) -> Value {
         let answer = self.ask(path).await;
         assert_eq!(answer.status, 200, "{path}: {}", answer.text());
         answer.json()
     }
 
     /// The names of the actors that a query finds.
-    pub async fn names(&mut self, query: &str) -> Vec<String> {
+    pub(super) async fn names(&mut self, query: &str) -> Vec<String> {
         let seen = self.get(&format!("/actors{query}")).await;
         let actors = seen["actors"].as_array().expect("a list");
         actors.iter().map(|actor| actor["name"].as_str().expect("a name").to_owned()).collect()
     }
 
     /// The metrics: value by name with labels.
-    pub async fn metrics(&mut self) -> BTreeMap<String, f64> {
+    pub(super) async fn metrics(&mut self) -> BTreeMap<String, f64> {
         let page = self.ask("/metrics").await;
         assert_eq!(page.status, 200, "{}", page.text());
         assert!(page.text().ends_with("# EOF\n"), "an OpenMetrics page says where it ends");
@@ -61,7 +61,7 @@ impl Observer {
     }
 
     /// Opens the stream of snapshots.
-    pub async fn watch(&self) -> Snapshots {
+    pub(super) async fn watch(&self) -> Snapshots {
         let mut stream = TcpStream::connect(self.address).await.expect("the server listens");
         let request = format!("GET /events HTTP/1.1\r\nHost: x\r\nAuthorization: {}\r\n\r\n", token());
         stream.write_all(request.as_bytes()).await.expect("the server reads");
@@ -70,7 +70,7 @@ impl Observer {
 }
 
 /// A stream of snapshots.
-pub struct Snapshots {
+pub(super) struct Snapshots {
     stream: TcpStream,
     text: String,
 }
@@ -78,7 +78,7 @@ pub struct Snapshots {
 impl Snapshots {
     /// The next one. Chunks end in the middle of nothing: the server writes an event in one piece, and what lies between
     /// two events is skipped.
-    pub async fn next(&mut self) -> Value {
+    pub(super) async fn next(&mut self) -> Value {
         loop {
             if let Some((event, rest)) = self.text.split_once("\n\n") {
                 let data = event.split_once("data: ").map(|(_, data)| serde_json::from_str(data));
@@ -98,7 +98,7 @@ impl Snapshots {
     }
 
     /// The first of which this is true.
-    pub async fn until(&mut self, is_right: impl Fn(&Value) -> bool) -> Value {
+    pub(super) async fn until(&mut self, is_right: impl Fn(&Value) -> bool) -> Value {
         for _ in 0..PATIENCE.as_secs() {
             let snapshot = self.next().await;
             if is_right(&snapshot) {

@@ -2,7 +2,7 @@
 //! **Owns:** the terminal, which is given back on every way out, and the clock.
 //! **Never:** waits for the server.
 
-use std::io;
+use std::io::{self, IsTerminal as _};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -64,6 +64,10 @@ pub(super) fn run(client: &Arc<Client>, query: Query, first: Page) -> Result<(),
         screen.0.draw(|frame| draw(frame, &model, paint))?;
         if !event::poll(TICK)? {
             continue;
+        }
+        // A terminal that has hung up is always readable, and a read of keys from it never returns.
+        if !io::stdin().is_terminal() {
+            return Ok(());
         }
         let Event::Key(key) = event::read()? else { continue };
         if key.kind == KeyEventKind::Release {

@@ -8,6 +8,8 @@ use doorbuster_actors::observe::{DistributionSnapshot, Passage};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::http::words;
+
 /// Whether a distribution is shown with its buckets, from which a reader can tell the percentiles of any stretch of
 /// time by subtraction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,12 +91,12 @@ pub struct ActorItemView {
     /// Whether the actor has been needed yet.
     pub started: bool,
     /// Which item.
-    #[schema(value_type = String)]
+    #[schema(value_type = words::ItemId)]
     pub item_id: ItemId,
     /// Its title.
     pub title: String,
     /// Whether it can be bought now.
-    #[schema(value_type = String)]
+    #[schema(value_type = words::State)]
     pub state: SaleState,
     /// The first stock and all restocks.
     pub supply: u32,

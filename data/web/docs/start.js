@@ -1,0 +1,62 @@
+// Fetches the document with the admin token and shows it. The token lives as long as the tab, where the dashboard
+// keeps it, too; it is sent to this server only.
+"use strict";
+
+const TOKEN = "doorbuster.admin_token";
+const door = document.getElementById("door");
+
+async function open(token) {
+  const answer = await fetch("/openapi.json", { headers: { Authorization: `Bearer ${token}` } });
+  if (answer.status === 401) {
+    sessionStorage.removeItem(TOKEN);
+    return ask("This is not the admin token.");
+  }
+  if (!answer.ok) {
+    return ask(`The server answered ${answer.status}.`);
+  }
+  sessionStorage.setItem(TOKEN, token);
+  door.hidden = true;
+  show(await answer.json(), token);
+}
+
+function ask(reason) {
+  document.getElementById("reason").textContent = reason;
+  door.hidden = false;
+  document.getElementById("token").focus();
+}
+
+function show(spec, token) {
+  // The other listener is another origin, which does not let this page in.
+  const isOurs = (path, method) => spec.paths[path][method].servers[0].url === "/";
+  const onlyOurs = () => ({
+    statePlugins: {
+      spec: { wrapSelectors: { allowTryItOutFor: () => (_state, path, method) => isOurs(path, method) } },
+    },
+  });
+  const ui = SwaggerUIBundle({
+    spec,
+    domNode: document.getElementById("docs"),
+    plugins: [onlyOurs],
+    validatorUrl: null,
+    deepLinking: true,
+    docExpansion: "list",
+    defaultModelsExpandDepth: 0,
+    onComplete: () => ui.preauthorizeApiKey("admin", token),
+  });
+}
+
+function tell(error) {
+  ask(`The document cannot be shown: ${error.message}`);
+}
+
+door.addEventListener("submit", (event) => {
+  event.preventDefault();
+  open(document.getElementById("token").value.trim()).catch(tell);
+});
+
+const kept = sessionStorage.getItem(TOKEN);
+if (kept) {
+  open(kept).catch(tell);
+} else {
+  ask("");
+}

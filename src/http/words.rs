@@ -1,0 +1,117 @@
+//! **Job:** the words of the interface as the OpenAPI document defines them: ids, money, times, states.
+//! **Owns:** their patterns and bounds, taken from the types that enforce them.
+//! **Never:** has a value: these types are names only.
+
+use doorbuster_actors::entry::Status;
+use doorbuster_actors::ids::MAX_KEY_LENGTH;
+use doorbuster_actors::item::{MAX_QUANTITY, MAX_STOCK, MAX_TITLE_LENGTH, SaleState};
+use doorbuster_actors::money::MAX_AMOUNT;
+use doorbuster_actors::observe::Code;
+use serde::Serialize;
+use serde_json::{Value, json};
+use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{AdditionalProperties, KnownFormat, ObjectBuilder, SchemaFormat, Type};
+use utoipa::openapi::{RefOr, Required, Schema};
+use utoipa::{IntoParams, PartialSchema, ToSchema};
+
+macro_rules! words {
+    ($(#[doc = $doc:literal] $name:ident = $schema:expr;)*) => {$(
+        #[doc = $doc]
+        pub enum $name {}
+
+        impl PartialSchema for $name {
+            fn schema() -> RefOr<Schema> {
+                $schema.description(Some($doc.trim())).into()
+            }
+        }
+
+        impl ToSchema for $name {}
+    )*};
+}
+
+words! {
+    /// An item, as its owner names it.
+    ItemId = text("^[A-Za-z0-9._-]{1,64}$").examples(["sku-1"]);
+    /// A buyer, as the token's `sub` names him.
+    UserId = text("^[A-Za-z0-9._-]{1,64}$");
+    /// An order. Opaque: its parts are nobody's business.
+    OrderId = text("^[0-9a-f-]+$").examples(["1-1-1"]);
+    /// A client's own name for one purchase, bare or in double quotes.
+    IdempotencyKey = text("^[!-~]+$").max_length(Some(MAX_KEY_LENGTH + 2));
+    /// The provider's name of an event.
+    EventId = text("^[!-~]+$").max_length(Some(MAX_KEY_LENGTH));
+    /// Unix seconds, and the HMAC-SHA256 of `<t>.<body>` in hexadecimal digits; at most five minutes off.
+    Signature = text("^t=[0-9]+, ?v1=[0-9A-Fa-f]{64}$");
+    /// ISO 4217 code.
+    Currency = text("^[A-Z]{3}$").examples(["CNY"]);
+    /// Money in minor units of the currency.
+    Amount = number(0, MAX_AMOUNT).format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)));
+    /// RFC 3339.
+    Time = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)));
+    /// Units of one order.
+    Quantity = number(1, MAX_QUANTITY.into());
+    /// What is bought.
+    Purchase = ObjectBuilder::new()
+        .property("quantity", Quantity::schema())
+        .required("quantity")
+        .additional_properties(Some(AdditionalProperties::FreeForm(false)));
+    /// Units of an item.
+    Units = number(0, u32::MAX.into());
+    /// Units for sale at first.
+    Stock = number(0, MAX_STOCK.into());
+    /// Units that are added.
+    Restocked = number(1, MAX_STOCK.into());
+    /// Name for people.
+    Title = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(MAX_TITLE_LENGTH));
+    /// Whether an item can be bought now.
+    State = one_of([SaleState::Scheduled, SaleState::Open, SaleState::Paused, SaleState::SoldOut, SaleState::Closed]);
+    /// Where an order stands. `pending` and `paid` hold their units.
+    OrderStatus =
+        one_of([Status::Pending, Status::Paid, Status::Cancelled, Status::Expired, Status::RefundDue]);
+    /// Why there is no other answer. A program tells problems apart by this.
+    ProblemCode = one_of(Code::ALL.iter().filter(|code| is_problem(**code)).map(|code| code.as_str()));
+    /// What a `201` promises: on the disk, or in the hands of the operating system.
+    Durability = one_of(["full", "normal"]);
+}
+
+macro_rules! optional_headers {
+    ($(#[doc = $doc:literal] $name:ident = $header:literal: $word:ident;)*) => {$(
+        #[doc = $doc]
+        pub enum $name {}
+
+        // By hand, because the derived ones may also be null.
+        impl IntoParams for $name {
+            fn into_params(_parameter_in: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+                let header = ParameterBuilder::new().name($header).parameter_in(ParameterIn::Header);
+                vec![header.required(Required::False).schema(Some($word::schema())).build()]
+            }
+        }
+    )*};
+}
+
+optional_headers! {
+    /// With it, a purchase can be tried again without buying twice.
+    KeyHeader = "Idempotency-Key": IdempotencyKey;
+    /// What a client of a stream has seen last.
+    LastEvent = "Last-Event-ID": OrderStatus;
+}
+
+fn text(pattern: &str) -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::String).pattern(Some(pattern))
+}
+
+fn number(least: i64, most: i64) -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(least)).maximum(Some(most))
+}
+
+pub(super) fn one_of<V: Serialize>(values: impl IntoIterator<Item = V>) -> ObjectBuilder {
+    let values: Vec<Value> = values.into_iter().map(|value| json!(value)).collect();
+    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(values))
+}
+
+/// The others are counted only.
+fn is_problem(code: Code) -> bool {
+    !matches!(code, Code::Replayed | Code::Disconnected)
+}

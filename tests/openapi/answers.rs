@@ -1,0 +1,135 @@
+//! **Job:** real answers, good and bad, against what the document says of them.
+//! **Owns:** one purchase's life, and the owner's day, as a series of answers.
+//! **Never:** knows a member of an answer: the document does.
+
+use serde_json::Value;
+
+use super::document::Document;
+use super::schema::complaints;
+use super::support::{Attempt, Client, Item, Response, Server, Setup, admin_authorization, authorization, report_paid};
+use super::{SKU, STEERED};
+
+/// Headers that mean something to a client of ours.
+const HEADERS: [&str; 5] = ["location", "idempotent-replayed", "retry-after", "feed-last-seq", "www-authenticate"];
+
+struct Witness {
+    server: Server,
+    document: Document,
+}
+
+impl Witness {
+    async fn of(server: Server) -> Self {
+        let document = Document::of(&server).await;
+        Self { server, document }
+    }
+
+    /// Checks an answer to `method` on the path that the document calls `path`; gives the answer back.
+    fn check(&self, method: &str, path: &str, answer: Response) -> Response {
+        let at = format!("{method} {path}: {} {}", answer.status, answer.text());
+        let described = &self.document.0["paths"][path][method.to_lowercase()]["responses"][answer.status.to_string()];
+        assert!(described.is_object(), "not described: {at}");
+        for header in HEADERS.into_iter().filter(|header| answer.header(header).is_some()) {
+            let headers = described["headers"].as_object();
+            let is_known = headers.is_some_and(|names| names.keys().any(|name| name.eq_ignore_ascii_case(header)));
+            assert!(is_known, "{header} is not described: {at}");
+        }
+        let media_type = answer.header("content-type").unwrap_or_default().split(';').next().unwrap_or_default();
+        let schema = &described["content"][media_type]["schema"];
+        assert!(schema.is_object(), "no {media_type} is described: {at}");
+        for value in values(media_type, &answer) {
+            let complaints = complaints(&self.document.0, schema, &value);
+            assert!(complaints.is_empty(), "{at}:\n{}", complaints.join("\n"));
+        }
+        answer
+    }
+
+    /// A request of `user` to the public listener.
+    async fn buyer(&self, user: &str, method: &str, path: &str, target: &str) -> Response {
+        let authorization = authorization(user);
+        let mut client = Client::new(self.server.address());
+        let answer = client.request(method, target, &[("Authorization", &authorization)], None).await;
+        self.check(method, path, answer.expect("an answer"))
+    }
+
+    /// A request of the owner to the other one.
+    async fn owner(&self, method: &str, path: &str, target: &str, body: Option<&str>) -> Response {
+        let authorization = admin_authorization();
+        let mut client = Client::new(self.server.ops_address());
+        let answer = client.request(method, target, &[("Authorization", &authorization)], body).await;
+        self.check(method, path, answer.expect("an answer"))
+    }
+
+    async fn purchase(&self, attempt: Attempt, status: u16) -> Response {
+        let answer = attempt.send(&mut Client::new(self.server.address())).await.expect("an answer");
+        assert_eq!(answer.status, status, "{}", answer.text());
+        self.check("POST", "/v1/items/{item_id}/orders", answer)
+    }
+}
+
+fn values(media_type: &str, answer: &Response) -> Vec<Value> {
+    match media_type {
+        "application/x-ndjson" => {
+            answer.text().lines().map(|line| serde_json::from_str(line).expect("JSON a line")).collect()
+        }
+        _ => vec![answer.json()],
+    }
+}
+
+#[tokio::test]
+async fn what_buyers_are_answered_is_as_described() {
+    let later = Item::new("later", 1).opens_at("2999-01-01T00:00:00Z");
+    let over = Item::new("over", 1).closes_at("2001-01-01T00:00:00Z");
+    let items = [Item::new(SKU, 3).limit(2), later, over];
+    let witness = Witness::of(Setup::new(items).start()).await;
+    witness.buyer("ann", "GET", "/v1/items", "/v1/items").await;
+    witness.buyer("ann", "GET", "/v1/items", "/v1/items?limit=0").await;
+    witness.buyer("ann", "GET", "/v1/items/{item_id}", "/v1/items/later").await;
+    witness.buyer("ann", "GET", "/v1/items/{item_id}", "/v1/items/none").await;
+    let order = witness.purchase(Attempt::new("ann", SKU).key("key"), 201).await.json();
+    witness.purchase(Attempt::new("ann", SKU).key("key"), 201).await;
+    witness.purchase(Attempt::new("ann", SKU).key("key").quantity(2), 422).await;
+    witness.purchase(Attempt::new("ann", SKU).quantity(2), 409).await;
+    witness.purchase(Attempt::new("bob", SKU).quantity(9), 409).await;
+    witness.purchase(Attempt::new("bob", SKU).quantity(0), 422).await;
+    witness.purchase(Attempt::new("bob", "later"), 403).await;
+    witness.purchase(Attempt::new("bob", "over"), 410).await;
+    let id = order["order_id"].as_str().expect("an order has an id");
+    let target = format!("/v1/orders/{id}");
+    witness.buyer("ann", "GET", "/v1/orders/{order_id}", &target).await;
+    witness.buyer("bob", "GET", "/v1/orders/{order_id}", &target).await;
+    witness.buyer("no such user!", "GET", "/v1/orders/{order_id}", &target).await;
+    witness.buyer("ann", "GET", "/v1/orders", &format!("/v1/orders?item_id={SKU}")).await;
+    let paid = report_paid(&mut Client::new(witness.server.address()), "event-1", &order).await;
+    witness.check("POST", "/v1/payments/events", paid.expect("an answer"));
+    let late = witness.buyer("ann", "POST", "/v1/orders/{order_id}/cancel", &format!("{target}/cancel")).await;
+    assert_eq!(late.status, 409, "{}", late.text());
+}
+
+#[tokio::test]
+async fn what_the_owner_is_answered_is_as_described() {
+    let witness = Witness::of(Setup::new([Item::new(SKU, 3), Item::new(STEERED, 1)]).start()).await;
+    witness.purchase(Attempt::new("ann", SKU), 201).await;
+    let item = r#"{"title":"New","unit_price":1,"currency":"CNY","stock":1,"opens_at":"2999-01-01T00:00:00Z"}"#;
+    for _created_then_so_already in 0..2 {
+        witness.owner("PUT", "/v1/admin/items/{item_id}", "/v1/admin/items/new", Some(item)).await;
+    }
+    for (verb, body) in [
+        ("restock", Some(r#"{"quantity":1}"#)),
+        ("restock", Some(r#"{"quantity":0}"#)),
+        ("pause", None),
+        ("resume", None),
+        ("close", None),
+        ("pause", None),
+    ] {
+        let path = format!("/v1/admin/items/{{item_id}}/{verb}");
+        witness.owner("POST", &path, &format!("/v1/admin/items/{STEERED}/{verb}"), body).await;
+    }
+    for target in ["/v1/admin/orders", "/v1/feed", "/v1/feed?limit=0", "/v1/admin/orders?status=x"] {
+        witness.owner("GET", target.split('?').next().unwrap(), target, None).await;
+    }
+    for path in ["/funnel", "/invariants", "/livez", "/healthz", "/readyz"] {
+        witness.owner("GET", path, path, None).await;
+    }
+    witness.owner("GET", "/readyz", "/readyz?verbose", None).await;
+    witness.owner("GET", "/readyz", "/readyz?verbose&verbose", None).await;
+}
