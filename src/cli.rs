@@ -9,8 +9,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use doorbuster_actors::drill::Slowed;
 use doorbuster_actors::ids::{ItemId, UserId};
-use doorbuster_actors::stock_actor::Slowed;
 
 use crate::config::{ENVIRONMENT_PREFIX, Sources};
 pub use top::Top;

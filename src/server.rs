@@ -13,8 +13,8 @@ mod welcome;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use doorbuster_actors::drill::Slowed;
 use doorbuster_actors::ledger::{CommitError, LedgerError};
-use doorbuster_actors::stock_actor::Slowed;
 
 use crate::catalogue::CatalogueError;
 use crate::config::{ConfigError, Loaded};

@@ -20,7 +20,7 @@ const SERVER: &[(&str, &str)] = &[
     ("config", ""),
     ("catalogue", "actors::ids actors::item actors::money actors::time"),
     ("lab", "actors::ids actors::ledger actors::time"),
-    ("cli", "config lab actors::ids"),
+    ("cli", "config lab actors::drill actors::ids"),
     ("feed", "actors::ids actors::ledger actors::time"),
     (
         "gate",
@@ -30,18 +30,18 @@ const SERVER: &[(&str, &str)] = &[
     (
         "http",
         "config gate actors::directory actors::entry actors::ids actors::item actors::letters actors::money \
-         actors::observe actors::permit actors::postbox actors::reply actors::time actors::watchers",
+         actors::observe actors::permit actors::postbox actors::reply actors::time actors::trace actors::watchers",
     ),
     (
         "ops",
-        "catalogue config feed gate actors::cores actors::directory actors::entry actors::ids actors::item \
+        "catalogue config feed gate actors::batch actors::cores actors::directory actors::entry actors::ids actors::item \
          actors::letters actors::money actors::observe actors::permit actors::postbox actors::reply actors::time",
     ),
     (
         "server",
-        "catalogue config feed gate http ops actors::batch actors::cores actors::desk actors::directory actors::entry \
-         actors::ids actors::item actors::ledger actors::observe actors::order_writer actors::permit actors::postbox \
-         actors::reply actors::stock actors::stop actors::time actors::used_keys actors::watchers",
+        "catalogue config feed gate http ops actors::batch actors::cores actors::desk actors::directory actors::drill \
+         actors::entry actors::ids actors::item actors::ledger actors::observe actors::order_writer actors::permit \
+         actors::postbox actors::reply actors::stock actors::stop actors::time actors::used_keys actors::watchers",
     ),
     ("inventory", "config"),
     ("main", "cli config feed inventory lab server actors::ids actors::stop"),
@@ -57,7 +57,9 @@ const SALE: &[(&str, &str)] = &[
     ("used_keys", "ids"),
     ("item", "ids money time"),
     ("entry", "ids item money time"),
-    ("permit", "ids"),
+    ("trace", ""),
+    ("drill", "ids"),
+    ("permit", "ids trace"),
     ("reply", "entry ids time"),
     ("letters", "entry ids item permit reply time"),
     ("stock", "entry ids item letters money reply time"),
@@ -65,12 +67,15 @@ const SALE: &[(&str, &str)] = &[
     ("watchers", "entry ids"),
     ("observe", "batch reply"),
     ("ledger", "entry ids item money stock time"),
-    ("directory", "entry ids item item_pool stock time"),
-    ("stock_actor", "directory entry ids letters observe permit reply stock stop time used_keys"),
+    ("directory", "entry ids item item_pool observe stock time"),
+    ("stock_actor", "directory entry ids letters observe permit reply stock stop time trace used_keys"),
     ("order_writer", "batch entry ids ledger letters observe reply stock stop time watchers"),
-    ("desk", "directory entry ids letters observe order_writer permit reply stock stock_actor stop time used_keys"),
+    (
+        "desk",
+        "directory drill entry ids letters observe order_writer permit reply stock stock_actor stop time used_keys",
+    ),
     ("cores", "desk ids reply"),
-    ("postbox", "cores desk directory entry ids letters permit reply"),
+    ("postbox", "cores desk directory entry ids letters permit reply trace"),
 ];
 
 /// Arrows against the grain that are known and borne for now, with what would turn each. The list only gets shorter.

@@ -12,6 +12,7 @@ use smallvec::smallvec;
 
 use crate::cores::Cores;
 use crate::directory::{Directory, Listing};
+use crate::drill::Slowed;
 use crate::entry::Entry;
 use crate::ids::{Core, ItemNumber};
 use crate::letters::{Answer, Answers, Append, Appends, Deliver, Epoch, Install, Letter, Restore, Sealed};
@@ -20,7 +21,7 @@ use crate::order_writer::OrderWriter;
 use crate::permit::Permit;
 use crate::reply::{Instructed, ReplyPort, Seat};
 use crate::stock::{Stock, Terms};
-use crate::stock_actor::{RestoreStock, Slowed, StockActor, Tick};
+use crate::stock_actor::{RestoreStock, StockActor, Tick};
 use crate::stop::StopOnPanic;
 use crate::time::Clock;
 use crate::used_keys::UsedKeys;

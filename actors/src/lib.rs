@@ -12,7 +12,8 @@
 //! | [`stock_actor`] → [`stock`] | the counter of an item, and the state machine that decides |
 //! | [`order_writer`] → [`batch`], [`ledger`] | group commit, and the strongbox |
 //! | [`entry`] | what one line of the ledger says |
-//! | [`cores`], [`directory`], [`used_keys`], [`watchers`], [`observe`], [`trace`] | placement, published state, counters, spans |
+//! | [`cores`], [`directory`], [`used_keys`], [`watchers`] | placement, published state |
+//! | [`observe`], [`trace`], [`drill`] | counters, spans, and how to see them |
 
 #![forbid(unsafe_code)]
 
@@ -20,6 +21,7 @@ pub mod batch;
 pub mod cores;
 pub mod desk;
 pub mod directory;
+pub mod drill;
 pub mod entry;
 pub mod ids;
 pub mod item;

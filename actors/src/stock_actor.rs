@@ -9,7 +9,6 @@ use actix::{Actor, Addr, Context, Handler, Message, Recipient};
 
 use crate::directory::Listing;
 use crate::entry::{Entries, Entry};
-use crate::ids::ItemId;
 use crate::letters::{Append, Audit, Epoch, Find, Instruct, Letter, Recall, Reserve, Sealed, Settle, Step};
 use crate::observe::{Code, CoreCounters};
 use crate::permit::Permit;
@@ -32,15 +31,6 @@ pub struct StockActor {
     pub(crate) append_to: Recipient<Append>,
     /// How much longer than it needs each letter takes.
     pub(crate) delay: Option<Duration>,
-}
-
-/// A drill: the actor of one item is slow, so that one can see how that looks.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Slowed {
-    /// Of which item.
-    pub item: ItemId,
-    /// How much longer each letter takes.
-    pub by: Duration,
 }
 
 /// "Entries you decided were never written: this is your state." From the desk of its core.

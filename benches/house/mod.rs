@@ -1,5 +1,5 @@
-//! **Job:** the durable core without HTTP under load: 1,024 letters in flight for one hot item, each from another buyer,
-//! sent on the core's own thread.
+//! **Job:** the durable core without HTTP under load: 1,024 letters in flight for one hot item, each from another
+//! buyer, sent on the core's own thread.
 //! **Owns:** the house and its crowd.
 //! **Never:** reports orders that are not in the file: `audit` counts them at the end.
 

@@ -44,7 +44,7 @@ pub(super) struct Parameters {
 
 /// The actors, the writer first unless items were asked for.
 #[derive(Serialize, ToSchema)]
-pub(super) struct Actors {
+pub(super) struct Inspection {
     /// Server time.
     #[schema(value_type = words::Time)]
     captured_at: Timestamp,
@@ -58,7 +58,7 @@ pub(super) struct Actors {
 
 /// Every actor with its mailbox, what it did, and how long letters waited and took.
 #[utoipa::path(get, path = "/actors", operation_id = "inspect_actors", tag = "observation", params(Parameters),
-    responses((status = 200, description = "Counts and distributions since the start.", body = Actors)))]
+    responses((status = 200, description = "Counts and distributions since the start.", body = Inspection)))]
 pub(super) async fn read(desk: web::ThinData<Desk>, request: HttpRequest) -> HttpResponse {
     answer(&desk, &request).unwrap_or_else(|problem| problem.respond())
 }
@@ -93,14 +93,14 @@ fn sort(name: &str) -> Result<Sort, Problem> {
     })
 }
 
-fn view(observed: &Observed, selection: &Selection, buckets: WithBuckets) -> Actors {
+fn view(observed: &Observed, selection: &Selection, buckets: WithBuckets) -> Inspection {
     let mut actors = Vec::new();
     if !selection.names_items() {
         actors.push(observed.writer_actor(buckets));
     }
     actors.extend(observed.stock_actors(selection, buckets));
     actors.truncate(selection.limit);
-    Actors {
+    Inspection {
         captured_at: observed.clock.now(),
         uptime_s: observed.uptime_s(),
         total: observed.directory.len(),

@@ -18,12 +18,12 @@ use actix_web::{App, web};
 use doorbuster_actors::batch::BatchPolicy;
 use doorbuster_actors::cores::Cores;
 use doorbuster_actors::directory::Directory;
+use doorbuster_actors::drill::Slowed;
 use doorbuster_actors::ids::Core;
 use doorbuster_actors::observe::{CoreCounters, WriterCounters};
 use doorbuster_actors::order_writer::{Drain, OrderWriter};
 use doorbuster_actors::permit;
 use doorbuster_actors::stock::{LatePayment, Stock, Terms};
-use doorbuster_actors::stock_actor::Slowed;
 use doorbuster_actors::watchers::Watchers;
 use tokio::net::TcpStream;
 

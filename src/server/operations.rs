@@ -9,6 +9,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use actix_web::dev::ServerHandle;
+use actix_web::web::Bytes;
 use actix_web::{App, HttpServer, web};
 
 use super::ServeError;
@@ -31,39 +32,11 @@ pub(super) fn open(
     closing: &Arc<AtomicBool>,
     feed: &Arc<Feed>,
 ) -> Result<ServerHandle, ServeError> {
-    let (admin_token, feed_token) = (config.auth.admin_token.clone(), config.feed.token.clone());
-    let (observed, is_public) = (Arc::new(observed(config, common, closing, feed)), config.ops.public_metrics);
-    let (common, closing, feed) = (common.clone(), Arc::clone(closing), Arc::clone(feed));
+    let observed = Arc::new(observed(config, common, closing, feed));
     let openapi = ops::openapi::document(public);
+    let (config, common) = (config.clone(), common.clone());
     let app = move || {
-        let health = ops::health::Health {
-            cores: Arc::clone(&common.cores),
-            writer: Arc::clone(&common.writer_counters),
-            closing: Arc::clone(&closing),
-        };
-        let (directory, clerk) = (Arc::clone(&common.directory), common.operations());
-        let items = ops::items::Items {
-            directory: Arc::clone(&directory),
-            cores: Arc::clone(&common.cores),
-            clock: common.clock,
-            clerk: clerk.clone(),
-            creating: Arc::default(),
-        };
-        let orders =
-            ops::orders::Orders { directory: Arc::clone(&directory), clerk: clerk.clone(), shown: common.shown };
-        let desk = ops::Desk {
-            admin_token: Rc::new(admin_token.clone()),
-            feed_token: Rc::new(feed_token.clone()),
-            health: Rc::new(health),
-            snapshots: Rc::new(Snapshots::of(Arc::clone(&observed))),
-            metrics: Rc::new(Metrics::of(Arc::clone(&observed), is_public)),
-            observed: Arc::clone(&observed),
-            items: Rc::new(items),
-            orders: Rc::new(orders),
-            invariants: Rc::new(ops::invariants::Invariants { directory, clerk }),
-            feed: Arc::clone(&feed),
-            openapi: openapi.clone(),
-        };
+        let desk = equip(&config, &common, &observed, &openapi);
         App::new().app_data(query_config()).app_data(web::ThinData(desk)).configure(ops::routes)
     };
     let server = HttpServer::new(app)
@@ -76,6 +49,37 @@ pub(super) fn open(
     let handle = server.handle();
     actix_web::rt::spawn(server);
     Ok(handle)
+}
+
+/// What the handlers of the worker that calls work with.
+fn equip(config: &Config, common: &Common, observed: &Arc<Observed>, openapi: &Bytes) -> ops::Desk {
+    let health = ops::health::Health {
+        cores: Arc::clone(&common.cores),
+        writer: Arc::clone(&common.writer_counters),
+        closing: Arc::clone(&observed.closing),
+    };
+    let (directory, clerk) = (Arc::clone(&common.directory), common.operations());
+    let items = ops::items::Items {
+        directory: Arc::clone(&directory),
+        cores: Arc::clone(&common.cores),
+        clock: common.clock,
+        clerk: clerk.clone(),
+        creating: Arc::default(),
+    };
+    let orders = ops::orders::Orders { directory: Arc::clone(&directory), clerk: clerk.clone(), shown: common.shown };
+    ops::Desk {
+        admin_token: Rc::new(config.auth.admin_token.clone()),
+        feed_token: Rc::new(config.feed.token.clone()),
+        health: Rc::new(health),
+        snapshots: Rc::new(Snapshots::of(Arc::clone(observed))),
+        metrics: Rc::new(Metrics::of(Arc::clone(observed), config.ops.public_metrics)),
+        observed: Arc::clone(observed),
+        items: Rc::new(items),
+        orders: Rc::new(orders),
+        invariants: Rc::new(ops::invariants::Invariants { directory, clerk }),
+        feed: Arc::clone(&observed.feed),
+        openapi: openapi.clone(),
+    }
 }
 
 fn observed(config: &Config, common: &Common, closing: &Arc<AtomicBool>, feed: &Arc<Feed>) -> Observed {

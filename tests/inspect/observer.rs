@@ -76,8 +76,8 @@ pub(super) struct Snapshots {
 }
 
 impl Snapshots {
-    /// The next one. Chunks end in the middle of nothing: the server writes an event in one piece, and what lies between
-    /// two events is skipped.
+    /// The next one. The server writes an event in one piece; the sizes of chunks that lie between two events are
+    /// skipped.
     pub(super) async fn next(&mut self) -> Value {
         loop {
             if let Some((event, rest)) = self.text.split_once("\n\n") {
