@@ -150,5 +150,5 @@ async fn sent(address: SocketAddr, method: &str, target: &str, headers: &str, bo
     }
     let text = String::from_utf8_lossy(&answer).to_lowercase();
     let allow = text.lines().find_map(|line| line.strip_prefix("allow: "));
-    Head { status: text[9..12].parse().expect("a status"), allow: allow.map(|allow| allow.to_uppercase()) }
+    Head { status: text[9..12].parse().expect("a status"), allow: allow.map(str::to_uppercase) }
 }

@@ -13,7 +13,7 @@ async fn get(server: &Server, path: &str) -> super::support::Response {
 fn references(html: &str) -> Vec<String> {
     let attributes = ["src=\"", "href=\""];
     let after = attributes.iter().flat_map(|attribute| html.split(attribute).skip(1));
-    after.map(|rest| rest.split('"').next().unwrap().to_owned()).collect()
+    after.map(|rest| rest.split('"').next().expect("a split has a first part").to_owned()).collect()
 }
 
 #[tokio::test]
