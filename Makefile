@@ -1,7 +1,7 @@
 # `make test` is everything CI runs: it installs what the tests need, then format, lints, tests.
 
 # Debian packages the tests use, and the program each is recognised by.
-TEST_TOOLS = redis-server:redis-server openssl:openssl
+TEST_TOOLS = redis-server:redis-server openssl:openssl chromium:chromium chromium-driver:chromedriver
 
 .PHONY: test prepare lint crash-campaign
 

@@ -10,23 +10,28 @@ pub mod items;
 pub mod negotiation;
 pub mod order_view;
 pub mod orders;
+pub(crate) mod pages;
 pub mod payments;
 pub mod problem;
 pub mod refusals;
 pub mod responses;
 pub mod route;
 pub mod sampler;
+pub mod storefront;
 pub mod wire;
 pub mod words;
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 
 use problem::Problem;
 use refusals::{ASKED, BODY, NAMED, PARAMETERS, PURCHASE, STEP, WRITTEN};
-use route::{Door, GET_AND_HEAD, Table, anybody};
+use route::{Door, GET_AND_HEAD, OPEN, Table, anybody};
+
+use crate::config::Mode;
 
 /// What the handlers of a worker work with.
 #[derive(Clone)]
@@ -39,6 +44,8 @@ pub struct Front {
     pub payments: Rc<payments::Payments>,
     /// Pushing orders.
     pub events: Rc<events::Events>,
+    /// The pages of the shop.
+    pub storefront: Arc<storefront::Storefront>,
 }
 
 /// For buyers. Who has no token still hears which methods there are: the door does not hide them.
@@ -48,8 +55,11 @@ const BUYER: Door = Door { keys: &["buyer"], check: anybody };
 const PROVIDER: Door = Door { keys: &["provider"], check: anybody };
 
 /// The public routes.
-pub fn table() -> Table {
-    Table::new(GET_AND_HEAD, refusals::ANY)
+pub fn table(mode: Mode) -> Table {
+    let table = Table::new(GET_AND_HEAD, refusals::ANY)
+        .file("/", storefront::list)
+        .file("/items/{item_id}", storefront::item)
+        .file("/assets/{version}/{path:.*}", storefront::asset)
         .on(items::__path_list, items::list, &[PARAMETERS])
         .on(items::__path_read, items::read, &[NAMED])
         .behind(BUYER)
@@ -59,12 +69,16 @@ pub fn table() -> Table {
         .on(orders::__path_cancel, orders::cancel, &[NAMED, STEP, WRITTEN])
         .on(events::__path_stream, events::stream, &[NAMED, ASKED])
         .behind(PROVIDER)
-        .on(payments::__path_receive, payments::receive, &[NAMED, BODY, STEP, WRITTEN])
+        .on(payments::__path_receive, payments::receive, &[NAMED, BODY, STEP, WRITTEN]);
+    match mode {
+        Mode::Production => table,
+        Mode::Development => table.behind(OPEN).on(storefront::__path_guest, storefront::guest, &[]),
+    }
 }
 
 /// The public listener.
-pub fn routes(config: &mut ServiceConfig) {
-    table().serve(config);
+pub fn routes(mode: Mode, config: &mut ServiceConfig) {
+    table(mode).serve(config);
     config.default_service(web::to(not_found));
 }
 

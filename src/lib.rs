@@ -5,6 +5,7 @@
 //! | file | room |
 //! |---|---|
 //! | [`http`] | the front door: routes, identity, JSON, problems |
+//! | [`pages`] | what a browser gets: the built-in files of the storefront |
 //! | [`gate`] | the gatehouse: who may go on to the counter |
 //! | [`doorbuster_actors`] | the counter, the ledger room, the strongbox |
 //! | [`ops`] | the operations listener |
@@ -25,4 +26,5 @@ pub mod http;
 pub mod inventory;
 pub mod lab;
 pub mod ops;
+pub mod pages;
 pub mod server;

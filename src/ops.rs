@@ -3,7 +3,6 @@
 //! **Never:** serves a buyer.
 
 pub mod actors;
-pub mod docs;
 pub mod events;
 pub mod feed;
 pub mod funnel;
@@ -14,6 +13,7 @@ pub mod metrics;
 pub mod observed;
 pub mod openapi;
 pub mod orders;
+pub mod pages;
 pub mod snapshot;
 
 use std::rc::Rc;
@@ -56,6 +56,8 @@ pub struct Desk {
     pub invariants: Rc<invariants::Invariants>,
     /// The committed entries.
     pub feed: Arc<Feed>,
+    /// What a browser gets.
+    pub pages: Rc<pages::Pages>,
     /// The description of both listeners.
     pub openapi: Bytes,
 }
@@ -72,8 +74,10 @@ pub fn table() -> Table {
         .on(health::__path_live, health::live, &[])
         .on(health::__path_alias, health::alias, &[])
         .on(health::__path_ready, health::ready, &[UNREADABLE])
-        .file("/docs", docs::page)
-        .file("/docs/{file}", docs::file)
+        .file("/", pages::dashboard)
+        .file("/assets/{version}/{path:.*}", pages::asset)
+        .file("/docs", pages::docs)
+        .file("/docs/{file}", pages::docs_file)
         .behind(FEED)
         .on(feed::__path_read, feed::read, &[PARAMETERS, ASKED, &[Code::StorageUnavailable]])
         .behind(ADMIN)

@@ -21,6 +21,7 @@ const SERVER: &[(&str, &str)] = &[
     ("catalogue", "actors::ids actors::item actors::money actors::time"),
     ("lab", "actors::ids actors::ledger actors::time"),
     ("cli", "config lab actors::drill actors::ids"),
+    ("pages", ""),
     ("feed", "actors::ids actors::ledger actors::time"),
     (
         "gate",
@@ -29,12 +30,12 @@ const SERVER: &[(&str, &str)] = &[
     ),
     (
         "http",
-        "config gate actors::directory actors::entry actors::ids actors::item actors::letters actors::money \
+        "config gate pages actors::directory actors::entry actors::ids actors::item actors::letters actors::money \
          actors::observe actors::permit actors::postbox actors::reply actors::time actors::trace actors::watchers",
     ),
     (
         "ops",
-        "catalogue config feed gate actors::batch actors::cores actors::directory actors::entry actors::ids actors::item \
+        "catalogue config feed gate pages actors::batch actors::cores actors::directory actors::entry actors::ids actors::item \
          actors::letters actors::money actors::observe actors::permit actors::postbox actors::reply actors::time",
     ),
     (
@@ -115,6 +116,7 @@ const PLACES: &[(&str, &[&str], &str)] = &[
     ),
     ("web::resource", &["src/http/route", "src/inventory/ops"], "add a row to the table, so that it is described, too"),
     ("^anyhow", &["src/main"], "a library has typed errors"),
+    ("^rust_embed", &["src/pages"], "ask a `Site` for a file"),
     ("StatusCode", &["src/http/problem"], "say a `Code`; one file knows its status"),
     ("std::env", &["src/cli"], "the environment becomes configuration in one place"),
     ("env::var", &["src/cli"], "the environment becomes configuration in one place"),

@@ -81,8 +81,20 @@ fn acceptable(request: &ServiceRequest) -> Result<(), Problem> {
     if headers.contains_key(CONTENT_LENGTH) && headers.contains_key(TRANSFER_ENCODING) {
         return Err(Problem::new(Code::Malformed, "send Content-Length or Transfer-Encoding, not both").and_close());
     }
-    let sent = if request.path().ends_with("/events") { EVENTS } else { JSON };
-    if takes(headers, sent) { Ok(()) } else { Err(Problem::new(Code::NotAcceptable, "answers are JSON")) }
+    let (sent, detail) = sent_at(request.path());
+    if takes(headers, sent) { Ok(()) } else { Err(Problem::new(Code::NotAcceptable, detail)) }
+}
+
+/// What the route of a path sends: the ranges of media types that have it in them, and a sentence about it.
+fn sent_at(path: &str) -> (&'static [&'static str], &'static str) {
+    match path {
+        "/" => (PAGES, "pages are HTML"),
+        path if path.starts_with("/items/") => (PAGES, "pages are HTML"),
+        // Which type a file has is written in its name: who asks for it knows.
+        path if path.starts_with("/assets/") => (ANYTHING, ""),
+        path if path.ends_with("/events") => (EVENTS, "answers are events or JSON"),
+        _other => (JSON, "answers are JSON"),
+    }
 }
 
 /// Ranges of media types that have JSON in them.
@@ -92,8 +104,17 @@ const JSON: &[&str] = &["*/*", "application/*", "application/json", "application
 const EVENTS: &[&str] =
     &["*/*", "text/*", "text/event-stream", "application/*", "application/json", "application/problem+json"];
 
+/// The same for pages.
+const PAGES: &[&str] = &["*/*", "text/*", "text/html"];
+
+/// Where no header is looked at.
+const ANYTHING: &[&str] = &[];
+
 /// Whether the client takes what we send (RFC 9110, section 12.5.1). Without the header he takes anything.
 fn takes(headers: &HeaderMap, sent: &[&str]) -> bool {
+    if sent.is_empty() {
+        return true;
+    }
     let mut ranges = headers.get_all(ACCEPT).flat_map(|value| value.to_str().unwrap_or_default().split(',')).peekable();
     if ranges.peek().is_none() {
         return true;
@@ -125,5 +146,19 @@ mod tests {
         }
         assert!(takes(&HeaderMap::new(), JSON));
         assert!(takes(&accepting("text/event-stream"), EVENTS) && !takes_json("text/event-stream"));
+    }
+
+    #[test]
+    fn a_browser_is_served_pages_and_their_parts_and_a_program_json() {
+        let accepting = |accept: &'static str| HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static(accept))]);
+        let served = |path: &str, accept| takes(&accepting(accept), sent_at(path).0);
+        for path in ["/", "/items/sku-1"] {
+            assert!(served(path, "text/html,application/xhtml+xml;q=0.9") && served(path, "*/*"), "{path}");
+            assert!(!served(path, "application/json") && !served(path, "text/html;q=0"), "{path}");
+        }
+        assert!(served("/assets/1/store/store.css", "text/css") && served("/assets/1/store/icon.svg", "image/*;q=0.8"));
+        for path in ["/v1/items", "/v1/items/assets", "/dev/buyer", "/items", "/nowhere"] {
+            assert!(served(path, "application/json") && !served(path, "text/html"), "{path}");
+        }
     }
 }

@@ -11,6 +11,7 @@ use utoipa::openapi::{Server, ServerBuilder};
 use utoipa::{Modify, OpenApi};
 
 use super::Desk;
+use crate::config::Mode;
 use crate::http;
 use crate::http::problem::Document;
 use crate::http::words;
@@ -59,12 +60,12 @@ impl Modify for Keys {
 
 /// The document. `public` is the address of the public listener; the other one serves the document itself.
 #[must_use]
-pub fn document(public: SocketAddr) -> Bytes {
+pub fn document(public: SocketAddr, mode: Mode) -> Bytes {
     let server = |url: String, description| ServerBuilder::new().url(url).description(Some(description)).build();
     let public: Server = server(format!("http://{public}"), "public listener");
     let operations = server("/".to_owned(), "operations listener");
     let mut document = Common::openapi();
-    http::table().describe(&mut document, &public);
+    http::table(mode).describe(&mut document, &public);
     super::table().describe(&mut document, &operations);
     document.servers = Some(vec![public, operations]);
     document.to_json().expect("texts and numbers become JSON").into()

@@ -33,7 +33,7 @@ use super::housekeeping::{Chores, Housekeeping};
 use super::operations;
 use super::stockroom::Stockroom;
 use super::threads::{Common, Seats};
-use crate::config::{self, Config, Layout, Loaded};
+use crate::config::{self, Config, Layout, Loaded, Mode};
 use crate::feed::Feed;
 use crate::feed::redis::{Relay, RelaySettings};
 use crate::gate::Shared;
@@ -49,6 +49,7 @@ use crate::http::negotiation::{self, Doorman};
 use crate::http::order_view::Shown;
 use crate::http::problem::query_config;
 use crate::http::responses::Responses;
+use crate::http::storefront::Storefront;
 use crate::http::wire::Wire;
 
 /// Questions inside the house at once: a fraction of the purchases, which must not wait behind them.
@@ -108,7 +109,7 @@ impl House {
         let closing = Arc::new(AtomicBool::new(false));
         let requests = Arc::new(AtomicUsize::new(0));
         let writer_thread = Arbiter::new();
-        let mut common = equip(config, room, &cores, &directory, &closing, &writer_thread, identity, redis);
+        let mut common = equip(loaded, room, &cores, &directory, &closing, &writer_thread, identity, redis);
         common.slowed = slowed;
         let housekeeping = Housekeeping::start(Chores {
             throttle: Arc::clone(&common.throttle),
@@ -118,10 +119,11 @@ impl House {
 
         let feed = Arc::new(Feed::open(&config.storage.path, common.writer_counters.last_seq())?);
         let relay = start_relay(config, &feed)?;
-        let operations = operations::open((ops_socket, listen), config, &common, &closing, &feed)?;
+        let operations = operations::open((ops_socket, listen), loaded, &common, &closing, &feed)?;
         let writer = common.writer.clone();
         let (core_threads, seats) = place(common, config.server.layout, stocks);
-        let public = open_public(public_socket, usize::from(workers), Arc::new(seats), &closing, &requests)?;
+        let public =
+            open_public(public_socket, (usize::from(workers), loaded.mode), Arc::new(seats), &closing, &requests)?;
         Ok(Self {
             listen,
             ops_listen,
@@ -203,7 +205,7 @@ fn open_redis(config: &Config) -> Result<Option<Arc<Redis>>, ServeError> {
 
 #[expect(clippy::too_many_arguments, reason = "the one place where the parts meet")]
 fn equip(
-    config: &Config,
+    loaded: &Loaded,
     room: Stockroom,
     cores: &Arc<Cores>,
     directory: &Arc<Directory>,
@@ -212,6 +214,7 @@ fn equip(
     identity: Arc<Identity>,
     redis: Option<Arc<Redis>>,
 ) -> Common {
+    let config = &loaded.config;
     let house = permit::House::new(config.server.max_in_flight);
     let reads = permit::House::new(MAX_READS);
     let writer_counters = Arc::new(WriterCounters::default());
@@ -250,6 +253,7 @@ fn equip(
         watchers,
         webhook_secret: config.payment.webhook_secret.clone(),
         shown: Shown { durability: config.storage.durability.as_str() },
+        storefront: Arc::new(Storefront::new(&config.auth, loaded.mode)),
         funnels: Arc::new((0..count).map(|_| Arc::new(Funnel::default())).collect()),
         responses: Arc::new((0..count).map(|_| Arc::new(Responses::default())).collect()),
         slowed: None,
@@ -295,7 +299,7 @@ fn place(common: Common, layout: Layout, stocks: Vec<Vec<Stock>>) -> (Vec<Arbite
 
 fn open_public(
     socket: TcpListener,
-    workers: usize,
+    (workers, mode): (usize, Mode),
     seats: Arc<Seats>,
     closing: &Arc<AtomicBool>,
     requests: &Arc<AtomicUsize>,
@@ -308,7 +312,7 @@ fn open_public(
             .app_data(query_config())
             .app_data(web::ThinData(front))
             .wrap(from_fn(move |request, next| negotiation::check(Rc::clone(&doorman), request, next)))
-            .configure(http::routes)
+            .configure(|config| http::routes(mode, config))
     };
     let server =
         Server::build().workers(workers).backlog(BACKLOG).max_concurrent_connections(MAX_CONNECTIONS).disable_signals();

@@ -15,7 +15,7 @@ use actix_web::{App, HttpServer, web};
 use super::ServeError;
 use super::house::{DISCONNECT_TIMEOUT, HEAD_TIMEOUT};
 use super::threads::Common;
-use crate::config::Config;
+use crate::config::{Config, Loaded};
 use crate::feed::Feed;
 use crate::http::problem::query_config;
 use crate::ops;
@@ -27,13 +27,14 @@ use crate::ops::observed::process::Process;
 /// Opens the listener, with one worker.
 pub(super) fn open(
     (socket, public): (TcpListener, SocketAddr),
-    config: &Config,
+    loaded: &Loaded,
     common: &Common,
     closing: &Arc<AtomicBool>,
     feed: &Arc<Feed>,
 ) -> Result<ServerHandle, ServeError> {
+    let config = &loaded.config;
     let observed = Arc::new(observed(config, common, closing, feed));
-    let openapi = ops::openapi::document(public);
+    let openapi = ops::openapi::document(public, loaded.mode);
     let (config, common) = (config.clone(), common.clone());
     let app = move || {
         let desk = equip(&config, &common, &observed, &openapi);
@@ -78,6 +79,7 @@ fn equip(config: &Config, common: &Common, observed: &Arc<Observed>, openapi: &B
         orders: Rc::new(orders),
         invariants: Rc::new(ops::invariants::Invariants { directory, clerk }),
         feed: Arc::clone(&observed.feed),
+        pages: Rc::default(),
         openapi: openapi.clone(),
     }
 }

@@ -39,6 +39,7 @@ use crate::http::orders::Orders;
 use crate::http::payments::Payments;
 use crate::http::responses::Responses;
 use crate::http::sampler::Sampler;
+use crate::http::storefront::Storefront;
 
 /// All that the threads of the sale share.
 #[derive(Clone)]
@@ -61,6 +62,7 @@ pub(super) struct Common {
     pub(super) watchers: Arc<Watchers>,
     pub(super) webhook_secret: Secret,
     pub(super) shown: Shown,
+    pub(super) storefront: Arc<Storefront>,
     pub(super) funnels: Arc<Vec<Arc<Funnel>>>,
     pub(super) responses: Arc<Vec<Arc<Responses>>>,
     pub(super) core_counters: Arc<Vec<Arc<CoreCounters>>>,
@@ -136,6 +138,7 @@ impl Common {
             }),
             payments: Rc::new(payments),
             events: Rc::new(Events { watchers: Arc::clone(&self.watchers) }),
+            storefront: Arc::clone(&self.storefront),
         }
     }
 }

@@ -25,7 +25,7 @@ pub(super) fn say(loaded: &Loaded, house: &House) {
     let data = config.storage.path.display();
     tracing::info!(%shop, %ops, %data, gate = redis, prefix = %config.redis.prefix, "open");
     let mut text = format!(
-        "Doorbuster is open.\n  shop  http://{shop}/v1/items\n  ops   http://{ops}/livez\n  data  {data}\n  \
+        "Doorbuster is open.\n  shop  http://{shop}/\n  ops   http://{ops}/livez\n  data  {data}\n  \
          gate  {redis}\n"
     );
     if loaded.mode == Mode::Development {

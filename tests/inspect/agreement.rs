@@ -66,8 +66,12 @@ fn outcomes_of(layers: &Value) -> BTreeMap<String, u64> {
     outcomes
 }
 
-/// Outcomes as the metrics tell them, from the series that has them whole and from those by layer.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "counters are whole and positive")]
+fn counted(value: f64) -> u64 {
+    value as u64
+}
+
+/// Outcomes as the metrics tell them, from the series that has them whole and from those by layer.
 fn outcomes_in(metrics: &BTreeMap<String, f64>) -> (BTreeMap<String, u64>, BTreeMap<String, u64>) {
     let label = |series: &str, name: &str| -> Option<String> {
         let (_, rest) = series.split_once(&format!("{name}=\""))?;
@@ -75,7 +79,7 @@ fn outcomes_in(metrics: &BTreeMap<String, f64>) -> (BTreeMap<String, u64>, BTree
     };
     let (mut whole, mut by_layer) = (BTreeMap::new(), BTreeMap::new());
     for (series, value) in metrics {
-        let value = *value as u64;
+        let value = counted(*value);
         if series.starts_with("doorbuster_requests_total") {
             whole.insert(label(series, "outcome").expect("its label"), value);
         } else if series.starts_with("doorbuster_gate_refused_total") {
@@ -112,13 +116,14 @@ async fn generator_funnel_metrics_stream_and_ledger_tell_the_same_numbers() {
     assert_eq!(whole, told, "doorbuster_requests_total");
     assert_eq!(by_layer, told, "doorbuster_gate_*");
     assert_eq!(rows.len() as u64, told["confirmed"], "the ledger");
-    assert_eq!(metrics["doorbuster_writer_orders_total"], rows.len() as f64);
-    assert_eq!(metrics["doorbuster_writer_batch_orders_sum"], rows.len() as f64);
-    let created = metrics["doorbuster_http_responses_total{status=\"201\"}"];
-    assert_eq!(created, (told["confirmed"] + told["replayed"]) as f64, "what the HTTP side counted");
+    let series = |name: &str| counted(metrics[name]);
+    assert_eq!(series("doorbuster_writer_orders_total"), told["confirmed"]);
+    assert_eq!(series("doorbuster_writer_batch_orders_sum"), told["confirmed"]);
+    let created = series("doorbuster_http_responses_total{status=\"201\"}");
+    assert_eq!(created, told["confirmed"] + told["replayed"], "what the HTTP side counted");
     for item in ["open", "few", "many"] {
-        let held = rows.iter().filter(|row| row["item_id"] == item).count() as f64;
-        let series = |name: &str| metrics[&format!("doorbuster_stock_{name}{{item_id=\"{item}\"}}")];
+        let held = rows.iter().filter(|row| row["item_id"] == item).count() as u64;
+        let series = |name: &str| counted(metrics[&format!("doorbuster_stock_{name}{{item_id=\"{item}\"}}")]);
         assert_eq!(series("supply") - series("remaining"), held, "{item}");
     }
 }

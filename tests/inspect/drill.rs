@@ -5,10 +5,20 @@
 use serde_json::Value;
 
 use super::observer::Observer;
-use super::support::{Attempt, Item, Setup, crowd, seed};
+use super::support::{ADMIN_TOKEN, Attempt, Item, Server, Setup, crowd, seed};
 
 fn p99(row: &Value) -> u64 {
     row["handle_us"]["p99"].as_u64().expect("a time")
+}
+
+/// The table that `doorbuster top` prints, the slowest first.
+fn top(server: &Server) -> String {
+    let url = format!("http://{}", server.ops_address());
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_doorbuster"));
+    command.args(["top", "--once", "--sort", "handle", "--url", &url]).env("DOORBUSTER_AUTH_ADMIN_TOKEN", ADMIN_TOKEN);
+    let printed = command.output().expect("the binary runs");
+    assert!(printed.status.success(), "{}", String::from_utf8_lossy(&printed.stderr));
+    String::from_utf8(printed.stdout).expect("a table is text")
 }
 
 #[tokio::test]
@@ -26,4 +36,7 @@ async fn the_slow_actor_is_the_one_on_top_of_the_inspector() {
     for row in &rows[1..] {
         assert!(median(row) * 10 < median(&rows[0]), "the others do not: {row}");
     }
+    let table = top(&server);
+    let first = table.lines().find(|line| line.contains("stock/")).expect("an actor");
+    assert!(first.contains("stock/c"), "and on top of the terminal's table:\n{table}");
 }

@@ -89,7 +89,7 @@ impl Snapshots {
                     None => continue,
                 }
             }
-            let mut bytes = [0; 16 * 1024];
+            let mut bytes = vec![0; 16 * 1024];
             let read = timeout(PATIENCE, self.stream.read(&mut bytes)).await.expect("a snapshot a second");
             let read = read.expect("the stream stays open");
             assert!(read > 0, "the stream has ended: {}", self.text);

@@ -11,6 +11,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "what a failure is repeated and understood from")]
 #![expect(clippy::disallowed_methods, reason = "waits for processes, which wake nobody, and reads the seed of a run")]
 
+mod browser;
 mod checks;
 mod client;
 mod crowd;
@@ -21,6 +22,7 @@ mod setup;
 mod token;
 mod webhook;
 
+pub use browser::{Browser, Colours, Screen};
 pub use checks::{assert_conservation, assert_problem, live_of, problem_code, same_promise};
 pub use client::{Client, RawAnswer, Response, raw_exchange};
 pub use crowd::{Answer, Attempt, Tally, crowd, crowd_counting};

@@ -62,6 +62,13 @@ impl Server {
         Ok(Self { directory, items, launch, child, listen, ops_listen })
     }
 
+    /// Starts a server as who has just unpacked it does: without a configuration file. It sells the sample catalogue.
+    pub fn start_in_development_mode() -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        Self::start_in(directory, Vec::new(), Launch::default())
+            .unwrap_or_else(|stopped| panic!("the server did not start: {stopped}"))
+    }
+
     /// The public listener.
     pub fn address(&self) -> SocketAddr {
         self.listen
@@ -214,8 +221,15 @@ fn spawn(directory: &Path, launch: &Launch) -> Child {
     let _ = std::fs::remove_file(directory.join(Server::PORT_FILE));
     let stderr = File::options().create(true).append(true).open(directory.join(Server::STDERR_FILE));
     let mut command = binary(directory);
-    command.args(["serve", "--config"]).arg(directory.join(Server::CONFIG_FILE)).args(&launch.arguments);
-    command.envs(launch.rust_log.iter().map(|filter| ("RUST_LOG", filter)));
+    let file = directory.join(Server::CONFIG_FILE);
+    if file.exists() {
+        command.args(["serve", "--config"]).arg(file);
+    } else {
+        command.arg("serve").env("DOORBUSTER_STORAGE_PATH", directory.join(Server::DATA_FILE));
+        command.env("DOORBUSTER_SERVER_PORT_FILE", directory.join(Server::PORT_FILE));
+        command.envs(["LISTEN", "OPS_LISTEN"].map(|key| (format!("DOORBUSTER_SERVER_{key}"), "127.0.0.1:0")));
+    }
+    command.args(&launch.arguments).envs(launch.rust_log.iter().map(|filter| ("RUST_LOG", filter)));
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(stderr.expect("the temporary directory takes files"));
     command.spawn().expect("the binary runs")
 }

@@ -1,0 +1,247 @@
+// Job: the page of one item: countdown, button, outcome, orders.
+// Owns: when the button can be pressed.
+// Never: trusts itself with the decision: the server's answer is the outcome, whatever the page thinks.
+
+import { NoAnswer, ask, backoff, sleep } from './api.js';
+import * as buyer from './buyer.js';
+import * as clock from './clock.js';
+import { canChange, follow } from './follow.js';
+import { amount, duration, moment } from './format.js';
+import { orderCard } from './order.js';
+import { isUnresolved, purchase, settle } from './purchase.js';
+import { fresh, say, showState, showStock, showTile, stateOf } from './view.js';
+import * as words from './words.js';
+
+const SECOND = 1000;
+const LONGEST_PAUSE_MS = 30000;
+// Every stream takes one of the six connections a browser opens to a server.
+const MOST_STREAMS = 3;
+const MOST_CARDS = 10;
+// Clicks that come in a row belong to one wish: what they led to is seen before the next one counts.
+const REST_MS = 3000;
+
+export function itemPage(main, itemId) {
+  const at = fresh('item');
+  main.replaceChildren(at.copy);
+  const button = { isBusy: false, isResting: false, hadFocus: false, lockedUntil: 0 };
+  const page = { at, itemId, item: null, orders: [], cards: new Map(), ...button };
+  at.buy.addEventListener('click', () => click(page));
+  clock.everySecond(() => tick(page));
+  buyer.onChange(() => tick(page));
+  if (isUnresolved(itemId)) say(at.note, words.UNRESOLVED, 'wait');
+  poll(page);
+  loadOrders(page);
+  document.addEventListener('visibilitychange', () => document.hidden || loadOrders(page));
+}
+
+// ---- the item
+
+async function poll(page) {
+  for (let failures = 0; ; ) {
+    try {
+      const answer = await ask(`/v1/items/${page.itemId}`);
+      if (answer.status === 404) {
+        show404(page);
+        return;
+      }
+      if (answer.status !== 200) throw new NoAnswer(answer.status);
+      failures = 0;
+      page.item = answer.body;
+      if (page.at.note.textContent === words.OFFLINE) say(page.at.note, '');
+      showItem(page);
+    } catch (error) {
+      if (!(error instanceof NoAnswer)) throw error;
+      failures += 1;
+      if (!page.at.note.textContent) say(page.at.note, words.OFFLINE, 'wait');
+    }
+    await napUntilVisible(failures > 0 ? SECOND + backoff(failures, LONGEST_PAUSE_MS) : interval(page.item));
+  }
+}
+
+/** How soon to look again: often where it matters, seldom elsewhere; never all at the same moment. */
+function interval(item) {
+  const jitter = 1 + 0.4 * Math.random();
+  const state = stateOf(item);
+  if (document.hidden) return 30 * SECOND * jitter;
+  if (state === 'open') return SECOND * jitter;
+  if (state === 'scheduled') {
+    const untilOpening = Date.parse(item.opens_at) - clock.now();
+    return Math.min(10 * SECOND, Math.max(SECOND, untilOpening / 4)) * jitter;
+  }
+  return (state === 'closed' ? 30 : 5) * SECOND * jitter;
+}
+
+/** Sleeps, but not on when somebody begins to look. */
+function napUntilVisible(ms) {
+  let wake;
+  const woken = new Promise((resolve) => {
+    wake = () => document.hidden || resolve();
+    document.addEventListener('visibilitychange', wake);
+  });
+  return Promise.race([sleep(ms), woken]).finally(() => document.removeEventListener('visibilitychange', wake));
+}
+
+function show404({ at }) {
+  document.title = 'Not found · Doorbuster';
+  say(at.title, words.NO_SUCH_ITEM);
+  at.title.closest('.item').classList.add('missing');
+}
+
+function showItem(page) {
+  const { at, item } = page;
+  document.title = `${item.title} · Doorbuster`;
+  say(at.title, item.title);
+  say(at.price, amount(item.unit_price, item.currency));
+  showTile(at.tile, item);
+  showStock(at, item);
+  tick(page);
+}
+
+function tick(page) {
+  const { at, item } = page;
+  if (item === null) return [];
+  const state = stateOf(item);
+  showState(at.state, state);
+  const deadlines = [...page.cards.values()].flatMap((card) => card.tick());
+  const next = state === 'scheduled' ? item.opens_at : state === 'open' ? item.closes_at : null;
+  const target = next === null ? NaN : Date.parse(next);
+  // The end of a sale matters on its last day; its beginning always.
+  const isShown = state === 'scheduled' || target - clock.now() < 86400 * SECOND;
+  at.countdown.hidden = !isShown;
+  at.countdown.dataset.kind = state;
+  if (isShown) {
+    say(at.digits, duration(clock.secondsUntil(target)));
+    say(at.moment, `${state === 'scheduled' ? 'until it opens' : 'until it closes'} · ${moment(next)}`);
+  }
+  showButton(page, state);
+  // The lock ends by this machine's own time: what is learnt about the server's must not shorten it.
+  const unlock = clock.now() + page.lockedUntil - performance.now();
+  return [...deadlines, unlock, target].filter((deadline) => deadline > 0);
+}
+
+// ---- the button
+
+function showButton(page, state) {
+  const { at, itemId, isBusy, item } = page;
+  const units = unitsHeld(page);
+  const waitMs = page.lockedUntil - performance.now();
+  if (page.lockedUntil > 0 && waitMs <= 0) {
+    page.lockedUntil = 0;
+    if (!page.isResting) say(at.note, '');
+  }
+  let label = units > 0 ? 'Buy one more' : 'Buy now';
+  let canPress = buyer.canBuy() && !isBusy && waitMs <= 0;
+  if (isBusy) {
+    label = 'One moment …';
+  } else if (waitMs > 0) {
+    label = page.isResting ? 'One moment …' : `Again in ${Math.ceil(waitMs / SECOND)} s`;
+  } else if (isUnresolved(itemId)) {
+    label = 'Ask again';
+  } else if (state !== 'open') {
+    label = words.LOCKED[state];
+    canPress = false;
+  }
+  const hasAll = units >= item.per_user_limit && !isBusy;
+  if (hasAll && isUnresolved(itemId)) {
+    // Who holds all he may have has no attempt left to finish.
+    settle(itemId);
+    say(at.note, '');
+  }
+  at.buy.hidden = hasAll;
+  at.buy.disabled = !canPress;
+  // A button that is locked loses the focus: whoever works with the keyboard gets it back.
+  if (canPress && page.hadFocus) {
+    page.hadFocus = false;
+    if (document.activeElement === document.body) at.buy.focus();
+  }
+  at.buy.dataset.kind = isBusy ? 'busy' : '';
+  say(at.buy, label);
+  if (!buyer.canBuy() && !at.note.textContent) say(at.note, words.SIGN_IN, 'wait');
+}
+
+async function click(page) {
+  const { at, itemId } = page;
+  // The lock comes first: nine more clicks may be waiting already.
+  if (page.isBusy || at.buy.disabled) return;
+  page.isBusy = true;
+  page.hadFocus = document.activeElement === at.buy;
+  at.buy.disabled = true;
+  say(at.note, '');
+  tick(page);
+  try {
+    const onRetry = (ms) => say(at.note, `No answer yet. Asking again in ${Math.ceil(ms / SECOND)} s …`, 'wait');
+    showOutcome(page, await purchase(itemId, onRetry));
+  } finally {
+    page.isBusy = false;
+    tick(page);
+  }
+}
+
+function showOutcome(page, { order, problem, waitMs }) {
+  const { at } = page;
+  page.isResting = !waitMs;
+  page.lockedUntil = performance.now() + (waitMs || REST_MS);
+  if (order) {
+    say(at.note, '');
+    take(page, order);
+    page.cards.get(order.order_id)?.element.focus();
+  } else if (problem) {
+    say(at.note, words.problem(problem), waitMs > 0 ? 'wait' : 'bad');
+    if (problem.code === 'limit-reached') loadOrders(page);
+  } else {
+    say(at.note, words.NO_ANSWER, 'bad');
+  }
+}
+
+// ---- the orders
+
+async function loadOrders(page) {
+  if (!buyer.isKnown()) return;
+  try {
+    const answer = await ask(`/v1/orders?item_id=${page.itemId}`, { headers: await buyer.papers() });
+    if (answer.status === 401) {
+      buyer.forget();
+      return;
+    }
+    if (answer.status === 200) [...answer.body.orders].reverse().forEach((order) => take(page, order));
+  } catch (error) {
+    if (!(error instanceof NoAnswer)) throw error;
+  }
+}
+
+/** Takes in an order, or what has become of it. */
+function take(page, order) {
+  const others = page.orders.filter(({ order_id }) => order_id !== order.order_id);
+  const known = page.orders.find(({ order_id }) => order_id === order.order_id);
+  page.orders = known ? page.orders.map((one) => (one === known ? order : one)) : [order, ...others];
+  showOrders(page);
+  tick(page);
+}
+
+function unitsHeld({ orders }) {
+  const held = orders.filter(({ status }) => status === 'pending' || status === 'paid');
+  return held.reduce((sum, { quantity }) => sum + quantity, 0);
+}
+
+function showOrders(page) {
+  const shown = page.orders.slice(0, MOST_CARDS);
+  for (const order of shown) {
+    let card = page.cards.get(order.order_id);
+    if (!card) {
+      card = orderCard((changed) => take(page, changed));
+      page.cards.set(order.order_id, card);
+      page.at.orders.prepend(card.copy);
+    }
+    card.show(order);
+  }
+  const followed = shown.filter(canChange).slice(0, MOST_STREAMS);
+  for (const order of shown) {
+    const card = page.cards.get(order.order_id);
+    if (followed.includes(order)) {
+      card.unfollow ??= follow(order.order_id, order.status, (changed) => take(page, changed));
+    } else {
+      card.unfollow?.();
+      card.unfollow = null;
+    }
+  }
+}

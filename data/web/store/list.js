@@ -1,0 +1,87 @@
+// Job: the page of everything that is for sale.
+// Owns: which pages of the list have been loaded, and their refreshing.
+// Never: sells.
+
+import { NoAnswer, ask, backoff, sleep } from './api.js';
+import * as clock from './clock.js';
+import { amount, duration, moment } from './format.js';
+import { fresh, say, showState, showStock, showTile, stateOf } from './view.js';
+import { OFFLINE } from './words.js';
+
+const PAGE = 24;
+// Looked at, not hammered: the crowd that waits sits on the items' own pages.
+const REFRESH_MS = 5000;
+const LONGEST_PAUSE_MS = 30000;
+
+export async function listPage(main) {
+  const { copy, cards, more, note } = fresh('list');
+  main.replaceChildren(copy);
+  const shown = new Map();
+  let pages = 1;
+  more.addEventListener('click', () => {
+    pages += 1;
+    refresh(shown, { cards, more, note }, pages);
+  });
+  clock.everySecond(() => [...shown.values()].flatMap((card) => card.tick()));
+  for (let failures = 0; ; ) {
+    const isFresh = document.hidden || (await refresh(shown, { cards, more, note }, pages));
+    failures = isFresh ? 0 : failures + 1;
+    await sleep(isFresh ? REFRESH_MS * (0.8 + 0.4 * Math.random()) : 1000 + backoff(failures, LONGEST_PAUSE_MS));
+  }
+}
+
+async function refresh(shown, { cards, more, note }, pages) {
+  let after = '';
+  try {
+    for (let page = 0; page < pages && after !== null; page += 1) {
+      const answer = await ask(`/v1/items?limit=${PAGE}${after && `&after=${after}`}`);
+      if (answer.status !== 200) throw new NoAnswer(answer.status);
+      answer.body.items.forEach((item) => place(shown, cards, item));
+      after = answer.body.next;
+    }
+    more.hidden = after === null;
+    say(note, shown.size === 0 ? 'Nothing is for sale at the moment.' : '');
+    return true;
+  } catch (error) {
+    if (!(error instanceof NoAnswer)) throw error;
+    say(note, OFFLINE, 'wait');
+    return false;
+  }
+}
+
+function place(shown, cards, item) {
+  let card = shown.get(item.item_id);
+  if (!card) {
+    card = newCard();
+    shown.set(item.item_id, card);
+    cards.append(card.copy);
+  }
+  card.show(item);
+}
+
+function newCard() {
+  const at = fresh('card');
+  let item;
+  const tick = () => {
+    const state = stateOf(item);
+    showState(at.state, state);
+    if (state !== 'scheduled') {
+      showStock(at, item);
+      return [];
+    }
+    const opensAt = Date.parse(item.opens_at);
+    const seconds = clock.secondsUntil(opensAt);
+    say(at.left, seconds < 86400 ? `in ${duration(seconds)}` : moment(item.opens_at));
+    return [opensAt];
+  };
+  const show = (now) => {
+    item = now;
+    at.link.href = `/items/${item.item_id}`;
+    say(at.title, item.title);
+    say(at.price, amount(item.unit_price, item.currency));
+    showTile(at.tile, item);
+    showStock(at, item);
+    tick();
+  };
+  return { copy: at.copy, show, tick };
+}

@@ -1,0 +1,72 @@
+// Job: the card of one order.
+// Owns: what a buyer can see and do about an order he has.
+// Never: decides that an order has expired: the server says so.
+
+import { NoAnswer, ask } from './api.js';
+import * as buyer from './buyer.js';
+import * as clock from './clock.js';
+import { amount, duration, moment, soon } from './format.js';
+import { fresh, say } from './view.js';
+import { STATUSES, problem } from './words.js';
+
+/** A card, and `show(order)`. `onOrder` hears what cancelling it led to. */
+export function orderCard(onOrder) {
+  const at = fresh('order');
+  let order = null;
+
+  const tick = () => {
+    const deadline = Date.parse(order.pay_by);
+    const isDue = order.status === 'pending' && order.pay_by !== null;
+    at.pay.hidden = !isDue;
+    if (!isDue) return [];
+    const seconds = clock.secondsUntil(deadline);
+    say(at.digits, duration(seconds));
+    const deadlineText = `Reserved – pay by ${soon(order.pay_by, clock.now())}.`;
+    say(at.say, seconds > 0 ? deadlineText : 'The time to pay is over.', order.status);
+    return [deadline];
+  };
+
+  const show = (now) => {
+    order = now;
+    const [status, sentence] = STATUSES[order.status];
+    say(at.status, status, order.status);
+    say(at.number, order.order_id);
+    say(at.amount, amount(order.total_price, order.currency));
+    say(at.placed, moment(order.created_at));
+    at['give-up'].hidden = order.status !== 'pending';
+    say(at.say, sentence, order.status);
+    tick();
+  };
+
+  const confirm = (isAsked) => {
+    at.sure.hidden = !isAsked;
+    at.cancel.hidden = isAsked;
+    (isAsked ? at.no : at.cancel).focus();
+  };
+  at.cancel.addEventListener('click', () => confirm(true));
+  at.no.addEventListener('click', () => confirm(false));
+  at.yes.addEventListener('click', async () => {
+    if (at.yes.disabled) return;
+    at.yes.disabled = true;
+    const told = await cancelled(order.order_id);
+    at.yes.disabled = false;
+    confirm(false);
+    if (told.order) onOrder(told.order);
+    else say(at.say, told.say, 'bad');
+  });
+  return { copy: at.copy, element: at.order, show, tick };
+}
+
+/** Cancelling twice is harmless: the second time the order is not pending any more. */
+async function cancelled(orderId) {
+  try {
+    const answer = await ask(`/v1/orders/${orderId}/cancel`, { method: 'POST', headers: await buyer.papers() });
+    if (answer.status === 200) return { order: answer.body };
+    if (answer.body.code !== 'invalid-transition') return { say: problem(answer.body) };
+    const now = await ask(`/v1/orders/${orderId}`, { headers: await buyer.papers() });
+    return now.status === 200 ? { order: now.body } : { say: problem(now.body) };
+  } catch (error) {
+    if (error instanceof NoAnswer) return { say: 'The shop cannot be reached. Try once more.' };
+    throw error;
+  }
+}

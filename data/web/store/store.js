@@ -1,0 +1,41 @@
+// Job: decides which page this is, and keeps the line at the bottom.
+// Owns: the moment of the start.
+// Never: does a page's work.
+
+import * as buyer from './buyer.js';
+import * as clock from './clock.js';
+import { timeOfDay } from './format.js';
+import { itemPage } from './item.js';
+import { listPage } from './list.js';
+import { parts } from './view.js';
+
+const page = parts(document.body);
+buyer.arrive();
+
+const named = location.pathname.match(/^\/items\/([A-Za-z0-9._-]{1,64})$/);
+const main = page.main;
+if (named) {
+  itemPage(main, named[1]);
+} else {
+  listPage(main);
+}
+
+function who() {
+  const name = buyer.name();
+  page.who.textContent = name ? `You are ${name}` : '';
+  page.again.hidden = !(name && buyer.isGuest());
+}
+
+buyer.onChange(who);
+who();
+page.again.addEventListener('click', () => {
+  buyer.forget();
+  location.reload();
+});
+addEventListener('hashchange', () => {
+  if (buyer.arrive()) location.reload();
+});
+
+clock.everySecond(() => {
+  if (clock.isSet()) page.time.textContent = `Shop time ${timeOfDay(clock.now())}`;
+});

@@ -1,0 +1,93 @@
+//! **Job:** serves the storefront, and in development mode makes up a buyer for who looks at it.
+//! **Owns:** how the page learns whose token it may use.
+//! **Never:** knows what is for sale: the page asks the API like everybody else.
+
+use std::time::Duration;
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use doorbuster_actors::ids::ItemId;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::identity::Mint;
+use super::order_view::private;
+use super::problem::Problem;
+use super::{Front, pages, words};
+use crate::config::{Auth, AuthMode, Mode};
+use crate::pages::{File, Site};
+
+/// How long a guest's token is valid: a working day of trying things out.
+const GUEST_LIFE: Duration = Duration::from_hours(12);
+
+/// A buyer that was made up.
+#[derive(Serialize, ToSchema)]
+struct Guest {
+    #[schema(value_type = words::UserId)]
+    user_id: String,
+    /// What he sends as `Authorization: Bearer …`.
+    token: String,
+}
+
+/// The pages of the shop.
+pub struct Storefront {
+    site: Site,
+    page: File,
+    /// What signs the tokens of guests; only in development mode.
+    guests: Option<Auth>,
+}
+
+impl Storefront {
+    /// The shop of a server with these settings.
+    #[must_use]
+    pub fn new(auth: &Auth, mode: Mode) -> Self {
+        let guests = (mode == Mode::Development && Mint::new(auth).is_ok()).then(|| auth.clone());
+        let site = Site::new(&["store"]);
+        // In the page and not behind a URL: a browser logs each request that is answered with 404 as an error.
+        let buyer = match (&guests, auth.mode) {
+            (Some(_), _) => "guest",
+            (None, AuthMode::Jwt) => "token",
+            (None, AuthMode::Header) => "proxy",
+        };
+        let page = site.page("store/index.html", &[("buyer", buyer)]);
+        Self { site, page, guests }
+    }
+
+    fn guest(&self) -> Option<HttpResponse> {
+        let mint = Mint::new(self.guests.as_ref()?).ok()?;
+        let user = format!("guest-{:016x}", rand::random::<u64>());
+        let token = mint.token(&user, GUEST_LIFE);
+        Some(private(&mut HttpResponse::Created()).json(Guest { user_id: user, token }))
+    }
+}
+
+/// `GET /`: what is for sale.
+pub(super) async fn list(front: web::ThinData<Front>, request: HttpRequest) -> HttpResponse {
+    pages::respond(&request, &front.storefront.page)
+}
+
+/// `GET /items/{item_id}`: one item. Whether it exists is for the page to find out; what cannot be an id is not found.
+pub(super) async fn item(front: web::ThinData<Front>, request: HttpRequest) -> HttpResponse {
+    let id = request.match_info().get("item_id").map(str::parse::<ItemId>);
+    match id {
+        Some(Ok(_id)) => pages::respond(&request, &front.storefront.page),
+        Some(Err(_)) | None => Problem::not_found().respond(),
+    }
+}
+
+/// `GET /assets/{version}/{path}`: what the pages are made of.
+pub(super) async fn asset(
+    front: web::ThinData<Front>,
+    request: HttpRequest,
+    named: web::Path<(String, String)>,
+) -> HttpResponse {
+    let (version, path) = named.into_inner();
+    let asset = front.storefront.site.asset(&version, &path);
+    asset.map_or_else(|| Problem::not_found().respond(), |asset| pages::respond(&request, asset))
+}
+
+/// Makes up a buyer. With a configuration file there is no such route.
+#[utoipa::path(post, path = "/dev/buyer", operation_id = "make_buyer", tag = "orders",
+    responses((status = 201, description = "A fresh buyer, for twelve hours.", body = Guest)))]
+pub(super) async fn guest(front: web::ThinData<Front>) -> HttpResponse {
+    front.storefront.guest().unwrap_or_else(|| Problem::not_found().respond())
+}
