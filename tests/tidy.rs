@@ -35,8 +35,9 @@ const SERVER: &[(&str, &str)] = &[
     ),
     (
         "ops",
-        "catalogue config feed gate pages actors::batch actors::cores actors::directory actors::entry actors::ids actors::item \
-         actors::letters actors::money actors::observe actors::permit actors::postbox actors::reply actors::time",
+        "catalogue config feed gate pages actors::batch actors::cores actors::directory actors::entry actors::ids \
+         actors::item actors::letters actors::money actors::observe actors::permit actors::postbox actors::reply \
+         actors::time",
     ),
     (
         "server",

@@ -15,9 +15,9 @@ const MOST_ROWS = { wide: 50, narrow: 20 };
 const NARROW = matchMedia("(max-width: 1140px)");
 
 /** Pause after an answer. A server that answers slowly is asked less: at most this share of the time. */
-const PAUSE_MS = 1_000;
+const PAUSE_MS = 750;
 const LONGEST_PAUSE_MS = 10_000;
-const BUSY_SHARE = 0.1;
+const BUSY_SHARE = 0.25;
 
 /** How long typing rests before the search is sent. */
 const TYPING_MS = 200;
