@@ -56,23 +56,28 @@ const PROVIDER: Door = Door { keys: &["provider"], check: anybody };
 
 /// The public routes.
 pub fn table(mode: Mode) -> Table {
+    // In the order in which they are looked for: what the crowd does comes first.
     let table = Table::new(GET_AND_HEAD, refusals::ANY)
-        .file("/", storefront::list)
-        .file("/items/{item_id}", storefront::item)
-        .file("/assets/{version}/{path:.*}", storefront::asset)
-        .on(items::__path_list, items::list, &[PARAMETERS])
-        .on(items::__path_read, items::read, &[NAMED])
         .behind(BUYER)
         .on(orders::__path_place, orders::place, &[NAMED, BODY, PURCHASE, WRITTEN])
+        .behind(OPEN)
+        .on(items::__path_read, items::read, &[NAMED])
+        .on(items::__path_list, items::list, &[PARAMETERS])
+        .behind(BUYER)
         .on(orders::__path_list, orders::list, &[PARAMETERS, ASKED])
         .on(orders::__path_read, orders::read, &[NAMED, ASKED])
         .on(orders::__path_cancel, orders::cancel, &[NAMED, STEP, WRITTEN])
         .on(events::__path_stream, events::stream, &[NAMED, ASKED])
         .behind(PROVIDER)
         .on(payments::__path_receive, payments::receive, &[NAMED, BODY, STEP, WRITTEN]);
+    let table = table
+        .behind(OPEN)
+        .file("/", storefront::list)
+        .file("/items/{item_id}", storefront::item)
+        .file("/assets/{version}/{path:.*}", storefront::asset);
     match mode {
         Mode::Production => table,
-        Mode::Development => table.behind(OPEN).on(storefront::__path_guest, storefront::guest, &[]),
+        Mode::Development => table.on(storefront::__path_guest, storefront::guest, &[]),
     }
 }
 

@@ -25,8 +25,7 @@ pub(super) fn say(loaded: &Loaded, house: &House) {
     let data = config.storage.path.display();
     tracing::info!(%shop, %ops, %data, gate = redis, prefix = %config.redis.prefix, "open");
     let mut text = format!(
-        "Doorbuster is open.\n  shop  http://{shop}/\n  ops   http://{ops}/livez\n  data  {data}\n  \
-         gate  {redis}\n"
+        "Doorbuster is open.\n  shop  http://{shop}/\n  ops   http://{ops}/\n  data  {data}\n  gate  {redis}\n"
     );
     if loaded.mode == Mode::Development {
         text.push_str(&how_to_buy(loaded, house).unwrap_or_default());
@@ -41,7 +40,9 @@ fn how_to_buy(loaded: &Loaded, house: &House) -> Option<String> {
     let open = house.directory.all().into_iter().find(|listing| listing.state(now) == SaleState::Open)?;
     let item = open.definition().id.clone();
     Some(format!(
-        "\nDevelopment mode: secrets were generated beside the data file. Buy something as {BUYER}:\n\n  \
+        "\nDevelopment mode: secrets were generated beside the data file, in development.toml.\n\
+         The dashboard asks for its admin_token.\n\
+         Buy something as {BUYER}:\n\n  \
          curl -i http://{}/v1/items/{item}/orders -H 'Content-Type: application/json' -d '{{\"quantity\":1}}' \
          -H 'Idempotency-Key: first' -H 'Authorization: Bearer {token}'\n\n",
         house.listen
