@@ -104,9 +104,9 @@ fn per_second(orders: u64, elapsed: Duration) -> f64 {
 fn main() {
     let folder = tempfile::tempdir().expect("a folder for the bench");
     let (house_file, plain_file) = (folder.path().join("house.db"), folder.path().join("plain.db"));
-    let mut house = House::open(&house_file, Stamps::All);
-    house.run(ORDERS.into());
-    let of_house = per_second(ORDERS_FOR_RATIO, house.run(ORDERS_FOR_RATIO));
+    let mut house = House::open(&house_file);
+    house.run(ORDERS.into(), Stamps::All);
+    let of_house = per_second(ORDERS_FOR_RATIO, house.run(ORDERS_FOR_RATIO, Stamps::All));
     let batch = mean_batch(&house);
     let mut plain = Plain::open(&plain_file, batch);
     plain.run(ORDERS.into());
@@ -117,7 +117,7 @@ fn main() {
     let mut criterion = Criterion::default().configure_from_args();
     let mut group = criterion.benchmark_group("group_commit");
     group.throughput(Throughput::Elements(ORDERS.into())).sample_size(10);
-    measure(&mut group, "house", |orders| house.run(orders));
+    measure(&mut group, "house", |orders| house.run(orders, Stamps::All));
     measure(&mut group, "plain", |orders| plain.run(orders));
     group.finish();
     criterion.final_summary();

@@ -16,7 +16,7 @@ use doorbuster_actors::ids::Core;
 use doorbuster_actors::letters::Reservation;
 use doorbuster_actors::observe::WriterCounters;
 use doorbuster_actors::permit::Token;
-use doorbuster_actors::postbox::Stamps;
+use doorbuster_actors::postbox::{Postbox, Stamps};
 use doorbuster_actors::reply::Outcome;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
@@ -50,16 +50,18 @@ pub(crate) struct House {
 }
 
 impl House {
-    pub(crate) fn open(path: &Path, stamps: Stamps) -> Self {
-        let (system, settings) = (System::new(), SaleSettings { stamps, ..SaleSettings::default() });
-        let sale = system.block_on(Sale::open(path, &[item(ITEM, STOCK)], settings));
+    pub(crate) fn open(path: &Path) -> Self {
+        let system = System::new();
+        let sale = system.block_on(Sale::open(path, &[item(ITEM, STOCK)], SaleSettings::default()));
         Self { system, sale, made: 0 }
     }
 
-    /// Makes `orders` orders, as a handler on the core's thread would; answers how long it took.
-    pub(crate) fn run(&mut self, orders: u64) -> Duration {
+    /// Makes `orders` orders, as a handler on the core's thread would, with their letters stamped or not; answers how
+    /// long it took.
+    pub(crate) fn run(&mut self, orders: u64, stamps: Stamps) -> Duration {
         let (core, listing) = (Core(0), self.sale.listing(ITEM));
-        let (postbox, house) = (self.sale.postbox(core.seat()).clone(), Arc::clone(&self.sale.house));
+        let desk = self.sale.cores.desk(core.seat()).expect("every seat is taken").clone();
+        let (postbox, house) = (Postbox::new(desk, core.seat(), stamps), Arc::clone(&self.sale.house));
         let (done, wait) = oneshot::channel();
         let numbers = self.made..self.made + orders;
         self.made += orders;
