@@ -64,6 +64,10 @@ fn main() {
     println!("CPU per durable order, {IN_FLIGHT} in flight, {ROUNDS} pairs of {ORDERS_PER_ROUND} orders");
     println!("every letter timed: {with:.0} ns, none timed: {without:.0} ns (medians)");
     println!("switching observation off gains {:.1} %", 100.0 * (1.0 - ratio));
+    println!(
+        "mean batch: {} entries",
+        house.writer().entries() / house.writer().commits_measured().batch.count_and_sum().0
+    );
     println!("(median of the pairs; quartiles of off/on: {low:.3} to {high:.3})");
     audit(&file, house.close());
 }

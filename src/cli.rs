@@ -2,6 +2,7 @@
 //! **Owns:** the names of commands and options, and how they become configuration.
 //! **Never:** runs a command.
 
+mod bench;
 mod top;
 
 use std::env;
@@ -14,6 +15,8 @@ use doorbuster_actors::ids::{ItemId, UserId};
 
 use crate::config::{ENVIRONMENT_PREFIX, Sources};
 pub use top::Top;
+
+pub use bench::{Arrival, Bench, Demo, Profile};
 
 /// Longest life of a token: a year. A test token that outlives its test by more is a key nobody remembers.
 const MAX_TOKEN_LIFE: Duration = Duration::from_hours(365 * 24);
@@ -103,6 +106,10 @@ pub enum Command {
     Backup(Backup),
     /// Run the independent inventory system (keys: inventory.*), until SIGTERM or Ctrl-C.
     Inventory(Inventory),
+    /// Let a crowd of buyers loose on a server, and audit what it was told: exit 1 if it was not true.
+    Bench(Box<Bench>),
+    /// A spike in small, on a temporary server: live view, funnel, audit, and the pages to look at.
+    Demo(Demo),
     /// Check or show the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -251,7 +258,9 @@ impl Command {
             | Self::Top(Top { assignments, .. })
             | Self::Backup(Backup { assignments, .. })
             | Self::Inventory(Inventory { assignments, .. })
+            | Self::Demo(Demo { assignments, .. })
             | Self::Config(ConfigCommand::Check(assignments) | ConfigCommand::Show(assignments)) => &assignments.set,
+            Self::Bench(bench) => &bench.assignments.set,
             Self::Completions { .. } | Self::Man => &[],
         }
     }
@@ -272,6 +281,11 @@ impl Cli {
         }
     }
 
+    /// The program itself, to start a server from, and where temporary files go.
+    pub fn surroundings() -> std::io::Result<(PathBuf, PathBuf)> {
+        Ok((env::current_exe()?, env::temp_dir()))
+    }
+
     /// `--set` first, so that an option of the command itself stands.
     fn flags(&self) -> Vec<(String, String)> {
         let mut flags = [&self.assignments.set, self.command.assignments()].concat();
@@ -290,7 +304,7 @@ impl Cli {
             | Command::Top(Top { data_file, .. })
             | Command::Backup(Backup { data_file, .. }) => shorthand("storage.path", &data_file.db),
             Command::Inventory(inventory) => shorthand("inventory.listen", &inventory.listen),
-            Command::Config(_) | Command::Completions { .. } | Command::Man => {}
+            Command::Bench(_) | Command::Demo(_) | Command::Config(_) | Command::Completions { .. } | Command::Man => {}
         }
         flags
     }

@@ -1,9 +1,12 @@
 //! **Job:** instruments that look at a sale from outside.
-//! **Owns:** the read-only way into a data file.
+//! **Owns:** the read-only way into a data file, and the crowd of a load test.
 //! **Never:** knows the server's insides: only the wire and the file.
 
 pub mod backup;
+pub mod bench;
+pub mod demo;
 pub mod export;
+pub mod house;
 pub mod top;
 pub mod verify;
 

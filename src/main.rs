@@ -6,15 +6,18 @@
 
 use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{CommandFactory as _, Parser as _};
-use doorbuster::cli::{Backup, Cli, Command, ConfigCommand, LogFormat, Orders, Serve, Token, Top, Verify};
-use doorbuster::config::{self, ConfigError, Loaded, Mode};
+use doorbuster::cli::{Backup, Bench, Cli, Command, ConfigCommand, Demo, LogFormat, Orders, Serve, Token, Top, Verify};
+use doorbuster::config::{self, ConfigError, Loaded, Mode, Sources};
 use doorbuster::feed::FeedError;
 use doorbuster::http::identity::{IdentityError, Mint};
 use doorbuster::inventory::{self, InventoryError};
+use doorbuster::lab::bench::{self, BenchError, Keys};
+use doorbuster::lab::house::{Place, Recipe};
 use doorbuster::lab::top::{self, OpsUrl, TopError};
-use doorbuster::lab::{backup, export, verify};
+use doorbuster::lab::{backup, demo, export, verify};
 use doorbuster::server::{self, ServeError};
 use doorbuster_actors::ids::UserId;
 use doorbuster_actors::stop::EXIT_STORAGE;
@@ -50,6 +53,8 @@ enum Failure {
     NoPort,
     #[error(transparent)]
     Top(TopError),
+    #[error(transparent)]
+    Bench(#[from] BenchError),
     #[error("cannot write the output: {0}")]
     Output(#[from] std::io::Error),
 }
@@ -97,7 +102,7 @@ impl Failure {
             Self::DataFile(_) | Self::Backup(_) => ExitCode::from(storage),
             // The reader of a pipe has gone: that is how `head` says it has enough.
             Self::Output(error) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
-            Self::Output(_) | Self::Top(_) => ExitCode::FAILURE,
+            Self::Bench(_) | Self::Output(_) | Self::Top(_) => ExitCode::FAILURE,
         }
     }
 }
@@ -137,12 +142,14 @@ fn run(cli: &Cli) -> Result<ExitCode, Failure> {
         }
         Command::Top(options) => show_top(cli, options),
         Command::Inventory(_) => {
-            let loaded = load_with_secrets(cli)?;
+            let loaded = load_with_secrets(cli.sources())?;
             actix_web::rt::System::new().block_on(inventory::run(&loaded))?;
             Ok(ExitCode::SUCCESS)
         }
+        Command::Bench(command) => run_bench(cli, command),
+        Command::Demo(command) => run_demo(cli, command),
         Command::Config(ConfigCommand::Check(_)) => {
-            load_with_secrets(cli)?;
+            load_with_secrets(cli.sources())?;
             writeln!(std::io::stdout(), "the configuration is valid")?;
             Ok(ExitCode::SUCCESS)
         }
@@ -165,8 +172,8 @@ fn run(cli: &Cli) -> Result<ExitCode, Failure> {
 }
 
 /// In development mode the secrets are generated once, beside the data file.
-fn load_with_secrets(cli: &Cli) -> Result<Loaded, ConfigError> {
-    let mut loaded = config::load(cli.sources())?;
+fn load_with_secrets(sources: Sources) -> Result<Loaded, ConfigError> {
+    let mut loaded = config::load(sources)?;
     if loaded.mode == Mode::Development {
         config::fill_secrets(&mut loaded)?;
     }
@@ -174,13 +181,13 @@ fn load_with_secrets(cli: &Cli) -> Result<Loaded, ConfigError> {
 }
 
 fn serve(cli: &Cli, command: &Serve) -> Result<ExitCode, Failure> {
-    let loaded = load_with_secrets(cli)?;
+    let loaded = load_with_secrets(cli.sources())?;
     actix_web::rt::System::new().block_on(server::run(&loaded, command.slow_item.clone()))?;
     Ok(ExitCode::SUCCESS)
 }
 
 fn print_tokens(cli: &Cli, token: &Token) -> Result<ExitCode, Failure> {
-    let loaded = load_with_secrets(cli)?;
+    let loaded = load_with_secrets(cli.sources())?;
     let mint = Mint::new(&loaded.config.auth)?;
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     match token.count {
@@ -197,7 +204,7 @@ fn print_tokens(cli: &Cli, token: &Token) -> Result<ExitCode, Failure> {
 }
 
 fn show_top(cli: &Cli, options: &Top) -> Result<ExitCode, Failure> {
-    let loaded = load_with_secrets(cli)?;
+    let loaded = load_with_secrets(cli.sources())?;
     let url = options.url.clone().or_else(|| OpsUrl::of(loaded.config.server.ops_listen)).ok_or(Failure::NoPort)?;
     let view = top::View {
         url,
@@ -212,6 +219,77 @@ fn show_top(cli: &Cli, options: &Top) -> Result<ExitCode, Failure> {
         top::watch(view)?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// How long the tokens of a run are valid: longer than the longest run.
+const RUN_TOKEN_LIFE: Duration = Duration::from_hours(48);
+
+fn run_bench(cli: &Cli, command: &Bench) -> Result<ExitCode, Failure> {
+    let is_own = command.url.is_none() && !command.self_test;
+    let (catalogue, keys) = bench::own_sale(command);
+    let (sources, recipe) = if is_own {
+        let (sources, recipe) = own_server(cli, &catalogue, keys)?;
+        (sources, Some(recipe))
+    } else {
+        (cli.sources(), None)
+    };
+    let needs_tokens = command.tokens.is_none() && !command.self_test;
+    let report = if needs_tokens || command.ops_url.is_some() {
+        with_keys(sources, needs_tokens, |keys| Ok(bench::run(command, recipe, keys)?))?
+    } else {
+        bench::run(command, recipe, &Keys { admin_token: String::new(), mint: &no_token })?
+    };
+    let mut out = std::io::stdout().lock();
+    if command.json {
+        writeln!(out, "{}", report.to_json())?;
+    } else {
+        report.print(&mut out)?;
+    }
+    Ok(if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_VIOLATED) })
+}
+
+fn run_demo(cli: &Cli, command: &Demo) -> Result<ExitCode, Failure> {
+    let (sources, recipe) = own_server(cli, "", demo::KEYS)?;
+    let is_clean =
+        with_keys(sources, true, |keys| Ok(demo::run(command, recipe, keys, &mut std::io::stdout().lock())?))?;
+    Ok(if is_clean { ExitCode::SUCCESS } else { ExitCode::from(EXIT_VIOLATED) })
+}
+
+/// The configuration of a server in a temporary directory, and how it is started with it. What `keys` say gives way to
+/// what the command line says; where the server lives does not.
+fn own_server(cli: &Cli, catalogue: &str, keys: &[(&str, &str)]) -> Result<(Sources, Recipe), Failure> {
+    let (program, temporary) = Cli::surroundings()?;
+    let place = Place::new(&temporary)?;
+    let mut sources = cli.sources();
+    let weak = keys.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+    sources.flags = weak.chain(std::mem::take(&mut sources.flags)).chain(place.keys(catalogue)?).collect();
+    let mut arguments = vec!["serve".to_owned()];
+    if let Some(file) = &sources.file {
+        arguments.extend(["--config".to_owned(), file.to_string_lossy().into_owned()]);
+    }
+    arguments.extend(sources.flags.iter().flat_map(|(key, value)| ["--set".to_owned(), format!("{key}={value}")]));
+    Ok((sources, Recipe { program, arguments, place }))
+}
+
+/// For runs that bring their own tokens.
+fn no_token(_user: &str) -> String {
+    String::new()
+}
+
+/// Runs `work` with what opens the doors of the server that `sources` describe.
+fn with_keys<T>(
+    sources: Sources,
+    needs_tokens: bool,
+    work: impl FnOnce(&Keys<'_>) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let loaded = load_with_secrets(sources)?;
+    let mint = Mint::new(&loaded.config.auth);
+    let admin_token = loaded.config.auth.admin_token.expose().to_owned();
+    match mint {
+        Ok(mint) => work(&Keys { admin_token, mint: &|user| mint.token(user, RUN_TOKEN_LIFE) }),
+        Err(_not_ours) if !needs_tokens => work(&Keys { admin_token, mint: &no_token }),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Logs go to standard error through a bounded queue that drops what does not fit: a log that nobody reads must not

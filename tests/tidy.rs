@@ -89,7 +89,11 @@ const BORNE: &[(&str, &str, &str)] = &[
     ("actors::desk", "actors::cores", "a desk passes letters to other desks: the two could be one room"),
     ("actors::order_writer", "actors::cores", "answers go to desks: `Recipient`s would do"),
     ("ops", "actors::stock", "a new item's state could be made at the counter"),
-    ("lab", "cli", "`OrdersFormat` is a word of the export: the command line should ask the lab for it"),
+    (
+        "lab",
+        "cli",
+        "`OrdersFormat`, `Bench` and `Demo` are words of the lab: the command line should ask the lab for them",
+    ),
     ("inventory", "http", "`Problem` serves its listener too"),
     ("ops", "http", "`Problem` and `bearer` serve both listeners"),
     ("main", "http", "`doorbuster token` mints what `http` checks"),
@@ -126,7 +130,7 @@ const PLACES: &[(&str, &[&str], &str)] = &[
     ("thread::spawn", &["src/server"], "threads are named and started by the composition root"),
     (
         "thread::Builder",
-        &["src/server", "src/feed", "src/inventory", "src/lab/top"],
+        &["src/server", "src/feed", "src/inventory", "src/lab/bench", "src/lab/top"],
         "threads are started by the composition root",
     ),
 ];

@@ -1,0 +1,342 @@
+//! **Job:** the load generator: a crowd of distinct buyers on a server, what it was told, how long that took, and
+//! whether it is true.
+//! **Owns:** the order of a run: look, prepare, drive, look again, audit.
+//! **Never:** knows the server's insides: only its wire, its command line and its file.
+
+pub(in crate::lab) mod audit;
+mod ceiling;
+mod client;
+mod compare;
+pub(in crate::lab) mod control;
+pub(in crate::lab) mod drive;
+pub(in crate::lab) mod interrupt;
+mod metronome;
+pub(in crate::lab) mod plan;
+pub(in crate::lab) mod prepare;
+pub(in crate::lab) mod progress;
+mod report;
+mod tally;
+#[cfg(test)]
+mod tests;
+
+use std::fmt::Display;
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+pub use report::Report;
+
+use super::DataFileError;
+use super::house::{House, HouseError, Recipe};
+use super::verify;
+use crate::cli::{Arrival, Bench, Profile};
+use audit::Finding;
+use control::{Control, Item, Snapshot};
+use drive::{Board, Orders, Pace, Part};
+use plan::{Schedule, Segment};
+use report::{Circumstances, ServerFacts};
+use tally::Tally;
+
+/// Units of each item of a server of our own: more than a run can sell.
+const AMPLE_STOCK: u32 = 10_000_000;
+
+/// Units of the spike: a hundredth of its buyers.
+const SPIKE_STOCK: u32 = 1_000;
+
+/// The nobody before a spike: long enough that nothing of the preparation is left.
+const NOBODY: Duration = Duration::from_secs(1);
+
+/// How long a run takes if nobody says.
+const DEFAULT_DURATION: Duration = Duration::from_secs(10);
+
+/// No run, or none to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum BenchError {
+    /// The server cannot be asked.
+    #[error("{url} cannot be reached: {reason}")]
+    Unreachable {
+        /// Where.
+        url: String,
+        /// Why not.
+        reason: String,
+    },
+    /// The admin token is another one.
+    #[error("{url} does not accept auth.admin_token of this configuration")]
+    Unauthorized {
+        /// Where.
+        url: String,
+    },
+    /// It answered something else than the contract says.
+    #[error("{url} answers something unexpected: {reason}")]
+    Answer {
+        /// Where.
+        url: String,
+        /// What.
+        reason: String,
+    },
+    /// There is nothing to buy.
+    #[error("no item is open with units left: name one with --item")]
+    NothingToBuy,
+    /// It is not sold there.
+    #[error("--item: {0} is not sold there")]
+    UnknownItem(String),
+    /// The file with the tokens.
+    #[error("--tokens: {path}: {reason}")]
+    Tokens {
+        /// Which file.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
+    /// The earlier result.
+    #[error("--compare: {path}: {reason}")]
+    Compare {
+        /// Which file.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
+    /// Not one purchase was answered.
+    #[error("no purchase was answered: {0}")]
+    NoAnswer(String),
+    /// A server of our own.
+    #[error(transparent)]
+    House(#[from] HouseError),
+    /// Its data file.
+    #[error(transparent)]
+    DataFile(#[from] DataFileError),
+    /// A thread or a socket.
+    #[error("the generator cannot run: {0}")]
+    Generator(#[from] std::io::Error),
+}
+
+impl BenchError {
+    fn unreachable(url: &str, reason: &impl Display) -> Self {
+        Self::Unreachable { url: url.to_owned(), reason: reason.to_string() }
+    }
+
+    fn answer(url: &str, reason: impl Display) -> Self {
+        Self::Answer { url: url.to_owned(), reason: reason.to_string() }
+    }
+}
+
+/// What opens the doors. No `Debug`: these are secrets.
+pub struct Keys<'k> {
+    /// Of the operations listener.
+    pub admin_token: String,
+    /// Signs a buyer's token.
+    pub mint: &'k dyn Fn(&str) -> String,
+}
+
+/// The catalogue of a server of our own, and what it should be told besides.
+#[must_use]
+pub fn own_sale(bench: &Bench) -> (String, &'static [(&'static str, &'static str)]) {
+    let is_spike = bench.profile == Profile::Spike;
+    let stock = bench.stock.unwrap_or(if is_spike { SPIKE_STOCK } else { AMPLE_STOCK });
+    let limit = if is_spike { bench.quantity } else { stock.max(1) };
+    let mut names: Vec<_> = bench.item.iter().map(ToString::to_string).collect();
+    if names.is_empty() {
+        names.push("bench".to_owned());
+    }
+    let catalogue = names.iter().map(|name| {
+        format!(
+            "[[item]]\nid = \"{name}\"\ntitle = \"{name}\"\nunit_price = 1990\ncurrency = \"CNY\"\nstock = {stock}\n\
+             per_user_limit = {limit}\n"
+        )
+    });
+    // Buyers of a steady run come again: it measures the sale, not the throttle.
+    let steady: &[_] = &[("gate.throttle.window", "0s")];
+    (catalogue.collect(), if is_spike { &[] } else { steady })
+}
+
+/// Makes the run: on the server that `bench` names, or on one started by the recipe.
+pub fn run(bench: &Bench, recipe: Option<Recipe>, keys: &Keys<'_>) -> Result<Report, BenchError> {
+    let board = &Arc::new(Board::default());
+    interrupt::listen(board)?;
+    let old = bench.compare.as_deref().map(read_report).transpose()?;
+    let house = recipe.map(|recipe| House::start(recipe, &board.stop)).transpose()?;
+    let mut report = match &house {
+        _ if bench.self_test => self_test(bench, board)?,
+        Some(house) => visit(bench, &house.url(), Some(house.ops_url()), keys, board)?,
+        None => visit(bench, bench.url.as_deref().unwrap_or_default(), bench.ops_url.clone(), keys, board)?,
+    };
+    if let Some(house) = house {
+        let place = house.kill();
+        report.audit.push(Finding::of_file(&verify::audit(&place.data_file())?, "after the server was killed"));
+    }
+    report.old = old.map(Box::new);
+    Ok(report)
+}
+
+fn read_report(path: &Path) -> Result<Report, BenchError> {
+    let failed = |reason: String| BenchError::Compare { path: path.to_owned(), reason };
+    let text = std::fs::read(path).map_err(|error| failed(error.to_string()))?;
+    serde_json::from_slice(&text).map_err(|error| failed(error.to_string()))
+}
+
+fn visit(
+    bench: &Bench,
+    url: &str,
+    ops_url: Option<String>,
+    keys: &Keys<'_>,
+    board: &Arc<Board>,
+) -> Result<Report, BenchError> {
+    let control = Control::new(url, ops_url.map(|ops_url| (ops_url, keys.admin_token.clone())));
+    let items = prepare::items(bench, control.items()?)?;
+    let pace = Tempo::of(bench);
+    let orders = prepare::orders(bench, url, &items, keys, &pace)?;
+    let before = control.snapshot()?;
+    let (tally, orders) = drive(orders, &pace, board, &|_looks| progress::glance(board))?;
+    let after = control.snapshot()?;
+    if tally.total() == 0 && tally.unsent == 0 {
+        return Err(BenchError::NoAnswer("nothing was sent before the end".to_owned()));
+    }
+    let findings = audit::check(&control, &orders, &tally, &items, before.as_ref())?;
+    let mut report = report(&orders, &pace, &tally, before.as_ref(), after.as_ref());
+    report.audit = findings;
+    Ok(report)
+}
+
+/// The figures of a run, with the snapshots from its start and its end.
+pub(in crate::lab) fn report(
+    orders: &Orders,
+    pace: &Tempo,
+    tally: &Tally,
+    before: Option<&Snapshot>,
+    after: Option<&Snapshot>,
+) -> Report {
+    let said = tally.durability.as_deref().map(str::to_owned);
+    let server = ServerFacts {
+        version: before.map(|before| before.version.clone()),
+        durability: before.map(|before| before.durability.clone()).or(said),
+        workers: before.map(Snapshot::workers),
+        shares_cores: is_here(orders.address),
+    };
+    let cpu_s = |snapshot: Option<&Snapshot>| snapshot.and_then(|snapshot| snapshot.cpu_s);
+    let circumstances = Circumstances {
+        asked: pace.asked.clone(),
+        run: orders.taste.run.clone(),
+        server: Some(server),
+        from: orders.warmup.max(pace.opening),
+        asked_per_s: pace.rate,
+        server_cpu_s: cpu_s(after).zip(cpu_s(before)).map(|(after, before)| after - before),
+    };
+    Report::of(tally, circumstances)
+}
+
+/// Whether the address is one of this machine.
+fn is_here(address: SocketAddr) -> bool {
+    TcpListener::bind((address.ip(), 0)).is_ok()
+}
+
+fn self_test(bench: &Bench, board: &Arc<Board>) -> Result<Report, BenchError> {
+    let pace = Tempo::of(bench);
+    let orders = prepare::fixed(bench, ceiling::start()?, &pace);
+    let (tally, orders) = drive(orders, &pace, board, &|_looks| progress::glance(board))?;
+    let mut report = report(&orders, &pace, &tally, None, None);
+    report.server = None;
+    report.asked["users"] = 1.into();
+    report.asked["against"] = "a fixed answer of this process, not a server: what is measured is the generator".into();
+    Ok(report)
+}
+
+/// How the purchases of all threads follow each other.
+pub(in crate::lab) struct Tempo {
+    pub(in crate::lab) kind: TempoKind,
+    pub(in crate::lab) threads: u64,
+    pub(in crate::lab) connections: u64,
+    /// Nothing is sent after this.
+    pub(in crate::lab) last_call: Duration,
+    /// When the figures begin.
+    pub(in crate::lab) opening: Duration,
+    /// What was asked, for the figures; a burst has no rate.
+    pub(in crate::lab) rate: Option<f64>,
+    pub(in crate::lab) seed: u64,
+    pub(in crate::lab) asked: serde_json::Value,
+}
+
+/// Closed or open.
+pub(in crate::lab) enum TempoKind {
+    Closed { requests: u64 },
+    Open { segments: Vec<Segment>, arrival: Arrival },
+}
+
+impl Tempo {
+    fn of(bench: &Bench) -> Self {
+        let requests = bench.requests.unwrap_or(u64::MAX);
+        let default = (bench.requests.is_none()).then_some(DEFAULT_DURATION);
+        let (steady, tail) = (bench.duration.or(default), bench.duration.or(bench.rate.map(|_| DEFAULT_DURATION)));
+        let open = |segments| TempoKind::Open { segments, arrival: bench.arrival };
+        let (kind, last_call, opening) = match (bench.profile, bench.rate) {
+            (Profile::Steady, None) => (TempoKind::Closed { requests }, steady, Duration::ZERO),
+            (Profile::Steady, Some(_)) => {
+                let until = steady.unwrap_or(Duration::MAX);
+                let segment = Segment { from: Duration::ZERO, rate: bench.rate, count: requests, until };
+                (open(vec![segment]), steady, Duration::ZERO)
+            }
+            (Profile::Spike, rate) => {
+                let last_call = tail.map(|tail| NOBODY + tail);
+                let everybody = bench.requests.unwrap_or(u64::from(bench.users) * u64::from(bench.clicks));
+                let burst = Segment { from: NOBODY, rate: None, count: everybody, until: Duration::MAX };
+                let until = last_call.unwrap_or(NOBODY);
+                let tail = rate.map(|_| Segment { from: NOBODY, rate, count: u64::MAX, until });
+                (open([burst].into_iter().chain(tail).collect()), last_call, NOBODY)
+            }
+        };
+        let is_closed = matches!(kind, TempoKind::Closed { .. });
+        let connections = bench.connections.unwrap_or(if is_closed { 64 } else { 256 }).max(bench.threads);
+        Self {
+            kind,
+            threads: bench.threads.into(),
+            connections: connections.into(),
+            last_call: last_call.unwrap_or(Duration::MAX),
+            opening,
+            rate: bench.rate.filter(|_| bench.profile == Profile::Steady),
+            seed: bench.seed,
+            asked: prepare::asked(bench, connections),
+        }
+    }
+}
+
+/// Runs all threads, and shows on a terminal what `look` says of them.
+pub(in crate::lab) fn drive(
+    orders: Orders,
+    pace: &Tempo,
+    board: &Arc<Board>,
+    look: &dyn Fn(u64) -> (u64, String),
+) -> Result<(Tally, Arc<Orders>), BenchError> {
+    let orders = Arc::new(orders);
+    let mut threads = Vec::new();
+    for thread in 0..pace.threads {
+        let part = Part {
+            orders: Arc::clone(&orders),
+            board: Arc::clone(board),
+            pace: match &pace.kind {
+                TempoKind::Closed { requests } => {
+                    Pace::Closed { requests: plan::share(*requests, thread, pace.threads) }
+                }
+                TempoKind::Open { segments, arrival } => {
+                    Pace::Open(Schedule::share(segments, *arrival, pace.seed, thread, pace.threads))
+                }
+            },
+            thread,
+            threads: pace.threads,
+            connections: plan::share(pace.connections, thread, pace.threads),
+        };
+        let builder = thread::Builder::new().name(format!("generator-{thread}"));
+        threads.push(builder.spawn(move || part.run())?);
+    }
+    progress::watch(&|| threads.iter().all(thread::JoinHandle::is_finished), look);
+    let mut tally = Tally::new();
+    for thread in threads {
+        tally.merge(thread.join().expect("a generator's thread does not panic")?);
+    }
+    Ok((tally, orders))
+}
+
+/// The items that are named, as they are now.
+pub(in crate::lab) fn named(items: &[Item], name: &str) -> Option<Item> {
+    items.iter().find(|item| item.id == name).cloned()
+}
