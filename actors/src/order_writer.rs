@@ -293,7 +293,7 @@ impl Handler<Appends> for OrderWriter {
         for append in appends {
             self.collect(append);
         }
-        self.counters.actor.handled(decisions, Some(posted), Some(taken_up));
+        self.counters.actor.handled(decisions, Some(posted), taken_up);
         if !self.batch.is_empty() && !self.turn_is_due {
             self.turn_is_due = true;
             // Handled after the mailbox has been emptied: the batch is what came while the last one was written.

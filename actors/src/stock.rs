@@ -28,7 +28,7 @@ use crate::letters::Query;
 use crate::reply::Rejection;
 use crate::time::Timestamp;
 
-use book::{OrderBook, Units};
+use book::{OrderBook, Slot, Units};
 
 pub use reserve::Decision;
 pub use settle::Settled;
@@ -73,6 +73,9 @@ fn ensure(holds: bool, what: &'static str) -> Result<(), Discrepancy> {
     if holds { Ok(()) } else { Err(Discrepancy(what)) }
 }
 
+/// Why an entry of our own cannot be refused.
+const FOLLOWS: &str = "an entry that was decided from this state follows from it";
+
 /// The state of one item.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Stock {
@@ -115,16 +118,30 @@ impl Stock {
 
     /// Changes the state as the entry says; an entry that does not follow from the state changes nothing.
     pub fn apply(&mut self, entry: &Entry) -> Result<(), Discrepancy> {
+        let slot = match &entry.change {
+            Change::Order(change) if change.status == Status::Pending => self.book.locate(&change.user),
+            Change::Order(_)
+            | Change::Item(_)
+            | Change::Restocked { .. }
+            | Change::Paused
+            | Change::Resumed
+            | Change::Closed => Slot::default(),
+        };
+        self.apply_at(entry, slot)
+    }
+
+    /// The same where it is known already where the buyer of a new order stands: a purchase looks him up once.
+    fn apply_at(&mut self, entry: &Entry, slot: Slot) -> Result<(), Discrepancy> {
         ensure(entry.item == self.number, "it is about another item")?;
         ensure(entry.at >= self.latest, "it is older than the entry before it")?;
-        let balances = self.balances_after(entry)?;
+        let balances = self.balances_after(entry, slot)?;
         ensure((entry.supply, entry.remaining) == balances, "the balances do not follow")?;
         // After this point it must succeed.
         match &entry.change {
             Change::Item(definition) => self.definition = Arc::new(definition.as_ref().clone()),
             Change::Order(change) if change.status == Status::Pending => {
                 self.take(change.quantity);
-                self.book.place(change, entry.at);
+                self.book.place(change, slot, entry.at);
             }
             Change::Order(change) => self.settle(change),
             Change::Restocked { quantity } => {
@@ -141,7 +158,7 @@ impl Stock {
     }
 
     /// Supply and remaining after the entry, if it follows.
-    fn balances_after(&self, entry: &Entry) -> Result<(u32, u32), Discrepancy> {
+    fn balances_after(&self, entry: &Entry, slot: Slot) -> Result<(u32, u32), Discrepancy> {
         let remaining = match &entry.change {
             Change::Item(definition) => {
                 ensure(self.book.is_empty(), "an item with orders cannot change")?;
@@ -151,7 +168,7 @@ impl Stock {
             Change::Order(change) if change.status == Status::Pending => {
                 self.check_price(change)?;
                 ensure(change.quantity >= 1, "an order has at least one unit")?;
-                self.book.admits(change, entry.at)?;
+                self.book.admits(change, slot, entry.at)?;
                 self.remaining.checked_sub(change.quantity)
             }
             Change::Order(change) => {
@@ -194,8 +211,15 @@ impl Stock {
     /// Applies entries that were decided from this state.
     fn follow(&mut self, entries: &[Entry]) {
         for entry in entries {
-            self.apply(entry).expect("an entry that was decided from this state follows from it");
+            self.apply(entry).expect(FOLLOWS);
         }
+    }
+
+    /// The same for a new order, whose buyer stands at `slot`, and what comes with it.
+    fn follow_at(&mut self, entries: &[Entry], slot: Slot) {
+        let Some((placed, rest)) = entries.split_first() else { return };
+        self.apply_at(placed, slot).expect(FOLLOWS);
+        self.follow(rest);
     }
 
     fn on_sale(&self, now: Timestamp) -> Result<(), Rejection> {

@@ -15,7 +15,7 @@ use crate::permit::Permit;
 use crate::reply::{Outcome, ReplyPort};
 use crate::stock::{Decision, Settled, Stock, Terms};
 use crate::stop::StopOnPanic;
-use crate::time::Clock;
+use crate::time::{Clock, Timestamp};
 use crate::trace::Stage;
 use crate::used_keys::UsedKeys;
 
@@ -58,14 +58,16 @@ impl Handler<Letter> for StockActor {
     fn handle(&mut self, letter: Letter, _ctx: &mut Context<Self>) {
         let _guard = StopOnPanic;
         let posted = letter.to().posted();
-        let taken_up = posted.map(|_stamp| Instant::now());
+        // One reading of the clock for the decision and for its timing.
+        let taken_up = Instant::now();
+        let now = self.clock.at(taken_up);
         self.dawdle();
         match letter {
-            Letter::Reserve(reserve) => self.reserve(reserve),
+            Letter::Reserve(reserve) => self.reserve(reserve, now),
             Letter::Recall(recall) => self.recall(recall),
             Letter::Find(find) => self.find(find),
-            Letter::Settle(settle) => self.settle(settle),
-            Letter::Instruct(instruct) => self.instruct(instruct),
+            Letter::Settle(settle) => self.settle(settle, now),
+            Letter::Instruct(instruct) => self.instruct(instruct, now),
             Letter::Audit(audit) => self.audit(audit),
         }
         self.listing.actor.handled(1, posted, taken_up);
@@ -115,11 +117,11 @@ impl StockActor {
         }
     }
 
-    fn reserve(&mut self, letter: Reserve) {
+    fn reserve(&mut self, letter: Reserve, now: Timestamp) {
         let Reserve { to, reservation, token, reply_to, mut permit } = letter;
         permit.at(Stage::Stock);
         self.core_counters.passage.enter();
-        let decision = self.stock.reserve(&reservation, &self.terms, self.clock.now());
+        let decision = self.stock.reserve(&reservation, &self.terms, now);
         match &decision {
             Decision::Placed(_order, entries) => {
                 self.core_counters.passage.pass();
@@ -150,9 +152,8 @@ impl StockActor {
         self.send_on(Entries::new(), Sealed::Found(reply_to, orders), Some(permit));
     }
 
-    fn settle(&mut self, Settle { to, number, step, reply_to, permit }: Settle) {
+    fn settle(&mut self, Settle { to, number, step, reply_to, permit }: Settle, now: Timestamp) {
         drop(to);
-        let now = self.clock.now();
         let Settled { entries, answer } = match step {
             Step::Pay(payment) => self.stock.pay(number, &payment, &self.terms, now),
             Step::Cancel { user } => self.stock.cancel(number, &user, now),
@@ -165,9 +166,9 @@ impl StockActor {
         self.send_on(entries, sealed, Some(permit));
     }
 
-    fn instruct(&mut self, Instruct { to, instruction, reply_to, permit }: Instruct) {
+    fn instruct(&mut self, Instruct { to, instruction, reply_to, permit }: Instruct, now: Timestamp) {
         drop(to);
-        let (entries, done) = match self.stock.instruct(&instruction, self.clock.now()) {
+        let (entries, done) = match self.stock.instruct(&instruction, now) {
             Ok(entries) => (entries, Ok(())),
             Err(rejection) => (Entries::new(), Err(rejection)),
         };

@@ -95,7 +95,13 @@ impl Clock {
     /// The server's time now.
     #[must_use]
     pub fn now(&self) -> Timestamp {
-        self.started_at.plus(self.started.elapsed())
+        self.at(Instant::now())
+    }
+
+    /// The server's time at `instant`, which was read a moment ago.
+    #[must_use]
+    pub fn at(&self, instant: Instant) -> Timestamp {
+        self.started_at.plus(instant.saturating_duration_since(self.started))
     }
 
     /// How far the wall clock is from server time now. More than a moment means that somebody has set the clock:

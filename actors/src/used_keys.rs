@@ -4,9 +4,10 @@
 //! **Never:** answers a retry: the fingerprint may be wrong once in 2⁶⁴ and may outlive a rolled-back order; the
 //! stock decides, and a purchase that took this way by mistake is an ordinary purchase.
 
-use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
+use std::hash::{BuildHasher, BuildHasherDefault, Hasher};
 
 use dashmap::DashMap;
+use foldhash::quality::RandomState;
 
 use crate::ids::{IdempotencyKey, ItemNumber, UserId};
 
@@ -40,7 +41,7 @@ pub struct UsedKeys {
 
 impl Default for UsedKeys {
     fn default() -> Self {
-        Self { hasher: RandomState::new(), fingerprints: DashMap::default() }
+        Self { hasher: RandomState::default(), fingerprints: DashMap::default() }
     }
 }
 

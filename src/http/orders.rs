@@ -128,7 +128,7 @@ impl Orders {
             }
         }
         let token = self.gate.admit(visit, attempt).await?;
-        let reservation = Reservation { user: user.clone(), quantity, key: key.clone() };
+        let reservation = Reservation { user, quantity, key };
         self.answer(within(self.clerk.postbox.reserve(&listing, reservation, token, permit)).await)
     }
 

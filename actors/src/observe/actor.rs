@@ -73,9 +73,9 @@ pub struct ActorSnapshot {
 
 impl ActorCounters {
     /// `letters` were handled. If they were stamped when they were posted: how long they waited and took.
-    pub(crate) fn handled(&self, letters: usize, posted: Option<Instant>, taken_up: Option<Instant>) {
+    pub(crate) fn handled(&self, letters: usize, posted: Option<Instant>, taken_up: Instant) {
         self.handled.fetch_add(letters as u64, Ordering::Relaxed);
-        if let (Some(posted), Some(taken_up)) = (posted, taken_up) {
+        if let Some(posted) = posted {
             let mut timings = self.timings();
             timings.wait.record_time(taken_up.saturating_duration_since(posted));
             timings.handle.record_time(taken_up.elapsed());
@@ -126,11 +126,11 @@ mod tests {
     #[test]
     fn a_letter_without_a_stamp_is_counted_and_not_timed() {
         let counters = ActorCounters::default();
-        counters.handled(3, None, None);
+        let posted = Instant::now();
+        counters.handled(3, None, posted);
         assert_eq!(counters.observe(), ActorSnapshot { handled: 3, ..ActorSnapshot::default() });
         assert!(counters.timings.get().is_none(), "an actor that nobody times costs a few words");
-        let posted = Instant::now();
-        counters.handled(1, Some(posted), Some(posted + Duration::from_millis(2)));
+        counters.handled(1, Some(posted), posted + Duration::from_millis(2));
         let seen = counters.observe();
         assert_eq!((seen.handled, seen.wait_us.count, seen.wait_us.max), (4, 1, 2000));
     }

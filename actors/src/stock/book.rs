@@ -74,7 +74,7 @@ struct Buyer {
 }
 
 /// Where a user stands in the book, found once per decision.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Slot(Option<u32>);
 
 #[derive(Debug, Clone, Default)]
@@ -144,17 +144,16 @@ impl OrderBook {
         self.by_key.find(hash_scoped(buyer, key), same).map(|order| OrderNumber(order + 1))
     }
 
-    /// Whether the order can be placed.
-    pub(super) fn admits(&self, change: &OrderChange, at: Timestamp) -> Result<(), Discrepancy> {
+    /// Whether the order can be placed, by the buyer who stands at `slot`.
+    pub(super) fn admits(&self, change: &OrderChange, slot: Slot, at: Timestamp) -> Result<(), Discrepancy> {
         ensure(change.number == self.next_number(), "the order's number is not the next one")?;
-        let live = self.live_units(self.locate(&change.user)).checked_add(change.quantity);
+        let live = self.live_units(slot).checked_add(change.quantity);
         ensure(live == Some(change.user_live), "the buyer's balance does not follow")?;
         ensure(pay_within_ms(change, at).is_some(), "the time to pay is out of range")
     }
 
     /// Places an order, after [`OrderBook::admits`] has said that it can be.
-    pub(super) fn place(&mut self, change: &OrderChange, at: Timestamp) {
-        let slot = self.locate(&change.user);
+    pub(super) fn place(&mut self, change: &OrderChange, slot: Slot, at: Timestamp) {
         let pay_within_ms = pay_within_ms(change, at).expect("the order was admitted");
         let index = change.number.0 - 1;
         let buyer = slot.0.unwrap_or_else(|| self.enrol(&change.user));

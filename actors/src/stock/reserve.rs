@@ -45,7 +45,7 @@ impl Stock {
         // After this point it must succeed.
         let number = self.book.next_number();
         let entries = self.placing(wanted, number, slot, terms, now);
-        self.follow(&entries);
+        self.follow_at(&entries, slot);
         Decision::Placed(self.order(number).expect("it was placed one line above"), entries)
     }
 
