@@ -6,55 +6,59 @@
 //!
 //! The baseline has nothing to decide, to check or to answer, and its batches are as large as the mean batch that the
 //! writer reached by itself. What is lost against it is the price of the sale; what the ratio cannot pass is the disk.
+//! Both run in turn on files of the same size. The house has two busy threads, the loop has one: where the cores are
+//! shared with others, the ratio by wall clock is too low, and the one of the busiest thread is to be read.
 
 #![expect(clippy::print_stdout, reason = "its figures are what a bench is for")]
 
 mod house;
+mod pairs;
 
+use std::cell::Cell;
 use std::path::Path;
-use std::time::{Duration, Instant};
 
-use criterion::{BenchmarkGroup, Criterion, Throughput, measurement::WallTime};
 use doorbuster_actors::batch::CommitTrigger;
 use doorbuster_actors::ledger::COLUMNS;
 use doorbuster_actors::postbox::Stamps;
 use rusqlite::{Connection, params};
 
 use house::{House, IN_FLIGHT, ORDERS, STOCK, audit, names};
+use pairs::{Cost, Pairs, Quartiles, per_second};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Orders of the measurement before the benchmark, from which the batch of the baseline is taken.
-const ORDERS_FOR_RATIO: u64 = 20 * ORDERS as u64;
+/// Pairs of rounds.
+const ROUNDS: usize = 9;
+
+/// Orders of one round: so many that the small batches at its ends do not count.
+const ORDERS_PER_ROUND: u32 = 16 * ORDERS;
 
 /// One connection, one statement, the same table, settings and rows.
 struct Plain {
     connection: Connection,
-    batch: u64,
     made: u64,
     log_bytes: u64,
 }
 
 impl Plain {
-    fn open(path: &Path, batch: u64) -> Self {
+    fn open(path: &Path) -> Self {
         let connection = Connection::open(path).expect("a new file");
         let settings = "PRAGMA synchronous = 3; PRAGMA wal_autocheckpoint = 0; PRAGMA trusted_schema = OFF";
         connection.execute_batch(settings).expect("settings");
         let _mode: String =
             connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)).expect("a new file takes any");
         connection.execute_batch(include_str!("../data/schema/0001_ledger.sql")).expect("the schema");
-        Self { connection, batch, made: 0, log_bytes: 0 }
+        Self { connection, made: 0, log_bytes: 0 }
     }
 
-    fn run(&mut self, orders: u64) -> Duration {
-        let started = Instant::now();
+    fn run(&mut self, orders: u64, batch: u64) {
         let end = self.made + orders;
         while self.made < end {
-            self.insert(self.batch.min(end - self.made));
-            self.checkpoint_if_due();
+            let orders = batch.min(end - self.made);
+            self.insert(orders);
+            self.checkpoint_if_due(orders);
         }
-        started.elapsed()
     }
 
     fn insert(&mut self, orders: u64) {
@@ -76,8 +80,8 @@ impl Plain {
     }
 
     /// As often as the ledger does.
-    fn checkpoint_if_due(&mut self) {
-        self.log_bytes += 8240 + 128 * self.batch;
+    fn checkpoint_if_due(&mut self, orders: u64) {
+        self.log_bytes += 8240 + 128 * orders;
         if self.log_bytes >= 16 << 20 {
             self.log_bytes = 0;
             let copied = self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| row.get::<_, i64>(0));
@@ -86,42 +90,59 @@ impl Plain {
     }
 }
 
-/// Entries per commit so far.
-fn mean_batch(house: &House) -> u64 {
-    let commits: u64 = CommitTrigger::ALL.iter().map(|trigger| house.writer().commits(*trigger)).sum();
-    house.writer().entries() / commits
+/// Entries and commits so far.
+fn counts(house: &House) -> (u64, u64) {
+    let commits = CommitTrigger::ALL.iter().map(|trigger| house.writer().commits(*trigger)).sum();
+    (house.writer().entries(), commits)
 }
 
-fn measure(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, mut run: impl FnMut(u64) -> Duration) {
-    group.bench_function(name, |bencher| bencher.iter_custom(|iterations| run(iterations * u64::from(ORDERS))));
+/// Runs a round of the house; answers its mean batch.
+fn run(house: &mut House) -> u64 {
+    let before = counts(house);
+    house.run(ORDERS_PER_ROUND.into(), Stamps::All);
+    let after = counts(house);
+    (after.0 - before.0) / (after.1 - before.1)
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a rate for people")]
-fn per_second(orders: u64, elapsed: Duration) -> f64 {
-    orders as f64 / elapsed.as_secs_f64()
+/// With a page cache for the whole process, each connection throws out the pages of the other, and the slower one reads
+/// the root of the table again for every row.
+fn assert_own_page_caches() {
+    let connection = Connection::open_in_memory().expect("memory");
+    let asked = "SELECT sqlite_compileoption_used('ENABLE_MEMORY_MANAGEMENT')";
+    let shared: bool = connection.query_row(asked, [], |row| row.get(0)).expect("a function of SQLite");
+    assert!(!shared, "SQLite was built without the flags of .cargo/config.toml: its connections share a page cache");
+}
+
+fn report(pairs: &Pairs, what: &str, figure: impl Fn(&Cost) -> f64) {
+    let median = |of: &dyn Fn(&Cost, &Cost) -> f64| pairs.quartiles(of).median;
+    let (house, plain) = (median(&|house, _| figure(house)), median(&|_, plain| figure(plain)));
+    let Quartiles { low, median, high } = pairs.quartiles(|house, plain| figure(plain) / figure(house));
+    let rates = (per_second(house), per_second(plain));
+    println!(
+        "  {what:<15} {house:7.0} ns {:9.0}/s  {plain:7.0} ns {:9.0}/s  {median:.2} ({low:.2} to {high:.2})",
+        rates.0, rates.1
+    );
 }
 
 fn main() {
+    assert_own_page_caches();
     let folder = tempfile::tempdir().expect("a folder for the bench");
     let (house_file, plain_file) = (folder.path().join("house.db"), folder.path().join("plain.db"));
-    let mut house = House::open(&house_file);
-    house.run(ORDERS.into(), Stamps::All);
-    let of_house = per_second(ORDERS_FOR_RATIO, house.run(ORDERS_FOR_RATIO, Stamps::All));
-    let batch = mean_batch(&house);
-    let mut plain = Plain::open(&plain_file, batch);
-    plain.run(ORDERS.into());
-    let of_plain = per_second(ORDERS_FOR_RATIO, plain.run(ORDERS_FOR_RATIO));
-    println!("house: {of_house:.0} orders/s, mean batch {batch}, {IN_FLIGHT} in flight, durable");
-    println!("plain: {of_plain:.0} rows/s, batch {batch}, the same rows; house/plain = {:.2}", of_house / of_plain);
-
-    let mut criterion = Criterion::default().configure_from_args();
-    let mut group = criterion.benchmark_group("group_commit");
-    group.throughput(Throughput::Elements(ORDERS.into())).sample_size(10);
-    measure(&mut group, "house", |orders| house.run(orders, Stamps::All));
-    measure(&mut group, "plain", |orders| plain.run(orders));
-    group.finish();
-    criterion.final_summary();
-
+    let (mut house, mut plain) = (House::open(&house_file), Plain::open(&plain_file));
+    // Not counted: the first round of each grows the tables and the log from nothing.
+    let batch = Cell::new(run(&mut house));
+    plain.run(ORDERS_PER_ROUND.into(), batch.get());
+    let pairs = Pairs::run(
+        ROUNDS,
+        ORDERS_PER_ROUND,
+        || batch.set(run(&mut house)),
+        || plain.run(ORDERS_PER_ROUND.into(), batch.get()),
+    );
+    println!("{IN_FLIGHT} in flight, durable, mean batch {}, {ROUNDS} pairs of {ORDERS_PER_ROUND} orders", batch.get());
+    println!("  {:<15} {:>10} {:>11}  {:>10} {:>11}  house/plain (quartiles)", "per order", "house", "", "plain", "");
+    report(&pairs, "wall clock", |cost| cost.wall);
+    report(&pairs, "busiest thread", |cost| cost.busiest);
+    report(&pairs, "CPU, all threads", |cost| cost.cpu);
     audit(&house_file, house.close());
     audit(&plain_file, plain.made);
 }

@@ -3,6 +3,7 @@
 //! **Never:** runs a command.
 
 mod bench;
+mod calibrate;
 mod top;
 
 use std::env;
@@ -14,6 +15,7 @@ use doorbuster_actors::drill::Slowed;
 use doorbuster_actors::ids::{ItemId, UserId};
 
 use crate::config::{ENVIRONMENT_PREFIX, Sources};
+pub use calibrate::Calibrate;
 pub use top::Top;
 
 pub use bench::{Arrival, Bench, Demo, Profile};
@@ -104,6 +106,8 @@ pub enum Command {
     Top(Top),
     /// Copy a data file while a server is running on it or not, and audit the copy: exit 1 if it is not clean.
     Backup(Backup),
+    /// Measure what the ledger makes of this disk, and propose settings. Takes a quarter of a minute.
+    Calibrate(Calibrate),
     /// Run the independent inventory system (keys: inventory.*), until SIGTERM or Ctrl-C.
     Inventory(Inventory),
     /// Let a crowd of buyers loose on a server, and audit what it was told: exit 1 if it was not true.
@@ -257,6 +261,7 @@ impl Command {
             | Self::Orders(Orders { assignments, .. })
             | Self::Top(Top { assignments, .. })
             | Self::Backup(Backup { assignments, .. })
+            | Self::Calibrate(Calibrate { assignments, .. })
             | Self::Inventory(Inventory { assignments, .. })
             | Self::Demo(Demo { assignments, .. })
             | Self::Config(ConfigCommand::Check(assignments) | ConfigCommand::Show(assignments)) => &assignments.set,
@@ -302,7 +307,8 @@ impl Cli {
             | Command::Verify(Verify { data_file, .. })
             | Command::Orders(Orders { data_file, .. })
             | Command::Top(Top { data_file, .. })
-            | Command::Backup(Backup { data_file, .. }) => shorthand("storage.path", &data_file.db),
+            | Command::Backup(Backup { data_file, .. })
+            | Command::Calibrate(Calibrate { data_file, .. }) => shorthand("storage.path", &data_file.db),
             Command::Inventory(inventory) => shorthand("inventory.listen", &inventory.listen),
             Command::Bench(_) | Command::Demo(_) | Command::Config(_) | Command::Completions { .. } | Command::Man => {}
         }

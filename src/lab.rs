@@ -4,6 +4,7 @@
 
 pub mod backup;
 pub mod bench;
+pub mod calibrate;
 pub mod demo;
 pub mod export;
 pub mod house;

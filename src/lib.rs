@@ -12,7 +12,7 @@
 //! | [`feed`] | committed entries for the outside: pulled, or relayed to Redis |
 //! | [`inventory`] | the independent inventory system: knows the feed's wire format, not the server |
 //! | [`server`] | the composition root: builds all of it bottom-up and closes it top-down |
-//! | [`lab`] | the auditor, the export, the backup, the terminal view, the load generator: know wire and file only |
+//! | [`lab`] | the auditor, export, backup, calibration, terminal view, load generator: know wire and file only |
 //! | [`cli`], [`config`], [`catalogue`] | what an operator says |
 
 #![forbid(unsafe_code)]

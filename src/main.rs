@@ -5,16 +5,20 @@
 #![forbid(unsafe_code)]
 
 use std::io::{IsTerminal as _, Write as _};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{CommandFactory as _, Parser as _};
-use doorbuster::cli::{Backup, Bench, Cli, Command, ConfigCommand, Demo, LogFormat, Orders, Serve, Token, Top, Verify};
+use doorbuster::cli::{
+    Backup, Bench, Calibrate, Cli, Command, ConfigCommand, Demo, LogFormat, Orders, Serve, Token, Top, Verify,
+};
 use doorbuster::config::{self, ConfigError, Loaded, Mode, Sources};
 use doorbuster::feed::FeedError;
 use doorbuster::http::identity::{IdentityError, Mint};
 use doorbuster::inventory::{self, InventoryError};
 use doorbuster::lab::bench::{self, BenchError, Keys};
+use doorbuster::lab::calibrate::{self, CalibrateError};
 use doorbuster::lab::house::{Place, Recipe};
 use doorbuster::lab::top::{self, OpsUrl, TopError};
 use doorbuster::lab::{backup, demo, export, verify};
@@ -49,6 +53,8 @@ enum Failure {
     DataFile(#[from] doorbuster::lab::DataFileError),
     #[error(transparent)]
     Backup(#[from] backup::BackupError),
+    #[error(transparent)]
+    Calibrate(#[from] CalibrateError),
     #[error("server.ops_listen: has port 0, which the system picks: name the server with --url")]
     NoPort,
     #[error(transparent)]
@@ -99,6 +105,12 @@ impl Failure {
                 | InventoryError::Listen { .. } => ExitCode::from(EXIT_CONFIGURATION),
                 InventoryError::Ended(_) | InventoryError::Panicked => ExitCode::FAILURE,
             },
+            Self::Calibrate(error) => match error {
+                CalibrateError::Folder { .. } | CalibrateError::Ledger { .. } | CalibrateError::Commit { .. } => {
+                    ExitCode::from(storage)
+                }
+                CalibrateError::Interrupted | CalibrateError::Signals(_) => ExitCode::FAILURE,
+            },
             Self::DataFile(_) | Self::Backup(_) => ExitCode::from(storage),
             // The reader of a pipe has gone: that is how `head` says it has enough.
             Self::Output(error) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
@@ -140,6 +152,7 @@ fn run(cli: &Cli) -> Result<ExitCode, Failure> {
             export::orders(&path, item.as_ref(), *format, out)?;
             Ok(ExitCode::SUCCESS)
         }
+        Command::Calibrate(options) => calibrate_disk(cli, options),
         Command::Top(options) => show_top(cli, options),
         Command::Inventory(_) => {
             let loaded = load_with_secrets(cli.sources())?;
@@ -148,16 +161,7 @@ fn run(cli: &Cli) -> Result<ExitCode, Failure> {
         }
         Command::Bench(command) => run_bench(cli, command),
         Command::Demo(command) => run_demo(cli, command),
-        Command::Config(ConfigCommand::Check(_)) => {
-            load_with_secrets(cli.sources())?;
-            writeln!(std::io::stdout(), "the configuration is valid")?;
-            Ok(ExitCode::SUCCESS)
-        }
-        Command::Config(ConfigCommand::Show(_)) => {
-            let loaded = config::load(cli.sources())?;
-            std::io::stdout().write_all(config::show(&loaded).as_bytes())?;
-            Ok(ExitCode::SUCCESS)
-        }
+        Command::Config(command) => show_config(cli, command),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Cli::command(), "doorbuster", &mut script);
@@ -178,6 +182,20 @@ fn load_with_secrets(sources: Sources) -> Result<Loaded, ConfigError> {
         config::fill_secrets(&mut loaded)?;
     }
     Ok(loaded)
+}
+
+fn show_config(cli: &Cli, command: &ConfigCommand) -> Result<ExitCode, Failure> {
+    match command {
+        ConfigCommand::Check(_) => {
+            load_with_secrets(cli.sources())?;
+            writeln!(std::io::stdout(), "the configuration is valid")?;
+        }
+        ConfigCommand::Show(_) => {
+            let loaded = config::load(cli.sources())?;
+            std::io::stdout().write_all(config::show(&loaded).as_bytes())?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn serve(cli: &Cli, command: &Serve) -> Result<ExitCode, Failure> {
@@ -292,11 +310,22 @@ fn with_keys<T>(
     }
 }
 
+fn calibrate_disk(cli: &Cli, options: &Calibrate) -> Result<ExitCode, Failure> {
+    let data_file = config::load(cli.sources())?.config.storage.path;
+    let beside = data_file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = options.dir.as_deref().unwrap_or(beside);
+    let report = actix_web::rt::System::new().block_on(calibrate::run(folder, options.seconds))?;
+    let format = if options.json { calibrate::Format::Json } else { calibrate::Format::Text };
+    report.print(format, &mut std::io::stdout().lock())?;
+    Ok(ExitCode::SUCCESS)
+}
+
 /// Logs go to standard error through a bounded queue that drops what does not fit: a log that nobody reads must not
 /// hold up a sale.
 fn start_logs(format: Option<LogFormat>) -> WorkerGuard {
     let (writer, guard) = tracing_appender::non_blocking(std::io::stderr());
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,actix_server=warn"));
+    let filter = EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| EnvFilter::new("info,actix_server=warn,rusqlite_migration=warn"));
     // A span that ends says how long it took; there are none unless purchases are traced.
     let builder =
         tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_span_events(FmtSpan::CLOSE);

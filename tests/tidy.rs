@@ -19,7 +19,7 @@ use source::{Source, read};
 const SERVER: &[(&str, &str)] = &[
     ("config", ""),
     ("catalogue", "actors::ids actors::item actors::money actors::time"),
-    ("lab", "actors::ids actors::ledger actors::time"),
+    ("lab", "actors::entry actors::ids actors::ledger actors::money actors::time"),
     ("cli", "config lab actors::drill actors::ids"),
     ("pages", ""),
     ("feed", "actors::ids actors::ledger actors::time"),

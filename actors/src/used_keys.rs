@@ -34,15 +34,10 @@ impl Hasher for AsIs {
 }
 
 /// The keys of all orders. Bounded by the orders themselves: about 12 bytes each.
+#[derive(Default)]
 pub struct UsedKeys {
     hasher: RandomState,
     fingerprints: DashMap<Fingerprint, (), BuildHasherDefault<AsIs>>,
-}
-
-impl Default for UsedKeys {
-    fn default() -> Self {
-        Self { hasher: RandomState::default(), fingerprints: DashMap::default() }
-    }
 }
 
 impl std::fmt::Debug for UsedKeys {
