@@ -110,7 +110,7 @@ impl Common {
     /// The seat of the thread of the operations listener: the last one.
     pub(super) fn operations(&self) -> Clerk {
         let seat = self.cores.last_seat();
-        self.clerk(Postbox::new(self.guest(seat), seat, Stamps::All))
+        self.clerk(Postbox::new(self.guest(seat), seat, Stamps::Sampled))
     }
 
     fn clerk(&self, postbox: Postbox) -> Clerk {
@@ -119,7 +119,7 @@ impl Common {
 
     fn front(&self, worker: usize, desk: Addr<Desk>, seat: Seat) -> Front {
         let items = || Items { directory: Arc::clone(&self.directory), clock: self.clock };
-        let clerk = self.clerk(Postbox::new(desk, seat, Stamps::All));
+        let clerk = self.clerk(Postbox::new(desk, seat, Stamps::Sampled));
         let payments = Payments {
             secret: self.webhook_secret.clone(),
             directory: Arc::clone(&self.directory),

@@ -45,7 +45,7 @@ pub struct SaleSettings {
 impl Default for SaleSettings {
     fn default() -> Self {
         let policy = BatchPolicy { max_entries: 1024, linger: Duration::ZERO };
-        Self { cores: 1, letters: 16_384, policy, terms: TERMS, stamps: Stamps::All }
+        Self { cores: 1, letters: 16_384, policy, terms: TERMS, stamps: Stamps::Sampled }
     }
 }
 
