@@ -2,8 +2,11 @@
 
 # Debian packages the tests use, and the program each is recognised by.
 TEST_TOOLS = redis-server:redis-server openssl:openssl chromium:chromium chromium-driver:chromedriver
+# The same of the peers of `make bench`. pg_ctlcluster comes with the server, not with its clients.
+BENCH_TOOLS = redis-server:redis-server redis-tools:redis-benchmark postgresql:pg_ctlcluster
+TOOLS = $(TEST_TOOLS)
 
-.PHONY: test prepare lint crash-campaign
+.PHONY: test prepare lint bench crash-campaign
 
 test: prepare lint
 	cargo test --release --workspace --locked
@@ -14,13 +17,20 @@ lint:
 
 prepare:
 	@missing=""; \
-	for tool in $(TEST_TOOLS); do \
+	for tool in $(TOOLS); do \
 	  command -v "$${tool#*:}" >/dev/null 2>&1 || missing="$$missing $${tool%:*}"; \
 	done; \
 	[ -z "$$missing" ] && exit 0; \
 	sudo=""; [ "$$(id -u)" = 0 ] || sudo=sudo; \
 	echo "installing$$missing"; \
 	$$sudo apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq --no-install-recommends $$missing
+
+# Our figures, their baselines and the peers, side by side: target/bench/report.md and .json. ROUNDS, SECONDS and
+# OVERLOAD_SECONDS make it longer; QUICK=1 is a smoke test. All is built before anything is measured.
+bench: TOOLS = $(BENCH_TOOLS)
+bench: prepare
+	cargo bench --workspace --locked --no-run --bench canonical --bench group_commit --bench recovery --bench memory
+	cargo bench --workspace --locked --bench canonical
 
 # Kills a selling server at random moments, as often as KILLS says, and checks every promise after each restart.
 KILLS ?= 2000
