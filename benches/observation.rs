@@ -26,7 +26,7 @@ const ROUNDS: usize = 15;
 /// Orders of one round: a good second.
 const ORDERS_PER_ROUND: u32 = 24 * ORDERS;
 
-/// The letters' times are taken on the core's thread; what all threads spend depends on the size of the batches as well.
+/// The letters' times are taken on the core's thread; what all threads spend depends on the sizes of batches as well.
 fn report(pairs: &Pairs, what: &str, figure: impl Fn(&Cost) -> f64) {
     let timed = pairs.quartiles(|timed, _| figure(timed)).median;
     let plain = pairs.quartiles(|_, plain| figure(plain)).median;

@@ -41,7 +41,7 @@ pub enum Stamps {
 /// Letters to an actor that are all stamped, so that a quiet one tells about each.
 const ALL_UP_TO: u64 = 1024;
 
-/// To a busy actor one in so many is stamped: thousands a second tell as much as all of them, at an eighth of the price.
+/// To a busy actor one in so many is stamped: of thousands a second an eighth tells as much, at an eighth of the price.
 const ONE_IN: u32 = 8;
 
 impl Postbox {
