@@ -67,6 +67,18 @@ async fn the_inspector_finds_sorts_and_cuts() {
 }
 
 #[tokio::test]
+async fn of_a_busy_actor_all_letters_are_counted_and_a_sample_is_timed() {
+    let server = Setup::new([Item::new("busy", 4_000)]).start();
+    crowd(server.address(), Attempt::shuffled("busy", 4_000, seed())).await;
+    let seen = Observer::of(&server).get("/actors?item=busy").await;
+    let count = |value: &serde_json::Value| value.as_u64().expect("a count");
+    let (handled, timed) =
+        (count(&seen["actors"][0]["processed_total"]), count(&seen["actors"][0]["wait_us"]["count"]));
+    assert_eq!(handled, 4_000);
+    assert!((1_024 + 200..2_500).contains(&timed), "the first 1,024, then one in eight: {timed}");
+}
+
+#[tokio::test]
 async fn only_the_operator_may_look() {
     let server = Setup::new([Item::new("a", 1)]).start();
     let mut client = Client::new(server.ops_address());

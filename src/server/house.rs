@@ -109,8 +109,8 @@ impl House {
         let closing = Arc::new(AtomicBool::new(false));
         let requests = Arc::new(AtomicUsize::new(0));
         let writer_thread = Arbiter::new();
-        let mut common = equip(loaded, room, &cores, &directory, &closing, &writer_thread, identity, redis);
-        common.slowed = slowed;
+        let common = equip(loaded, room, &cores, &directory, &closing, &writer_thread, identity, redis);
+        let common = Common { slowed, ..common };
         let housekeeping = Housekeeping::start(Chores {
             throttle: Arc::clone(&common.throttle),
             writer: Arc::clone(&common.writer_counters),
