@@ -26,11 +26,15 @@ prepare:
 	$$sudo apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq --no-install-recommends $$missing
 
 # Our figures, their baselines and the peers, side by side: target/bench/report.md and .json. ROUNDS, SECONDS and
-# OVERLOAD_SECONDS make it longer; QUICK=1 is a smoke test. All is built before anything is measured.
+# OVERLOAD_SECONDS make it longer; QUICK=1 is a smoke test. PROFILE=dist measures what an operator should install, which
+# takes a quarter of an hour more to build. All is built before anything is measured.
+PROFILE ?= release
+bench: export BENCH_PROFILE = $(PROFILE)
 bench: TOOLS = $(BENCH_TOOLS)
 bench: prepare
-	cargo bench --workspace --locked --no-run --bench canonical --bench group_commit --bench recovery --bench memory
-	cargo bench --workspace --locked --bench canonical
+	cargo bench --workspace --locked --profile $(PROFILE) --no-run \
+	  --bench canonical --bench group_commit --bench recovery --bench memory
+	cargo bench --workspace --locked --profile $(PROFILE) --bench canonical
 
 # Kills a selling server at random moments, as often as KILLS says, and checks every promise after each restart.
 KILLS ?= 2000

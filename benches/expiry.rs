@@ -73,7 +73,7 @@ fn hold_everything(path: PathBuf) -> Wall {
     let mut entries: Vec<Entry> = vec![creation];
     for buyer in 0..HELD {
         let user = format!("buyer-{buyer}").parse().expect("a user id");
-        match stock.reserve(&Reservation { user, quantity: 1, key: None }, &terms, now) {
+        match stock.reserve(Reservation { user, quantity: 1, key: None }, &terms, now) {
             Decision::Placed(_order, placed) => entries.extend(placed),
             Decision::Replayed(_) | Decision::Rejected(_) => panic!("a unit is left for everybody"),
         }

@@ -113,7 +113,7 @@ fn listing(units: u32) -> Arc<Listing> {
     let mut stock = Stock::create(&Stock::creation(ItemNumber(1), definition, now)).expect("a creation");
     let terms = Terms { pay_within: None, late: LatePayment::Refund, cool_down: Duration::ZERO };
     let user = "first".parse().expect("a user id");
-    let sold = stock.reserve(&Reservation { user, quantity: 1, key: None }, &terms, now);
+    let sold = stock.reserve(Reservation { user, quantity: 1, key: None }, &terms, now);
     assert!(matches!(sold, Decision::Placed(..)));
     Listing::new(&stock, Core(0))
 }

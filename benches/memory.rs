@@ -57,8 +57,8 @@ fn orders(name: fn(u32) -> String) -> Box<dyn std::any::Any> {
     let (mut stock, used_keys) = (stock(1, "sku-1", ORDERS), UsedKeys::default());
     for number in 0..ORDERS {
         let order = keyed(one_unit(&name(number)), &format!("{number:08x}-0000-4000-8000-{number:012x}"));
-        placed(stock.reserve(&order, &TERMS, moment(0)));
         used_keys.insert(stock.number(), &order.user, order.key.as_ref().expect("it was given one"));
+        placed(stock.reserve(order, &TERMS, moment(0)));
     }
     assert_eq!((stock.balance().live, stock.remaining()), (ORDERS, 0));
     Box::new((stock, used_keys))

@@ -175,7 +175,7 @@ impl Gate {
 
     /// The replay layer, first half: waits for an attempt with the same key that is on its way, and says whether the
     /// key has made an order. If it has, only the stock can tell which.
-    pub async fn same_key(&self, attempt: Attempt<'_>) -> SameKey {
+    pub async fn same_key(&self, attempt: Attempt<'_>) -> SameKey<'_> {
         let Some(key) = attempt.key else { return SameKey::default() };
         let fingerprint = self.shared.used_keys.fingerprint(attempt.listing.number, attempt.user, key);
         if self.shared.used_keys.contains(fingerprint) {
@@ -262,9 +262,9 @@ fn enough_left(attempt: Attempt<'_>) -> Result<(), Refusal> {
 
 /// What is known about the key of an attempt.
 #[derive(Debug, Default)]
-pub struct SameKey {
+pub struct SameKey<'r> {
     /// Keeps others with the same key waiting until this attempt has ended.
-    pub first: Option<First>,
+    pub first: Option<First<'r>>,
     /// The key has made an order.
     pub is_used: bool,
 }

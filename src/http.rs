@@ -34,19 +34,21 @@ use route::{Door, GET_AND_HEAD, OPEN, Table, anybody};
 use crate::config::Mode;
 
 /// What the handlers of a worker work with.
-#[derive(Clone)]
 pub struct Front {
     /// Reading items.
-    pub items: Rc<items::Items>,
+    pub items: items::Items,
     /// Placing and reading orders.
-    pub orders: Rc<orders::Orders>,
+    pub orders: orders::Orders,
     /// Taking payment events.
-    pub payments: Rc<payments::Payments>,
+    pub payments: payments::Payments,
     /// Pushing orders.
-    pub events: Rc<events::Events>,
+    pub events: events::Events,
     /// The pages of the shop.
     pub storefront: Arc<storefront::Storefront>,
 }
+
+/// How a handler gets it: one count of references a request.
+pub(crate) type AtFront = web::ThinData<Rc<Front>>;
 
 /// For buyers. Who has no token still hears which methods there are: the door does not hide them.
 const BUYER: Door = Door { keys: &["buyer"], check: anybody };

@@ -123,7 +123,7 @@ impl Desk {
 /// Whether the request has this token, and there is one. In constant time: how long the check takes says nothing about
 /// how much of a guess was right.
 fn carries(request: &HttpRequest, token: &Secret) -> bool {
-    let given = bearer(request).unwrap_or_default().as_bytes();
+    let given = bearer(request).unwrap_or_default();
     let wanted = token.expose().as_bytes();
     !wanted.is_empty() && bool::from(given.ct_eq(wanted))
 }

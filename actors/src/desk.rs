@@ -2,12 +2,13 @@
 //! **Owns:** the StockActors of its core, started on first use, and what waits to be passed on in this turn.
 //! **Never:** decides, or waits for anybody.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix::dev::ToEnvelope;
 use actix::{Actor, Addr, AsyncContext, Context, Handler, Message};
+use foldhash::{HashMap, HashMapExt as _};
 use smallvec::smallvec;
 
 use crate::cores::Cores;
@@ -158,7 +159,9 @@ impl Hosted {
 
     /// The actor of an item of this core, started if this is the first time it is needed.
     fn actor(&mut self, listing: &Arc<Listing>, mailbox_capacity: usize, ctx: &mut Context<Desk>) -> &Addr<StockActor> {
-        if let Some(stock) = self.idle.remove(&listing.number) {
+        if !self.actors.contains_key(&listing.number)
+            && let Some(stock) = self.idle.remove(&listing.number)
+        {
             let slowed = self.slowed.as_ref().filter(|slowed| slowed.item == stock.definition().id);
             if self.installed.remove(&listing.number) {
                 self.listings.push(Arc::clone(listing));
@@ -203,7 +206,9 @@ impl Hosted {
 
     /// Hands the tray to the writer.
     fn pass_on(&mut self) {
-        let appends = std::mem::take(&mut self.tray);
+        // The next turn will be about as busy: a tray that grows from nothing copies each decision several times.
+        let next = Vec::with_capacity(self.tray.len());
+        let appends = std::mem::replace(&mut self.tray, next);
         self.core_counters.passed_on(appends.len());
         self.writer_counters.mailbox.enter(appends.len());
         post(&self.writer, Appends { appends, posted: Instant::now() });

@@ -11,10 +11,15 @@
 //! | `stock/reserve.rs` | purchases and their replays |
 //! | `stock/settle.rs` | payment, cancellation, expiry |
 //! | `stock/instruct.rs` | pause, resume, close, restock, change of the definition |
-//! | `stock/book.rs` | nothing: the orders and buyers, in little memory |
+//! | `stock/book.rs` and what it is made of | nothing: the orders and buyers, in little memory |
 
 mod book;
+mod chunks;
+mod deadlines;
 mod instruct;
+mod names;
+mod positions;
+mod record;
 mod reserve;
 mod settle;
 
@@ -22,13 +27,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::entry::{Balance, Change, Entry, Order, OrderChange, Status};
-use crate::ids::{ItemNumber, OrderId, OrderNumber};
+use crate::ids::{ItemNumber, OrderId, OrderNumber, UserId};
 use crate::item::{ItemDefinition, MAX_STOCK, SaleState, Window};
 use crate::letters::Query;
 use crate::reply::Rejection;
 use crate::time::Timestamp;
 
-use book::{OrderBook, Slot, Units};
+use book::{LateBook, Slot, Units};
+use record::Record;
 
 pub use reserve::Decision;
 pub use settle::Settled;
@@ -86,7 +92,7 @@ pub struct Stock {
     paused: bool,
     closed: bool,
     latest: Timestamp,
-    book: OrderBook,
+    book: LateBook,
 }
 
 impl Stock {
@@ -112,7 +118,7 @@ impl Stock {
             paused: false,
             closed: false,
             latest: entry.at,
-            book: OrderBook::default(),
+            book: LateBook::default(),
         })
     }
 
@@ -260,19 +266,23 @@ impl Stock {
     #[must_use]
     pub fn order(&self, number: OrderNumber) -> Option<Order> {
         let record = self.book.get(number)?;
+        Some(self.describe(number, record, self.book.buyer(record)))
+    }
+
+    fn describe(&self, number: OrderNumber, record: &Record, user: UserId) -> Order {
         let unit_price = self.definition.unit_price;
-        Some(Order {
+        Order {
             id: OrderId { item: self.number, order: number },
             item: self.definition.id.clone(),
-            user: self.book.buyer(record).clone(),
-            quantity: record.quantity(),
+            user,
+            quantity: record.quantity,
             unit_price,
-            total_price: unit_price.times(record.quantity()).expect("checked when the order was placed"),
+            total_price: unit_price.times(record.quantity).expect("checked when the order was placed"),
             currency: self.definition.currency,
-            status: record.status(),
-            created_at: record.created_at(),
+            status: record.status,
+            created_at: record.created_at,
             pay_by: record.pay_by(),
-        })
+        }
     }
 
     /// The number of the item in its data file.

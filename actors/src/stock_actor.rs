@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use actix::{Actor, Addr, Context, Handler, Message, Recipient};
 
 use crate::directory::Listing;
-use crate::entry::{Entries, Entry};
+use crate::entry::{Change, Entries, Entry, OrderChange};
 use crate::letters::{Append, Audit, Epoch, Find, Instruct, Letter, Recall, Reserve, Sealed, Settle, Step};
 use crate::observe::{Code, CoreCounters};
 use crate::permit::Permit;
@@ -121,15 +121,13 @@ impl StockActor {
         let Reserve { to, reservation, token, reply_to, mut permit } = letter;
         permit.at(Stage::Stock);
         self.core_counters.passage.enter();
-        let decision = self.stock.reserve(&reservation, &self.terms, now);
+        let decision = self.stock.reserve(reservation, &self.terms, now);
         match &decision {
             Decision::Placed(_order, entries) => {
                 self.core_counters.passage.pass();
                 self.publish(entries);
                 token.spend();
-                if let Some(key) = &reservation.key {
-                    self.used_keys.insert(self.stock.number(), &reservation.user, key);
-                }
+                self.publish_key(entries);
             }
             Decision::Replayed(_order) => self.core_counters.passage.answer(Code::Replayed),
             Decision::Rejected(rejection) => self.core_counters.passage.answer(rejection.code()),
@@ -184,6 +182,15 @@ impl StockActor {
     fn publish(&self, entries: &[Entry]) {
         if !entries.is_empty() {
             self.listing.publish(&self.stock, entries);
+        }
+    }
+
+    /// Tells the door the key of a new order, which is the first of its entries.
+    fn publish_key(&self, entries: &[Entry]) {
+        if let Some(Entry { item, change: Change::Order(OrderChange { user, key: Some(key), .. }), .. }) =
+            entries.first()
+        {
+            self.used_keys.insert(*item, user, key);
         }
     }
 

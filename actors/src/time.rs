@@ -6,10 +6,17 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::{Duration, Instant, SystemTime};
 
+use jiff::fmt::temporal::DateTimePrinter;
 use serde::Serialize;
 
 /// Latest time the contract can write: 9999-12-31T23:59:59.999Z.
 const MAX_MILLIS: i64 = 253_402_300_799_999;
+
+/// Times are written with milliseconds (RFC 3339).
+const PRINTER: DateTimePrinter = DateTimePrinter::new().precision(Some(3));
+
+/// Bytes of a time in writing.
+const WRITTEN_LENGTH: usize = "2030-01-01T12:00:00.000Z".len();
 
 /// A point in time: milliseconds since the Unix epoch, UTC.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -40,6 +47,13 @@ impl Timestamp {
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0 - earlier.0).unwrap_or(0))
     }
+
+    fn written(self) -> String {
+        let time = jiff::Timestamp::from_millisecond(self.0).expect("clamped to years jiff can write");
+        let mut text = String::with_capacity(WRITTEN_LENGTH);
+        PRINTER.print_timestamp(&time, &mut text).expect("a string takes anything");
+        text
+    }
 }
 
 /// The text is not a time of RFC 3339 with an offset, between 1970 and 9999.
@@ -59,8 +73,7 @@ impl FromStr for Timestamp {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let time = jiff::Timestamp::from_millisecond(self.0).expect("clamped to years jiff can write");
-        write!(f, "{time:.3}")
+        f.write_str(&self.written())
     }
 }
 
@@ -72,7 +85,7 @@ impl fmt::Debug for Timestamp {
 
 impl Serialize for Timestamp {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(&self.written())
     }
 }
 

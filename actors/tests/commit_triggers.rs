@@ -52,7 +52,7 @@ impl Counter {
     fn order(&mut self, terms: &Terms) -> (Append, Receipt<Outcome>) {
         let (port, receipt) = envelope(self.seat);
         let reservation = one_unit(&format!("user-{}", self.stock.orders()));
-        let (order, entries) = placed(self.stock.reserve(&reservation, terms, moment(0)));
+        let (order, entries) = placed(self.stock.reserve(reservation, terms, moment(0)));
         (self.append(entries, Sealed::Placed(port, order)), receipt)
     }
 

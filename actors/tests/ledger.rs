@@ -72,7 +72,7 @@ fn numbers_have_no_gap_over_commits_and_restarts() {
             ledger = reopen(&path).expect("an undamaged ledger").0;
         }
         let orders = (0..batch).map(|number| one_unit(&format!("user-{batch}-{number}")));
-        let entries: Vec<_> = orders.flat_map(|order| placed(stocks[0].reserve(&order, &TERMS, moment(0))).1).collect();
+        let entries: Vec<_> = orders.flat_map(|order| placed(stocks[0].reserve(order, &TERMS, moment(0))).1).collect();
         ledger.commit(entries.iter()).expect("room on the disk");
     }
     ledger.close().expect("a clean end");
@@ -183,7 +183,7 @@ fn a_log_that_was_cut_or_hit_by_one_bit_after_a_kill_is_missed() {
     let log = beside(&path, "-wal");
     let after_creation = fs::metadata(&log).expect("the log").len();
     for number in 0..10 {
-        let (_order, entries) = placed(stocks[0].reserve(&one_unit(&format!("user-{number}")), &TERMS, moment(0)));
+        let (_order, entries) = placed(stocks[0].reserve(one_unit(&format!("user-{number}")), &TERMS, moment(0)));
         ledger.commit(entries.iter()).expect("room on the disk");
     }
     let length = fs::metadata(&log).expect("the log").len();
@@ -208,14 +208,14 @@ fn an_old_copy_of_the_data_file_under_a_newer_mark_is_noticed() {
     let (folder, copy) = (folder(), folder());
     let path = folder.path().join("sale.db");
     let (mut ledger, mut stocks) = new_ledger(&path, &[item("sku-1", 100)]);
-    let (_order, entries) = placed(stocks[0].reserve(&one_unit("alice"), &TERMS, moment(0)));
+    let (_order, entries) = placed(stocks[0].reserve(one_unit("alice"), &TERMS, moment(0)));
     ledger.commit(entries.iter()).expect("room on the disk");
     ledger.close().expect("a clean end");
     let old = copy.path().join("sale.db");
     fs::copy(&path, &old).expect("it is there");
 
     let (mut ledger, _recovered) = reopen(&path).expect("an undamaged ledger");
-    let (_order, entries) = placed(stocks[0].reserve(&one_unit("bob"), &TERMS, moment(0)));
+    let (_order, entries) = placed(stocks[0].reserve(one_unit("bob"), &TERMS, moment(0)));
     ledger.commit(entries.iter()).expect("room on the disk");
     ledger.close().expect("a clean end");
     fs::copy(beside(&path, ".mark"), beside(&old, ".mark")).expect("it is there");
@@ -225,7 +225,7 @@ fn an_old_copy_of_the_data_file_under_a_newer_mark_is_noticed() {
     fs::remove_file(beside(&old, ".mark")).expect("the mark");
     let (mut ledger, recovered) = reopen(&old).expect("an undamaged ledger");
     let mut stock = recovered.stocks.into_iter().next().expect("one item");
-    let (_order, entries) = placed(stock.reserve(&one_unit("carol"), &TERMS, moment(0)));
+    let (_order, entries) = placed(stock.reserve(one_unit("carol"), &TERMS, moment(0)));
     ledger.commit(entries.iter()).expect("room on the disk");
     ledger.close().expect("a clean end");
     fs::copy(beside(&path, ".mark"), beside(&old, ".mark")).expect("it is there");
@@ -277,7 +277,7 @@ fn the_view_of_orders_tells_what_the_stock_tells() {
     let folder = folder();
     let path = folder.path().join("sale.db");
     let (mut ledger, mut stocks) = eventful_ledger(&path);
-    let (_order, entries) = placed(stocks[1].reserve(&one_unit("dave"), &TERMS, moment(7)));
+    let (_order, entries) = placed(stocks[1].reserve(one_unit("dave"), &TERMS, moment(7)));
     ledger.commit(entries.iter()).expect("room on the disk");
     let reader = reader(&path);
     let columns = "order_id, item_id, user_id, quantity, unit_price, total_price, currency, status, created_at";

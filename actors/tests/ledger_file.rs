@@ -79,7 +79,7 @@ fn a_second_server_on_the_same_file_is_refused_and_the_first_unharmed() {
     let path = folder.path().join("sale.db");
     let (mut ledger, mut stocks) = new_ledger(&path, &[item("sku-1", 5)]);
     assert!(matches!(Ledger::open(&durable(&path)), Err(LedgerError::InUse(named)) if named == path));
-    let (_order, entries) = placed(stocks[0].reserve(&one_unit("alice"), &TERMS, moment(0)));
+    let (_order, entries) = placed(stocks[0].reserve(one_unit("alice"), &TERMS, moment(0)));
     ledger.commit(entries.iter()).expect("room on the disk");
     ledger.close().expect("a clean end");
     assert_eq!(reopen(&path).expect("free again").1.stocks, stocks);

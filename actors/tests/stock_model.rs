@@ -178,7 +178,7 @@ impl Trial {
     fn reserve(&mut self, name: usize, key: Option<usize>, quantity: u32) -> Vec<Entry> {
         let key_text = key.map(|key| KEYS[key].parse().expect("legal"));
         let wanted = Reservation { user: user(NAMES[name]), quantity, key: key_text };
-        let decision = self.live.reserve(&wanted, &self.model.terms, moment(self.wall));
+        let decision = self.live.reserve(wanted, &self.model.terms, moment(self.wall));
         let Some(expected) = self.model.reserve(name, key, quantity) else {
             let (order, entries) = placed(decision);
             assert_eq!(order, self.model.order(self.model.orders.len() - 1));

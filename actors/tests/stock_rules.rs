@@ -19,12 +19,16 @@ fn stock(definition: ItemDefinition) -> Stock {
 fn a_replay_comes_before_everything_else() {
     let mut stock = stock(ItemDefinition { closes_at: Some(moment(100)), ..item("sku-1", 1) });
     let mine = keyed(one_unit("alice"), "key-1");
-    let (order, _entries) = placed(stock.reserve(&mine, &TERMS, moment(1)));
+    let (order, _entries) = placed(stock.reserve(mine.clone(), &TERMS, moment(1)));
     stock.instruct(&Instruction::Pause, moment(2)).expect("an open sale");
-    assert_eq!(stock.reserve(&mine, &TERMS, moment(3)), Decision::Replayed(order.clone()), "paused and sold out");
-    assert_eq!(stock.reserve(&mine, &TERMS, moment(100)), Decision::Replayed(order), "over");
+    assert_eq!(
+        stock.reserve(mine.clone(), &TERMS, moment(3)),
+        Decision::Replayed(order.clone()),
+        "paused and sold out"
+    );
+    assert_eq!(stock.reserve(mine.clone(), &TERMS, moment(100)), Decision::Replayed(order), "over");
     let two = Reservation { quantity: 2, ..mine };
-    assert_eq!(stock.reserve(&two, &TERMS, moment(100)), Decision::Rejected(Rejection::KeyReused));
+    assert_eq!(stock.reserve(two, &TERMS, moment(100)), Decision::Rejected(Rejection::KeyReused));
 }
 
 #[test]
@@ -33,7 +37,7 @@ fn refusals_come_in_the_order_of_the_contract() {
     let mut stock = stock(window);
     stock.instruct(&Instruction::Pause, moment(0)).expect("a scheduled sale");
     let two = Reservation { quantity: 2, ..one_unit("alice") };
-    let refusal = |stock: &mut Stock, at| match stock.reserve(&two, &TERMS, moment(at)) {
+    let refusal = |stock: &mut Stock, at| match stock.reserve(two.clone(), &TERMS, moment(at)) {
         Decision::Rejected(rejection) => rejection,
         decision @ (Decision::Placed(..) | Decision::Replayed(_)) => panic!("not rejected: {decision:?}"),
     };
@@ -50,11 +54,11 @@ fn refusals_come_in_the_order_of_the_contract() {
 fn a_clock_that_goes_back_neither_re_opens_a_sale_nor_dates_an_order_back() {
     let window = ItemDefinition { closes_at: Some(moment(20)), per_user_limit: 9, ..item("sku-1", 9) };
     let mut stock = stock(window);
-    let (late, _entries) = placed(stock.reserve(&one_unit("alice"), &TERMS, moment(19)));
-    let (later, _entries) = placed(stock.reserve(&one_unit("bob"), &TERMS, moment(1)));
+    let (late, _entries) = placed(stock.reserve(one_unit("alice"), &TERMS, moment(19)));
+    let (later, _entries) = placed(stock.reserve(one_unit("bob"), &TERMS, moment(1)));
     assert_eq!((late.created_at, later.created_at), (moment(19), moment(19)));
     stock.instruct(&Instruction::Restock { quantity: 1 }, moment(20)).expect("not ended by its owner");
-    assert_eq!(stock.reserve(&one_unit("carol"), &TERMS, moment(0)), Decision::Rejected(Rejection::SaleClosed));
+    assert_eq!(stock.reserve(one_unit("carol"), &TERMS, moment(0)), Decision::Rejected(Rejection::SaleClosed));
 }
 
 #[test]
@@ -62,8 +66,8 @@ fn a_price_that_an_amount_cannot_say_is_rejected() {
     let unit_price = Amount::new(MAX_AMOUNT).expect("in range");
     let mut stock = stock(ItemDefinition { unit_price, per_user_limit: 9, ..item("sku-1", 9) });
     let two = Reservation { quantity: 2, ..one_unit("alice") };
-    assert_eq!(stock.reserve(&two, &TERMS, moment(0)), Decision::Rejected(Rejection::AmountOutOfRange));
-    placed(stock.reserve(&one_unit("alice"), &TERMS, moment(0)));
+    assert_eq!(stock.reserve(two, &TERMS, moment(0)), Decision::Rejected(Rejection::AmountOutOfRange));
+    placed(stock.reserve(one_unit("alice"), &TERMS, moment(0)));
 }
 
 #[test]
@@ -87,16 +91,16 @@ fn a_restock_of_nothing_writes_nothing() {
 #[test]
 fn orders_without_a_key_are_never_a_replay_of_each_other() {
     let mut stock = stock(ItemDefinition { per_user_limit: 2, ..item("sku-1", 9) });
-    let (first, _entries) = placed(stock.reserve(&one_unit("alice"), &TERMS, moment(0)));
-    let (second, _entries) = placed(stock.reserve(&one_unit("alice"), &TERMS, moment(0)));
+    let (first, _entries) = placed(stock.reserve(one_unit("alice"), &TERMS, moment(0)));
+    let (second, _entries) = placed(stock.reserve(one_unit("alice"), &TERMS, moment(0)));
     assert_ne!(first.id, second.id);
 }
 
 #[test]
 fn a_key_belongs_to_its_user() {
     let mut stock = stock(item("sku-1", 9));
-    let (of_alice, _entries) = placed(stock.reserve(&keyed(one_unit("alice"), "key-1"), &TERMS, moment(0)));
-    let (of_bob, _entries) = placed(stock.reserve(&keyed(one_unit("bob"), "key-1"), &TERMS, moment(0)));
+    let (of_alice, _entries) = placed(stock.reserve(keyed(one_unit("alice"), "key-1"), &TERMS, moment(0)));
+    let (of_bob, _entries) = placed(stock.reserve(keyed(one_unit("bob"), "key-1"), &TERMS, moment(0)));
     assert_ne!(of_alice.id, of_bob.id);
     assert_eq!(of_bob.user, user("bob"));
 }

@@ -250,7 +250,7 @@ fn a_checkpoint_that_fails_is_told_and_loses_nothing() {
 fn a_child_whose_checkpoint_fails() {
     let (mut ledger, mut stocks) = new_ledger(&child_folder().join("sale.db"), &[item("sku-1", 100)]);
     for number in 0..100 {
-        let (_order, entries) = placed(stocks[0].reserve(&one_unit(&format!("user-{number}")), &TERMS, moment(0)));
+        let (_order, entries) = placed(stocks[0].reserve(one_unit(&format!("user-{number}")), &TERMS, moment(0)));
         ledger.commit(entries.iter()).expect("room on the disk");
     }
     begin_fault("EIO sync sale.db");

@@ -44,7 +44,7 @@ pub(crate) fn write(path: &Path, orders: u32) -> anyhow::Result<()> {
 fn sell(stock: &mut Stock, number: u32, now: Timestamp) -> Entries {
     let user = format!("u{number:012}").parse().expect("a user id");
     let key = Some(format!("{number:036}").parse().expect("a key"));
-    match stock.reserve(&Reservation { user, quantity: 1, key }, &TERMS, now) {
+    match stock.reserve(Reservation { user, quantity: 1, key }, &TERMS, now) {
         Decision::Placed(_order, entries) => entries,
         Decision::Replayed(_) | Decision::Rejected(_) => panic!("a unit is left for everybody"),
     }

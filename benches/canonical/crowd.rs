@@ -22,8 +22,13 @@ pub(crate) struct Crowd(Vec<String>);
 impl Crowd {
     /// On a server, for so long.
     pub(crate) fn at(url: &str, duration: Duration) -> Self {
-        let seconds = format!("{}ms", (duration + WARM_UP).as_millis());
-        let warm_up = format!("{}ms", WARM_UP.as_millis());
+        Self::after(url, WARM_UP, duration)
+    }
+
+    /// The same after a warm-up of its own.
+    pub(crate) fn after(url: &str, warm_up: Duration, duration: Duration) -> Self {
+        let seconds = format!("{}ms", (duration + warm_up).as_millis());
+        let warm_up = format!("{}ms", warm_up.as_millis());
         let words = ["bench", "--json", "--url", url, "--duration", &seconds, "--warmup", &warm_up, "--zipf", "0"];
         let words = words.into_iter().chain(shop::secrets()).map(str::to_owned);
         Self(words.collect())

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::peers::{postgres, redis};
 use super::report::Facts;
-use super::settings::{Depth, Settings};
+use super::settings::{Depth, Settings, profile};
 
 /// How long is looked at who else uses the cores.
 const LOOK: Duration = Duration::from_millis(250);
@@ -30,7 +30,7 @@ pub(crate) fn describe(settings: &Settings) -> anyhow::Result<Facts> {
         ("memory", field("/proc/meminfo", "MemTotal")),
         ("kernel", said("uname", &["-sr"])),
         ("file system of the data files", file_system),
-        ("compiler", said("rustc", &["--version"])),
+        ("compiler", format!("{}, profile `{}`", said("rustc", &["--version"]), profile())),
         (
             "durability",
             "ours: full (log synced before each answer); Redis: appendfsync always; PostgreSQL: \

@@ -20,6 +20,10 @@ use super::{aged, machine};
 /// Items of which one is wanted as often as the other.
 const MANY: usize = 10_000;
 
+/// Before the two runs over the large catalogue are measured: each of its items has sold by then, as in a sale that
+/// goes on.
+const WARM_UP: Duration = Duration::from_secs(2);
+
 /// Purchases per second of the cold items: far too few to hold anybody up.
 const COLD_RATE: u32 = 400;
 
@@ -191,8 +195,9 @@ fn big_shop(stage: &Stage) -> anyhow::Result<(House, Vec<String>)> {
 
 fn among_many(stage: &Stage, wanted: &[String]) -> Found {
     let (house, _cold) = big_shop(stage)?;
-    let run = crowd(&house, stage).with("--connections", 64).with("--item", wanted.join(",")).run()?;
-    let run = run.clean()?.told("confirmed")?;
+    let crowd = Crowd::after(&house.url(), WARM_UP, stage.run).with("--ops-url", house.ops_url());
+    let crowd = crowd.with("--users", USERS).with("--connections", 64).with("--item", wanted.join(","));
+    let run = crowd.run()?.clean()?.told("confirmed")?;
     Ok(vec![("per second", run.figure("requests_per_s")?), ("CPU, µs", run.figure("server_cpu_us_per_order")?)])
 }
 

@@ -2,28 +2,28 @@
 //! **Owns:** the keys of the attempts inside the house; bounded by the permits, one entry each.
 //! **Never:** remembers a key after its attempt has ended: orders are remembered by the stock.
 
-use std::sync::Arc;
+use std::convert::Infallible;
 
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
 use doorbuster_actors::used_keys::Fingerprint;
-use tokio::sync::watch;
+use tokio::sync::oneshot;
 
-/// The keys of the attempts that are inside.
+/// The keys of the attempts that are inside, each with those who wait for its end. Nothing is ever sent to them: their
+/// channels end with the attempt. Nearly always there are none, and an empty list takes no memory.
 #[derive(Debug, Default)]
 pub struct Retries {
-    inside: DashMap<Fingerprint, watch::Receiver<()>>,
+    inside: DashMap<Fingerprint, Vec<oneshot::Sender<Infallible>>>,
 }
 
 /// The first attempt with a key. While it lives, others with the key wait.
 #[derive(Debug)]
-pub struct First {
-    retries: Arc<Retries>,
+pub struct First<'r> {
+    retries: &'r Retries,
     key: Fingerprint,
-    _ends: watch::Sender<()>,
 }
 
-impl Drop for First {
+impl Drop for First<'_> {
     fn drop(&mut self) {
         self.retries.inside.remove(&self.key);
     }
@@ -32,17 +32,63 @@ impl Drop for First {
 impl Retries {
     /// Registers an attempt, or waits until the one that was first has ended. Who has waited is not registered: he goes
     /// on at once with all others who have, instead of one by one.
-    pub async fn first(self: &Arc<Self>, key: Fingerprint) -> Option<First> {
-        let mut before = match self.inside.entry(key) {
-            Entry::Occupied(first) => first.get().clone(),
+    pub async fn first(&self, key: Fingerprint) -> Option<First<'_>> {
+        let ended = match self.inside.entry(key) {
+            Entry::Occupied(mut first) => wait_with(first.get_mut()),
             Entry::Vacant(place) => {
-                let (ends, watching) = watch::channel(());
-                place.insert(watching);
-                return Some(First { retries: Arc::clone(self), key, _ends: ends });
+                place.insert(Vec::new());
+                return Some(First { retries: self, key });
             }
         };
-        // Nothing is ever sent: the channel ends with the attempt.
-        let _ended = before.changed().await;
+        let _ended = ended.await;
         None
+    }
+}
+
+/// Joins those who wait. Before their list grows, those who have gone leave it: so it stays as short as the permits
+/// keep the crowd, however often somebody comes and goes.
+fn wait_with(waiting: &mut Vec<oneshot::Sender<Infallible>>) -> oneshot::Receiver<Infallible> {
+    if waiting.len() == waiting.capacity() {
+        waiting.retain(|other| !other.is_closed());
+    }
+    let (ends, ended) = oneshot::channel();
+    waiting.push(ends);
+    ended
+}
+
+#[cfg(test)]
+mod tests {
+    use doorbuster_actors::ids::{IdempotencyKey, ItemNumber, UserId};
+    use doorbuster_actors::used_keys::UsedKeys;
+    use futures_util::FutureExt as _;
+
+    use super::*;
+
+    fn key() -> Fingerprint {
+        let (user, key): (UserId, IdempotencyKey) = ("u".parse().expect("an id"), "k".parse().expect("a key"));
+        UsedKeys::default().fingerprint(ItemNumber(1), &user, &key)
+    }
+
+    #[test]
+    fn others_with_the_key_wait_until_the_first_has_ended() {
+        let (retries, key) = (Retries::default(), key());
+        let first = retries.first(key).now_or_never().flatten().expect("nobody was before");
+        let (mut second, mut third) = (Box::pin(retries.first(key)), Box::pin(retries.first(key)));
+        assert!(second.as_mut().now_or_never().is_none() && third.as_mut().now_or_never().is_none());
+        drop(first);
+        for waited in [second, third] {
+            assert!(waited.now_or_never().expect("the wait is over").is_none(), "who has waited is not first");
+        }
+        assert!(retries.inside.is_empty());
+    }
+
+    #[test]
+    fn who_comes_and_goes_leaves_nothing_behind() {
+        let (retries, key) = (Retries::default(), key());
+        let _first = retries.first(key).now_or_never().flatten().expect("nobody was before");
+        for _ in 0..10_000 {
+            assert!(retries.first(key).now_or_never().is_none(), "it waits");
+        }
+        assert!(retries.inside.get(&key).expect("the first is inside").capacity() <= 8);
     }
 }

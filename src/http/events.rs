@@ -10,7 +10,7 @@ use std::time::Duration;
 use actix_web::http::Method;
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::web::Bytes;
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse};
 use doorbuster_actors::directory::Listing;
 use doorbuster_actors::entry::{Order, Status};
 use doorbuster_actors::letters::Query;
@@ -22,7 +22,7 @@ use futures_util::stream::unfold;
 use super::clerk::Clerk;
 use super::order_view::{Shown, private};
 use super::problem::Problem;
-use super::{Front, words};
+use super::{AtFront, Front, words};
 
 /// Streams that may be open at once, over all workers: half of the connections of a worker, so that watching cannot
 /// keep anybody from buying.
@@ -45,7 +45,7 @@ pub struct Events {
     params(("order_id" = inline(words::OrderId), Path), words::LastEvent),
     responses((status = 200, description = "Events without an end.", body = String,
         content_type = "text/event-stream")))]
-pub(super) async fn stream(front: web::ThinData<Front>, request: HttpRequest) -> HttpResponse {
+pub(super) async fn stream(front: AtFront, request: HttpRequest) -> HttpResponse {
     open(&front, &request).await.unwrap_or_else(|problem| problem.respond())
 }
 

@@ -19,6 +19,9 @@ use crate::config::{Auth, AuthMode, JwtAlgorithm};
 /// Longest token, in bytes. Ours have about 200; those of big identity providers stay below 2 KiB.
 const MAX_TOKEN: usize = 4 * 1024;
 
+/// What stands in front of a token, in any case.
+const SCHEME: &[u8] = b"Bearer ";
+
 /// How far clocks may differ, in seconds.
 const LEEWAY: u64 = 5;
 
@@ -95,11 +98,11 @@ impl Identity {
 }
 
 /// The token of the one `Authorization: Bearer` header.
-pub(crate) fn bearer(request: &HttpRequest) -> Option<&str> {
+pub(crate) fn bearer(request: &HttpRequest) -> Option<&[u8]> {
     let mut values = request.headers().get_all(AUTHORIZATION);
-    let (value, None) = (values.next()?.to_str().ok()?, values.next()) else { return None };
-    let (scheme, token) = value.split_once(' ')?;
-    (scheme.eq_ignore_ascii_case("bearer") && token.len() <= MAX_TOKEN).then_some(token)
+    let (value, None) = (values.next()?.as_bytes(), values.next()) else { return None };
+    let (scheme, token) = value.split_at_checked(SCHEME.len())?;
+    (scheme.eq_ignore_ascii_case(SCHEME) && token.len() <= MAX_TOKEN).then_some(token)
 }
 
 fn forwarded(request: &HttpRequest, trusted_peer: Option<IpAddr>) -> Option<UserId> {
@@ -109,7 +112,7 @@ fn forwarded(request: &HttpRequest, trusted_peer: Option<IpAddr>) -> Option<User
     value.parse().ok()
 }
 
-fn verified(token: &str, key: &DecodingKey, validation: &Validation) -> Option<UserId> {
+fn verified(token: &[u8], key: &DecodingKey, validation: &Validation) -> Option<UserId> {
     let token = decode::<Claims>(token, key, validation).ok()?;
     let header = token.header;
     // Keys and rules come from the configuration; a token that brings or names its own is not for us.

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::problem::Problem;
-use super::{Front, words};
+use super::{AtFront, words};
 
 /// Most items in one answer.
 const MAX_PAGE: usize = 100;
@@ -95,7 +95,7 @@ impl Page {
 /// `next` is the `after` of the next page. May be cached for a second.
 #[utoipa::path(get, path = "/v1/items", operation_id = "list_items", tag = "items", params(Page),
     responses((status = 200, description = "A page of items.", body = ItemsPage<'_>)))]
-pub(super) async fn list(front: web::ThinData<Front>, page: web::Query<Page>) -> HttpResponse {
+pub(super) async fn list(front: AtFront, page: web::Query<Page>) -> HttpResponse {
     front.items.page(&page).unwrap_or_else(|problem| problem.respond())
 }
 
@@ -105,7 +105,7 @@ pub(super) async fn list(front: web::ThinData<Front>, page: web::Query<Page>) ->
 #[utoipa::path(get, path = "/v1/items/{item_id}", operation_id = "read_item", tag = "items",
     params(("item_id" = inline(words::ItemId), Path)),
     responses((status = 200, description = "The item.", body = ItemView<'_>)))]
-pub(super) async fn read(front: web::ThinData<Front>, request: HttpRequest) -> HttpResponse {
+pub(super) async fn read(front: AtFront, request: HttpRequest) -> HttpResponse {
     match front.items.find(&request) {
         Ok(listing) => cacheable(&ItemAt(&listing, front.items.clock.now())),
         Err(problem) => problem.respond(),

@@ -4,7 +4,7 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use actix_web::Error;
 use actix_web::body::MessageBody;
@@ -24,9 +24,7 @@ pub const MAX_URI: usize = 8 * 1024;
 pub struct Doorman {
     /// Set when the house closes.
     pub closing: Arc<AtomicBool>,
-    /// Requests that are being answered, over all workers.
-    pub requests: Arc<AtomicUsize>,
-    /// The answers of this worker.
+    /// The requests and answers of this worker.
     pub responses: Arc<Responses>,
 }
 
@@ -37,7 +35,7 @@ pub async fn check(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    let _inside = Inside::count(&doorman.requests);
+    let _inside = doorman.responses.enter();
     if let Err(problem) = acceptable(&request) {
         let response = request.into_response(problem.respond());
         doorman.responses.count(response.status().as_u16());
@@ -50,22 +48,6 @@ pub async fn check(
         response.response_mut().head_mut().set_connection_type(actix_web::http::ConnectionType::Close);
     }
     Ok(response.map_into_left_body())
-}
-
-/// A request that is being answered.
-struct Inside(Arc<AtomicUsize>);
-
-impl Inside {
-    fn count(requests: &Arc<AtomicUsize>) -> Self {
-        requests.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::clone(requests))
-    }
-}
-
-impl Drop for Inside {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
 }
 
 fn acceptable(request: &ServiceRequest) -> Result<(), Problem> {

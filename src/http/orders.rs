@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use actix_web::http::header::{HeaderMap, HeaderValue, LOCATION};
+use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue, LOCATION};
 use actix_web::{HttpRequest, HttpResponse, web};
 use doorbuster_actors::directory::Listing;
 use doorbuster_actors::entry::Order;
@@ -18,12 +18,14 @@ use utoipa::{IntoParams, ToSchema};
 use super::clerk::{Clerk, within};
 use super::identity::Identity;
 use super::items::Items;
-use super::order_view::{OrderView, Shown, private};
+use super::order_view::{OrderView, Shown, respond};
 use super::problem::Problem;
 use super::sampler::Sampler;
-use super::{Front, body, words};
+use super::{AtFront, body, words};
 use crate::gate::funnel::Visit;
 use crate::gate::{Attempt, Gate};
+
+static IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// What is needed to place and read orders.
 pub struct Orders {
@@ -51,7 +53,7 @@ pub struct Orders {
     responses((status = 201, description = "The order.", body = OrderView<'_>, headers(
         ("Location" = String, description = "Where the order is read."),
         ("Idempotent-Replayed" = String, description = "`true` if the order was placed before, by the same key.")))))]
-pub(super) async fn place(front: web::ThinData<Front>, request: HttpRequest, payload: web::Payload) -> HttpResponse {
+pub(super) async fn place(front: AtFront, request: HttpRequest, payload: web::Payload) -> HttpResponse {
     let orders = &front.orders;
     let mut visit = orders.gate.visit();
     orders.place(&mut visit, &request, payload).await.unwrap_or_else(|problem| {
@@ -64,7 +66,7 @@ pub(super) async fn place(front: web::ThinData<Front>, request: HttpRequest, pay
 #[utoipa::path(post, path = "/v1/orders/{order_id}/cancel", operation_id = "cancel_order", tag = "orders",
     params(("order_id" = inline(words::OrderId), Path)),
     responses((status = 200, description = "The order, cancelled.", body = OrderView<'_>)))]
-pub(super) async fn cancel(front: web::ThinData<Front>, request: HttpRequest) -> HttpResponse {
+pub(super) async fn cancel(front: AtFront, request: HttpRequest) -> HttpResponse {
     front.orders.cancel(&request).await.unwrap_or_else(|problem| problem.respond())
 }
 
@@ -72,7 +74,7 @@ pub(super) async fn cancel(front: web::ThinData<Front>, request: HttpRequest) ->
 #[utoipa::path(get, path = "/v1/orders/{order_id}", operation_id = "read_order", tag = "orders",
     params(("order_id" = inline(words::OrderId), Path)),
     responses((status = 200, description = "The order.", body = OrderView<'_>)))]
-pub(super) async fn read(front: web::ThinData<Front>, request: HttpRequest) -> HttpResponse {
+pub(super) async fn read(front: AtFront, request: HttpRequest) -> HttpResponse {
     front.orders.read(&request).await.unwrap_or_else(|problem| problem.respond())
 }
 
@@ -93,7 +95,7 @@ struct OwnOrders<'o> {
 /// The orders of the buyer who asks, for one item.
 #[utoipa::path(get, path = "/v1/orders", operation_id = "list_orders", tag = "orders", params(OfItem),
     responses((status = 200, description = "The newest first, at most 100.", body = OwnOrders<'_>)))]
-pub(super) async fn list(front: web::ThinData<Front>, request: HttpRequest, of: web::Query<OfItem>) -> HttpResponse {
+pub(super) async fn list(front: AtFront, request: HttpRequest, of: web::Query<OfItem>) -> HttpResponse {
     front.orders.list(&request, &of).await.unwrap_or_else(|problem| problem.respond())
 }
 
@@ -148,16 +150,17 @@ impl Orders {
 
     fn created(&self, order: &Order, is_replay: bool) -> HttpResponse {
         let mut response = HttpResponse::Created();
-        response.insert_header((LOCATION, format!("/v1/orders/{}", order.id)));
+        let order = self.shown.order(order);
+        response.insert_header((LOCATION, order.location()));
         if is_replay {
             response.insert_header(("Idempotent-Replayed", "true"));
         }
-        private(&mut response).json(self.shown.order(order))
+        respond(&mut response, &order)
     }
 
     async fn read(&self, request: &HttpRequest) -> Result<HttpResponse, Problem> {
         let order = self.own(request).await?;
-        Ok(private(&mut HttpResponse::Ok()).json(self.shown.order(&order)))
+        Ok(respond(&mut HttpResponse::Ok(), &self.shown.order(&order)))
     }
 
     /// The order that the path names, if it is the asker's own.
@@ -177,7 +180,7 @@ impl Orders {
         let user = self.identity.of(request)?;
         let (listing, id) = self.named(request)?;
         let order = self.clerk.settle(&listing, id.order, Step::Cancel { user }).await?;
-        Ok(private(&mut HttpResponse::Ok()).json(self.shown.order(&order)))
+        Ok(respond(&mut HttpResponse::Ok(), &self.shown.order(&order)))
     }
 
     async fn list(&self, request: &HttpRequest, of: &OfItem) -> Result<HttpResponse, Problem> {
@@ -189,14 +192,14 @@ impl Orders {
             None => Vec::new(),
         };
         let orders = found.iter().map(|order| self.shown.order(order)).collect();
-        Ok(private(&mut HttpResponse::Ok()).json(OwnOrders { orders }))
+        Ok(respond(&mut HttpResponse::Ok(), &OwnOrders { orders }))
     }
 }
 
 /// `Idempotency-Key`: at most one, bare or in double quotes.
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Problem> {
     let malformed = |reason: &'static str| Problem::new(Code::Malformed, reason);
-    let mut values = headers.get_all("Idempotency-Key");
+    let mut values = headers.get_all(&IDEMPOTENCY_KEY);
     let Some(value) = values.next() else { return Ok(None) };
     if values.next().is_some() {
         return Err(malformed("send one Idempotency-Key"));
@@ -214,8 +217,7 @@ mod tests {
     fn key(values: &[&'static str]) -> Result<Option<String>, Code> {
         let mut headers = HeaderMap::new();
         for value in values {
-            let name = actix_web::http::header::HeaderName::from_static("idempotency-key");
-            headers.append(name, HeaderValue::from_static(value));
+            headers.append(IDEMPOTENCY_KEY.clone(), HeaderValue::from_static(value));
         }
         let key = idempotency_key(&headers).map_err(|problem| problem.code())?;
         Ok(key.map(|key| key.as_str().to_owned()))

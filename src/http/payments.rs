@@ -18,9 +18,9 @@ use sha2::Sha256;
 use utoipa::ToSchema;
 
 use super::clerk::Clerk;
-use super::order_view::{OrderView, Shown, private};
+use super::order_view::{OrderView, Shown, respond};
 use super::problem::Problem;
-use super::{Front, body, words};
+use super::{AtFront, body, words};
 use crate::config::Secret;
 
 /// How old or how far ahead a signature may be: long enough for retries in flight, short enough against replays.
@@ -73,7 +73,7 @@ enum EventType {
 #[utoipa::path(post, path = "/v1/payments/events", operation_id = "report_payment", tag = "payments",
     params(("Doorbuster-Signature" = inline(words::Signature), Header)), request_body = Event,
     responses((status = 200, description = "The order after the event.", body = OrderView<'_>)))]
-pub(super) async fn receive(front: web::ThinData<Front>, request: HttpRequest, payload: web::Payload) -> HttpResponse {
+pub(super) async fn receive(front: AtFront, request: HttpRequest, payload: web::Payload) -> HttpResponse {
     front.payments.receive(&request, payload).await.unwrap_or_else(|problem| problem.respond())
 }
 
@@ -87,7 +87,7 @@ impl Payments {
         let (order, payment) = parse(&body)?;
         let listing = self.directory.find_number(order.item).ok_or_else(Problem::not_found)?;
         let order = self.clerk.settle(&listing, order.order, Step::Pay(payment)).await?;
-        Ok(private(&mut HttpResponse::Ok()).json(self.shown.order(&order)))
+        Ok(respond(&mut HttpResponse::Ok(), &self.shown.order(&order)))
     }
 
     fn check_signature(&self, request: &HttpRequest, body: &[u8], now: u64) -> Result<(), Problem> {

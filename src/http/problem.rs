@@ -24,6 +24,9 @@ use crate::gate::Refusal;
 /// What to say about how long "later" is, where nothing better is known.
 const SOON: Duration = Duration::from_secs(1);
 
+/// Bytes that a problem takes at most, unless it has members: so that its buffer need not grow.
+const USUAL_LENGTH: usize = 256;
+
 /// One thing that is wrong with a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FieldProblem {
@@ -200,12 +203,14 @@ impl Problem {
         [head.as_bytes(), &body].concat()
     }
 
-    fn document(&self, status: StatusCode, title: &str) -> String {
+    fn document(&self, status: StatusCode, title: &str) -> Vec<u8> {
         let code = self.code.as_str();
         let members = self.members.as_deref();
         let kind = format!("/problems/{code}");
         let document = Document { kind, title, status: status.as_u16(), detail: &self.detail, code, members };
-        serde_json::to_string(&document).expect("texts and numbers become JSON")
+        let mut text = Vec::with_capacity(USUAL_LENGTH);
+        serde_json::to_writer(&mut text, &document).expect("texts and numbers become JSON");
+        text
     }
 }
 

@@ -1,8 +1,8 @@
-//! **Job:** counts the answers of a worker by their status.
-//! **Owns:** one counter a status.
+//! **Job:** counts the answers of a worker by their status, and the requests that wait for theirs.
+//! **Owns:** one counter a status, and who is inside.
 //! **Never:** counts a status that is none: there are five hundred.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// The lowest status of HTTP.
 const FIRST: u16 = 100;
@@ -14,15 +14,28 @@ const STATUSES: usize = 500;
 #[derive(Debug)]
 pub struct Responses {
     counts: Box<[AtomicU64]>,
+    inside: AtomicUsize,
 }
 
 impl Default for Responses {
     fn default() -> Self {
-        Self { counts: (0..STATUSES).map(|_| AtomicU64::new(0)).collect() }
+        Self { counts: (0..STATUSES).map(|_| AtomicU64::new(0)).collect(), inside: AtomicUsize::new(0) }
     }
 }
 
 impl Responses {
+    /// A request comes in; it leaves when the guard is dropped, answered or not.
+    pub fn enter(&self) -> Inside<'_> {
+        self.inside.fetch_add(1, Ordering::Relaxed);
+        Inside(self)
+    }
+
+    /// Requests inside now.
+    #[must_use]
+    pub fn inside(&self) -> usize {
+        self.inside.load(Ordering::Relaxed)
+    }
+
     /// An answer goes out.
     pub fn count(&self, status: u16) {
         if let Some(count) = self.counts.get(usize::from(status.saturating_sub(FIRST))) {
@@ -34,6 +47,16 @@ impl Responses {
     pub fn observe(&self) -> impl Iterator<Item = (u16, u64)> + use<'_> {
         let counts = self.counts.iter().map(|count| count.load(Ordering::Relaxed));
         (FIRST..).zip(counts).filter(|(_, count)| *count > 0)
+    }
+}
+
+/// A request that is being answered.
+#[derive(Debug)]
+pub struct Inside<'r>(&'r Responses);
+
+impl Drop for Inside<'_> {
+    fn drop(&mut self) {
+        self.0.inside.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -49,5 +72,16 @@ mod tests {
         }
         let seen: Vec<_> = responses.observe().collect();
         assert_eq!(seen, [(100, 2), (201, 2), (409, 1), (599, 1)], "what is below 100 cannot be sent");
+    }
+
+    #[test]
+    fn who_is_inside_is_counted_until_he_leaves() {
+        let responses = Responses::default();
+        let (first, second) = (responses.enter(), responses.enter());
+        assert_eq!(responses.inside(), 2);
+        drop(first);
+        assert_eq!(responses.inside(), 1);
+        drop(second);
+        assert_eq!(responses.inside(), 0);
     }
 }

@@ -10,9 +10,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::identity::Mint;
-use super::order_view::private;
+use super::order_view::respond;
 use super::problem::Problem;
-use super::{Front, pages, words};
+use super::{AtFront, pages, words};
 use crate::config::{Auth, AuthMode, Mode};
 use crate::pages::{File, Site};
 
@@ -56,17 +56,17 @@ impl Storefront {
         let mint = Mint::new(self.guests.as_ref()?).ok()?;
         let user = format!("guest-{:016x}", rand::random::<u64>());
         let token = mint.token(&user, GUEST_LIFE);
-        Some(private(&mut HttpResponse::Created()).json(Guest { user_id: user, token }))
+        Some(respond(&mut HttpResponse::Created(), &Guest { user_id: user, token }))
     }
 }
 
 /// `GET /`: what is for sale.
-pub(super) async fn list(front: web::ThinData<Front>, request: HttpRequest) -> HttpResponse {
+pub(super) async fn list(front: AtFront, request: HttpRequest) -> HttpResponse {
     pages::respond(&request, &front.storefront.page)
 }
 
 /// `GET /items/{item_id}`: one item. Whether it exists is for the page to find out; what cannot be an id is not found.
-pub(super) async fn item(front: web::ThinData<Front>, request: HttpRequest) -> HttpResponse {
+pub(super) async fn item(front: AtFront, request: HttpRequest) -> HttpResponse {
     let id = request.match_info().get("item_id").map(str::parse::<ItemId>);
     match id {
         Some(Ok(_id)) => pages::respond(&request, &front.storefront.page),
@@ -75,11 +75,7 @@ pub(super) async fn item(front: web::ThinData<Front>, request: HttpRequest) -> H
 }
 
 /// `GET /assets/{version}/{path}`: what the pages are made of.
-pub(super) async fn asset(
-    front: web::ThinData<Front>,
-    request: HttpRequest,
-    named: web::Path<(String, String)>,
-) -> HttpResponse {
+pub(super) async fn asset(front: AtFront, request: HttpRequest, named: web::Path<(String, String)>) -> HttpResponse {
     let (version, path) = named.into_inner();
     let asset = front.storefront.site.asset(&version, &path);
     asset.map_or_else(|| Problem::not_found().respond(), |asset| pages::respond(&request, asset))
@@ -88,6 +84,6 @@ pub(super) async fn asset(
 /// Makes up a buyer. With a configuration file there is no such route.
 #[utoipa::path(post, path = "/dev/buyer", operation_id = "make_buyer", tag = "orders",
     responses((status = 201, description = "A fresh buyer, for twelve hours.", body = Guest)))]
-pub(super) async fn guest(front: web::ThinData<Front>) -> HttpResponse {
+pub(super) async fn guest(front: AtFront) -> HttpResponse {
     front.storefront.guest().unwrap_or_else(|| Problem::not_found().respond())
 }

@@ -15,7 +15,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::Desk;
 use crate::http::clerk::Clerk;
-use crate::http::order_view::{OrderView, Shown, private};
+use crate::http::order_view::{OrderView, Shown, respond};
 use crate::http::problem::Problem;
 use crate::http::words;
 
@@ -119,7 +119,7 @@ impl Orders {
         }
         let next = orders.last().filter(|_| orders.len() == page.limit).map(|order| order.id.to_string());
         let orders = orders.iter().map(|order| self.shown.order(order)).collect();
-        Ok(private(&mut HttpResponse::Ok()).json(OrdersPage { orders, next }))
+        Ok(respond(&mut HttpResponse::Ok(), &OrdersPage { orders, next }))
     }
 
     /// The items that can have orders of the page, in the order of their numbers.

@@ -3,10 +3,11 @@
 //! **Never:** waits for a client after the second signal; always waits for a commit.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::http::responses::Responses;
 
 /// How long those who are inside may take. An answer takes at most five seconds.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -38,13 +39,13 @@ impl Signals {
 }
 
 /// Waits until no request is inside, the limit is reached, or a second signal comes.
-pub(super) async fn quiet(requests: &Arc<AtomicUsize>, signals: &mut Signals) {
+pub(super) async fn quiet(workers: &[Arc<Responses>], signals: &mut Signals) {
     let waiting = async {
         let started = Instant::now();
         let mut quiet_looks = 0;
         while quiet_looks < QUIET_LOOKS && started.elapsed() < PATIENCE {
             tokio::time::sleep(LOOK_EVERY).await;
-            quiet_looks = if requests.load(Ordering::Relaxed) == 0 { quiet_looks + 1 } else { 0 };
+            quiet_looks = if workers.iter().all(|worker| worker.inside() == 0) { quiet_looks + 1 } else { 0 };
         }
     };
     tokio::select! {

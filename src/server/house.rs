@@ -5,7 +5,7 @@
 use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use actix::{Addr, Arbiter};
@@ -78,7 +78,7 @@ pub(super) struct House {
     pub(super) directory: Arc<Directory>,
     cores: Arc<Cores>,
     closing: Arc<AtomicBool>,
-    requests: Arc<AtomicUsize>,
+    responses: Arc<Vec<Arc<Responses>>>,
     public: ServerHandle,
     operations: ServerHandle,
     feed: Arc<Feed>,
@@ -107,7 +107,6 @@ impl House {
         let directory = Arc::new(room.directory(&cores));
         let stocks = room.by_core(&cores);
         let closing = Arc::new(AtomicBool::new(false));
-        let requests = Arc::new(AtomicUsize::new(0));
         let writer_thread = Arbiter::new();
         let common = equip(loaded, room, &cores, &directory, &closing, &writer_thread, identity, redis);
         let common = Common { slowed, ..common };
@@ -120,17 +119,16 @@ impl House {
         let feed = Arc::new(Feed::open(&config.storage.path, common.writer_counters.last_seq())?);
         let relay = start_relay(config, &feed)?;
         let operations = operations::open((ops_socket, listen), loaded, &common, &closing, &feed)?;
-        let writer = common.writer.clone();
+        let (writer, responses) = (common.writer.clone(), Arc::clone(&common.responses));
         let (core_threads, seats) = place(common, config.server.layout, stocks);
-        let public =
-            open_public(public_socket, (usize::from(workers), loaded.mode), Arc::new(seats), &closing, &requests)?;
+        let public = open_public(public_socket, (usize::from(workers), loaded.mode), Arc::new(seats), &closing)?;
         Ok(Self {
             listen,
             ops_listen,
             directory,
             cores,
             closing,
-            requests,
+            responses,
             public,
             operations,
             feed,
@@ -154,7 +152,7 @@ impl House {
         self.closing.store(true, Ordering::Relaxed);
         // Stops accepting at once; its future would also wait for idle connections, which nobody needs.
         let stopping = actix_web::rt::spawn(self.public.stop(true));
-        closing::quiet(&self.requests, signals).await;
+        closing::quiet(&self.responses, signals).await;
         stopping.abort();
         // Who waits for an entry is answered; the files of the feed are closed before the ledger's, which ends last.
         self.feed.close();
@@ -302,12 +300,11 @@ fn open_public(
     (workers, mode): (usize, Mode),
     seats: Arc<Seats>,
     closing: &Arc<AtomicBool>,
-    requests: &Arc<AtomicUsize>,
 ) -> Result<ServerHandle, ServeError> {
-    let (closing, requests) = (Arc::clone(closing), Arc::clone(requests));
+    let closing = Arc::clone(closing);
     let app = move || {
         let (front, responses) = seats.take();
-        let doorman = Rc::new(Doorman { closing: Arc::clone(&closing), requests: Arc::clone(&requests), responses });
+        let doorman = Rc::new(Doorman { closing: Arc::clone(&closing), responses });
         App::new()
             .app_data(query_config())
             .app_data(web::ThinData(front))

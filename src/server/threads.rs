@@ -127,17 +127,17 @@ impl Common {
             shown: self.shown,
         };
         Front {
-            items: Rc::new(items()),
-            orders: Rc::new(Orders {
+            items: items(),
+            orders: Orders {
                 gate: self.gate(worker),
                 identity: Arc::clone(&self.identity),
                 items: items(),
                 clerk,
                 shown: self.shown,
                 sampler: Sampler::default(),
-            }),
-            payments: Rc::new(payments),
-            events: Rc::new(Events { watchers: Arc::clone(&self.watchers) }),
+            },
+            payments,
+            events: Events { watchers: Arc::clone(&self.watchers) },
             storefront: Arc::clone(&self.storefront),
         }
     }
@@ -158,7 +158,7 @@ impl Seats {
     }
 
     /// Equips the worker that calls, on its own thread.
-    pub(super) fn take(&self) -> (Front, Arc<Responses>) {
+    pub(super) fn take(&self) -> (Rc<Front>, Arc<Responses>) {
         let mut waiting = self.waiting.lock();
         let worker = waiting.1;
         waiting.1 += 1;
@@ -173,6 +173,6 @@ impl Seats {
                 (self.common.guest(seat), seat)
             }
         };
-        (self.common.front(worker, desk, seat), Arc::clone(&self.common.responses[worker]))
+        (Rc::new(self.common.front(worker, desk, seat)), Arc::clone(&self.common.responses[worker]))
     }
 }

@@ -2,101 +2,114 @@
 //! **Owns:** the tables "buyer → his live units and orders" and "key → order".
 //! **Never:** judges a purchase: the balances and rules are the stock's.
 //!
-//! Orders and buyers lie in vectors; the hash tables hold only positions (4 bytes), and hash what the position points
-//! at. That is what keeps a live order under 200 bytes.
+//! Orders, buyers and names lie in chunks that stay where they are; the tables hold only positions (4 bytes), and hash
+//! what the position points at. The first order of a buyer takes about 70 bytes and his name.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 use std::hash::BuildHasher;
+use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
 use foldhash::fast::FixedState;
-use hashbrown::HashTable;
-use xxhash_rust::xxh3::xxh3_64;
 
 use crate::entry::{OrderChange, Status};
 use crate::ids::{IdempotencyKey, OrderNumber, UserId};
 use crate::time::Timestamp;
 
+use super::chunks::Chunks;
+use super::deadlines::Deadlines;
+use super::names::{Name, Names};
+use super::positions::Positions;
+use super::record::{EventMark, Record, hash_key, mark_of};
 use super::{Discrepancy, ensure};
 
 /// Orders of a buyer that are looked at for expiries: more than any cool-down needs, and no work for the counter even
 /// if he orders and cancels all day.
 const MAX_LOOK_BACK: usize = 256;
 
-/// One order. 48 bytes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Record {
-    created_at: Timestamp,
-    /// Hash of the key, 0 without one. Compared only among the orders of one buyer: two of his own keys would have to
-    /// collide in 64 bits, and he could hurt only himself.
-    key: u64,
-    buyer: u32,
-    quantity: u32,
-    /// Milliseconds, 0 where nothing is to be paid.
-    pay_within_ms: u32,
-    /// The buyer's order before this one, 0 if it is his first.
-    previous: u32,
-    status: Status,
-    /// Hash of the payment event that settled it, 0 without one.
-    payment: u64,
-}
+/// A buyer's newest orders are looked through for a key, older ones are found by a table. Nearly all buyers have no
+/// more than these, and cost the table nothing.
+const LOOKED_THROUGH: usize = 4;
 
-impl Record {
-    pub(super) fn quantity(&self) -> u32 {
-        self.quantity
-    }
-
-    pub(super) fn status(&self) -> Status {
-        self.status
-    }
-
-    pub(super) fn created_at(&self) -> Timestamp {
-        self.created_at
-    }
-
-    pub(super) fn was_paid_by(&self, event: &IdempotencyKey) -> bool {
-        self.payment == hash_key(event)
-    }
-
-    pub(super) fn pay_by(&self) -> Option<Timestamp> {
-        let pay_within = Duration::from_millis(u64::from(self.pay_within_ms));
-        (!pay_within.is_zero()).then(|| self.created_at.plus(pay_within))
-    }
-}
-
+/// One buyer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Buyer {
-    user: UserId,
+    name: Name,
+    /// Of his name: a table that grows need not read the names again.
+    hash: u32,
     live: u32,
     /// His newest order, 0 if he has none.
     newest: u32,
 }
 
+const _: () = assert!(size_of::<Buyer>() == 20);
+
 /// Where a user stands in the book, found once per decision.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Slot(Option<u32>);
+pub(super) struct Slot {
+    buyer: Option<u32>,
+    /// Of his name.
+    hash: u32,
+}
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(super) struct OrderBook {
-    orders: Vec<Record>,
-    buyers: Vec<Buyer>,
-    by_user: HashTable<u32>,
-    by_key: HashTable<u32>,
-    /// Deadlines of pending orders, the earliest on top; those of settled orders go when they come to the top.
-    deadlines: BinaryHeap<Reverse<(Timestamp, u32)>>,
+    orders: Chunks<Record>,
+    buyers: Chunks<Buyer>,
+    names: Names,
+    by_user: Positions,
+    /// Orders with a key that are not among the newest of their buyers.
+    by_key: Positions,
+    deadlines: Deadlines,
 }
 
 /// Equal books have equal orders and buyers; the tables follow from them.
 impl PartialEq for OrderBook {
     fn eq(&self, other: &Self) -> bool {
-        self.orders == other.orders && self.buyers == other.buyers
+        self.orders == other.orders && self.buyers == other.buyers && self.names == other.names
+    }
+}
+
+/// The book of an item, which is opened with its first order: an item that has none costs a pointer.
+#[derive(Debug, Clone, Default)]
+pub(super) struct LateBook(Option<Box<OrderBook>>);
+
+/// What is read of a book that is not open yet.
+static EMPTY: OrderBook = OrderBook::new();
+
+impl Deref for LateBook {
+    type Target = OrderBook;
+
+    fn deref(&self) -> &OrderBook {
+        self.0.as_deref().unwrap_or(&EMPTY)
+    }
+}
+
+impl DerefMut for LateBook {
+    fn deref_mut(&mut self) -> &mut OrderBook {
+        self.0.get_or_insert_with(|| Box::new(OrderBook::new()))
+    }
+}
+
+impl PartialEq for LateBook {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
     }
 }
 
 impl OrderBook {
+    const fn new() -> Self {
+        Self {
+            orders: Chunks::new(),
+            buyers: Chunks::new(),
+            names: Names::new(),
+            by_user: Positions::new(),
+            by_key: Positions::new(),
+            deadlines: Deadlines::new(),
+        }
+    }
+
     pub(super) fn is_empty(&self) -> bool {
-        self.orders.is_empty()
+        self.len() == 0
     }
 
     pub(super) fn len(&self) -> usize {
@@ -111,17 +124,22 @@ impl OrderBook {
         self.orders.get(position(number)?)
     }
 
-    pub(super) fn buyer(&self, record: &Record) -> &UserId {
-        &self.buyers[record.buyer as usize].user
+    pub(super) fn buyer(&self, record: &Record) -> UserId {
+        self.name(record.buyer).parse().expect("a name is written down from a legal id")
+    }
+
+    fn name(&self, buyer: u32) -> &str {
+        self.names.get(self.buyers[buyer].name)
     }
 
     pub(super) fn locate(&self, user: &UserId) -> Slot {
-        let found = self.by_user.find(hash_user(user), |&buyer| self.buyers[buyer as usize].user == *user);
-        Slot(found.copied())
+        let hash = hash_name(user.as_str());
+        let is_wanted = |buyer: u32| self.buyers[buyer].hash == hash && self.name(buyer) == user.as_str();
+        Slot { buyer: self.by_user.find(spread(hash), is_wanted), hash }
     }
 
     pub(super) fn live_units(&self, slot: Slot) -> u32 {
-        slot.0.map_or(0, |buyer| self.buyers[buyer as usize].live)
+        slot.buyer.map_or(0, |buyer| self.buyers[buyer].live)
     }
 
     pub(super) fn live(&self) -> u32 {
@@ -130,18 +148,23 @@ impl OrderBook {
 
     /// The buyer's orders, the newest first.
     pub(super) fn orders_of(&self, slot: Slot) -> impl Iterator<Item = OrderNumber> {
-        let newest = slot.0.map_or(0, |buyer| self.buyers[buyer as usize].newest);
-        let some = |number: u32| (number != 0).then_some(OrderNumber(number));
-        std::iter::successors(some(newest), move |number| self.get(*number).and_then(|record| some(record.previous)))
+        self.orders_from(slot.buyer.map_or(0, |buyer| self.buyers[buyer].newest)).map(|(number, _order)| number)
+    }
+
+    /// The order of that number and the earlier ones of its buyer, the newest first.
+    fn orders_from(&self, number: u32) -> impl Iterator<Item = (OrderNumber, &Record)> {
+        let some = |number: u32| Some((OrderNumber(number), self.get(OrderNumber(number))?));
+        std::iter::successors(some(number), move |(_number, order)| some(order.previous))
     }
 
     pub(super) fn find_key(&self, slot: Slot, key: &IdempotencyKey) -> Option<OrderNumber> {
-        let (buyer, key) = (slot.0?, hash_key(key));
-        let same = |&order: &u32| {
-            let record = &self.orders[order as usize];
-            record.buyer == buyer && record.key == key
-        };
-        self.by_key.find(hash_scoped(buyer, key), same).map(|order| OrderNumber(order + 1))
+        let (buyer, key) = (slot.buyer?, hash_key(key));
+        let mut newest = self.orders_from(self.buyers[buyer].newest).take(LOOKED_THROUGH);
+        if let Some((number, _order)) = newest.find(|(_number, order)| order.key == key) {
+            return Some(number);
+        }
+        let is_wanted = |order: u32| self.orders[order].buyer == buyer && self.orders[order].key == key;
+        self.by_key.find(hash_scoped(buyer, key), is_wanted).map(|order| OrderNumber(order + 1))
     }
 
     /// Whether the order can be placed, by the buyer who stands at `slot`.
@@ -155,52 +178,52 @@ impl OrderBook {
     /// Places an order, after [`OrderBook::admits`] has said that it can be.
     pub(super) fn place(&mut self, change: &OrderChange, slot: Slot, at: Timestamp) {
         let pay_within_ms = pay_within_ms(change, at).expect("the order was admitted");
-        let index = change.number.0 - 1;
-        let buyer = slot.0.unwrap_or_else(|| self.enrol(&change.user));
-        let key = change.key.as_ref().map_or(0, hash_key);
-        let holder = &mut self.buyers[buyer as usize];
-        let previous = std::mem::replace(&mut holder.newest, index + 1);
+        let number = change.number.0;
+        let buyer = slot.buyer.unwrap_or_else(|| self.enrol(&change.user, slot.hash));
+        let holder = &mut self.buyers[buyer];
+        let previous = std::mem::replace(&mut holder.newest, number);
         holder.live = change.user_live;
         self.orders.push(Record {
             created_at: at,
-            key,
+            key: change.key.as_ref().map_or(0, hash_key),
             buyer,
             quantity: change.quantity,
             pay_within_ms,
             previous,
             status: Status::Pending,
-            payment: 0,
+            payment: EventMark::default(),
         });
-        if let Some(pay_by) = change.pay_by {
-            self.deadlines.push(Reverse((pay_by, index)));
+        match change.pay_by {
+            Some(pay_by) => self.deadlines.add(pay_by, number - 1, &self.orders),
+            None => self.deadlines.drop_met(&self.orders),
         }
-        if change.key.is_some() {
-            let orders = &self.orders;
-            let rehash = |&order: &u32| hash_scoped(orders[order as usize].buyer, orders[order as usize].key);
-            self.by_key.insert_unique(hash_scoped(buyer, key), index, rehash);
+        if previous != 0 {
+            self.index_older_key(number);
         }
     }
 
-    fn enrol(&mut self, user: &UserId) -> u32 {
+    /// After a buyer's new order one of his is no longer among his newest: from now on the table finds it by its key.
+    fn index_older_key(&mut self, newest: u32) {
+        let Some((number, order)) = self.orders_from(newest).nth(LOOKED_THROUGH) else { return };
+        if order.key == 0 {
+            return;
+        }
+        let (hash, position) = (hash_scoped(order.buyer, order.key), number.0 - 1);
+        let orders = &self.orders;
+        self.by_key.insert(hash, position, |order| hash_scoped(orders[order].buyer, orders[order].key));
+    }
+
+    fn enrol(&mut self, user: &UserId, hash: u32) -> u32 {
         let buyer = u32::try_from(self.buyers.len()).expect("no more buyers than orders, whose count is a u32");
-        self.buyers.push(Buyer { user: user.clone(), live: 0, newest: 0 });
+        self.buyers.push(Buyer { name: self.names.add(user), hash, live: 0, newest: 0 });
         let buyers = &self.buyers;
-        self.by_user.insert_unique(hash_user(user), buyer, |&buyer| hash_user(&buyers[buyer as usize].user));
+        self.by_user.insert(spread(hash), buyer, |buyer| spread(buyers[buyer].hash));
         buyer
     }
 
     /// The pending order with the earliest deadline, and the deadline.
     pub(super) fn next_deadline(&self) -> Option<(Timestamp, OrderNumber)> {
-        self.deadlines.peek().map(|Reverse((pay_by, index))| (*pay_by, OrderNumber(index + 1)))
-    }
-
-    /// Removes deadlines of settled orders from the top, so that what is there is a pending order.
-    fn drop_met_deadlines(&mut self) {
-        while let Some(Reverse((_, index))) = self.deadlines.peek()
-            && self.orders[*index as usize].status != Status::Pending
-        {
-            self.deadlines.pop();
-        }
+        self.deadlines.next(&self.orders).map(|(pay_by, position)| (pay_by, OrderNumber(position + 1)))
     }
 
     /// How many of the buyer's orders have expired since he last paid one, at most `most`, and when the last of them
@@ -215,8 +238,9 @@ impl OrderBook {
     /// What the step would do to the units on sale, if the order can take it.
     pub(super) fn effect(&self, change: &OrderChange) -> Result<Units, Discrepancy> {
         let order = self.get(change.number).ok_or(Discrepancy("there is no such order"))?;
-        let holder = &self.buyers[order.buyer as usize];
-        ensure(holder.user == change.user && order.quantity == change.quantity, "it is about another order")?;
+        let holder = &self.buyers[order.buyer];
+        let is_same = self.name(order.buyer) == change.user.as_str() && order.quantity == change.quantity;
+        ensure(is_same, "it is about another order")?;
         ensure(may_follow(order.status, change.status), "the order cannot go from its status to this one")?;
         let (units, live) = match (order.status.is_live(), change.status.is_live()) {
             (true, false) => (Units::Released(order.quantity), holder.live.checked_sub(order.quantity)),
@@ -229,14 +253,13 @@ impl OrderBook {
 
     /// Moves an order on, after [`OrderBook::effect`] has said that it can.
     pub(super) fn settle(&mut self, change: &OrderChange) {
-        let index = position(change.number).expect("the effect of the step was checked");
-        let order = &mut self.orders[index];
-        self.buyers[order.buyer as usize].live = change.user_live;
+        let order = &mut self.orders[position(change.number).expect("the effect of the step was checked")];
+        self.buyers[order.buyer].live = change.user_live;
         order.status = change.status;
         if let Some(event) = &change.key {
-            order.payment = hash_key(event);
+            order.payment = mark_of(event);
         }
-        self.drop_met_deadlines();
+        self.deadlines.drop_met(&self.orders);
     }
 }
 
@@ -264,17 +287,18 @@ fn pay_within_ms(change: &OrderChange, at: Timestamp) -> Option<u32> {
     u32::try_from(pay_within.as_millis()).ok()
 }
 
-fn position(number: OrderNumber) -> Option<usize> {
-    usize::try_from(number.0).ok()?.checked_sub(1)
+fn position(number: OrderNumber) -> Option<u32> {
+    number.0.checked_sub(1)
 }
 
-fn hash_user(user: &UserId) -> u64 {
-    FixedState::with_seed(0).hash_one(user.as_str())
+/// Half of the hash is kept: two buyers in four billion have the same, and their names tell them apart.
+fn hash_name(name: &str) -> u32 {
+    (FixedState::with_seed(0).hash_one(name) >> 32) as u32
 }
 
-/// Never 0, which says "no key".
-fn hash_key(key: &IdempotencyKey) -> u64 {
-    xxh3_64(key.as_str().as_bytes()).max(1)
+/// Makes a whole hash of the half: a table looks at its highest bits, its lowest and some between.
+fn spread(hash: u32) -> u64 {
+    u64::from(hash).wrapping_mul(0x9E37_79B9_7F4A_7C15)
 }
 
 fn hash_scoped(buyer: u32, key: u64) -> u64 {

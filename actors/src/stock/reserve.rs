@@ -33,20 +33,21 @@ pub enum Decision {
 
 impl Stock {
     /// Decides a purchase.
-    pub fn reserve(&mut self, wanted: &Reservation, terms: &Terms, now: Timestamp) -> Decision {
+    pub fn reserve(&mut self, wanted: Reservation, terms: &Terms, now: Timestamp) -> Decision {
         let now = now.max(self.latest);
         let slot = self.book.locate(&wanted.user);
         if let Some(number) = wanted.key.as_ref().and_then(|key| self.book.find_key(slot, key)) {
             return self.replay(number, wanted.quantity);
         }
-        if let Err(rejection) = self.admits(wanted, slot, terms, now) {
+        if let Err(rejection) = self.admits(&wanted, slot, terms, now) {
             return Decision::Rejected(rejection);
         }
         // After this point it must succeed.
-        let number = self.book.next_number();
+        let (number, user) = (self.book.next_number(), wanted.user.clone());
         let entries = self.placing(wanted, number, slot, terms, now);
         self.follow_at(&entries, slot);
-        Decision::Placed(self.order(number).expect("it was placed one line above"), entries)
+        let record = self.book.get(number).expect("it was placed one line above");
+        Decision::Placed(self.describe(number, record, user), entries)
     }
 
     /// The order that `key` made, if it made one.
@@ -92,7 +93,7 @@ impl Stock {
         if now >= until { Ok(()) } else { Err(Rejection::CoolingDown { retry_after: until.since(now) }) }
     }
 
-    fn placing(&self, wanted: &Reservation, number: OrderNumber, slot: Slot, terms: &Terms, now: Timestamp) -> Entries {
+    fn placing(&self, wanted: Reservation, number: OrderNumber, slot: Slot, terms: &Terms, now: Timestamp) -> Entries {
         let placed = Entry {
             item: self.number,
             at: now,
@@ -101,10 +102,10 @@ impl Stock {
             change: Change::Order(OrderChange {
                 status: Status::Pending,
                 number,
-                user: wanted.user.clone(),
+                user: wanted.user,
                 quantity: wanted.quantity,
                 unit_price: self.definition.unit_price,
-                key: wanted.key.clone(),
+                key: wanted.key,
                 pay_by: terms.pay_within.map(|pay_within| now.plus(pay_within.min(MAX_PAY_WITHIN))),
                 user_live: self.book.live_units(slot) + wanted.quantity,
             }),

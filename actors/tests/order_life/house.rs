@@ -88,7 +88,7 @@ impl House {
 
     pub(crate) fn buy(&mut self, buyer: &str, quantity: u32, now: Timestamp) -> Result<Order, Rejection> {
         let wanted = Reservation { user: user(buyer), quantity, key: None };
-        match self.stock.reserve(&wanted, &self.terms, now) {
+        match self.stock.reserve(wanted, &self.terms, now) {
             Decision::Placed(order, entries) => {
                 self.enter(entries);
                 Ok(order)

@@ -45,13 +45,13 @@ pub fn eventful_ledger(path: &Path) -> (Ledger, Vec<Stock>) {
     let (mut ledger, mut stocks) = new_ledger(path, &[generous, item("sku-2", 5)]);
     let stock = &mut stocks[0];
     let mut entries = Vec::new();
-    let (first, placing) = placed(stock.reserve(&keyed(one_unit("alice"), "key-1"), &TERMS, moment(100)));
+    let (first, placing) = placed(stock.reserve(keyed(one_unit("alice"), "key-1"), &TERMS, moment(100)));
     entries.extend(placing);
-    let (second, placing) = placed(stock.reserve(&one_unit("bob"), &TERMS, moment(200)));
+    let (second, placing) = placed(stock.reserve(one_unit("bob"), &TERMS, moment(200)));
     entries.extend(placing);
     let mut two = one_unit("carol");
     two.quantity = 2;
-    entries.extend(placed(stock.reserve(&two, &NOTHING_TO_PAY, moment(201))).1);
+    entries.extend(placed(stock.reserve(two, &NOTHING_TO_PAY, moment(201))).1);
     entries.extend(stock.cancel(first.id.order, &first.user, moment(300)).entries);
     entries.extend(stock.expire(10, second.pay_by.expect("it is to be paid")));
     let later = moment(DAY_MS);
