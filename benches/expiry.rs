@@ -1,4 +1,6 @@
-//! What everybody else feels when very many orders expire at the same moment.
+//! **Job:** what everybody else feels when very many orders expire at the same moment.
+//! **Owns:** the data file with one deadline, and the buyer of another item who is measured.
+//! **Never:** counts an order that expired twice or not at all: it ends with the audit.
 //!
 //! The data file holds 100,000 unpaid orders of one item with one deadline. The real server is started on it with one
 //! core, so that both items share their thread, and one client buys another item, 200 times a second. Latency is

@@ -1,4 +1,7 @@
-//! Where StockActors run: on the HTTP workers' own threads (`shared`), or on threads beside them (`beside`).
+//! **Job:** what it costs where StockActors run: on the HTTP workers' own threads (`shared`), or on threads beside them
+//! (`beside`).
+//! **Owns:** the rounds in turn, and the crowd of each.
+//! **Never:** compares runs of different rounds.
 //!
 //! Each round starts the real server once per layout, sells 20,000 orders over 64 connections (JWT, throttle on, FULL
 //! durability), and divides the CPU time of the server by the orders it confirmed. Generator and server share the

@@ -7,6 +7,7 @@ pub mod clerk;
 pub mod events;
 pub mod identity;
 pub mod items;
+pub(crate) mod json;
 pub mod negotiation;
 pub mod order_view;
 pub mod orders;

@@ -25,6 +25,9 @@ const PROBE_EVERY: Duration = Duration::from_millis(500);
 /// A commit that takes as long is worth a warning: a healthy disk is ten to a thousand times faster.
 const SLOW_COMMIT: Duration = Duration::from_millis(500);
 
+/// What the event loop's clock counts in: a shorter wait would become one of a millisecond or two.
+const TIMER_TICK: Duration = Duration::from_millis(2);
+
 /// The writer of the ledger.
 pub struct OrderWriter {
     /// Taken when the house closes.
@@ -109,6 +112,19 @@ impl OrderWriter {
 
     fn age(&self) -> Duration {
         self.opened.map_or(Duration::ZERO, |opened| opened.elapsed())
+    }
+
+    /// Waits for company. Less than an event loop's clock can count is slept through: nobody else is served by this
+    /// thread, and what comes meanwhile lies in the mailbox, which is emptied before the batch is looked at again.
+    fn linger(&mut self, patience: Duration, ctx: &mut Context<Self>) {
+        self.turn_is_due = true;
+        if patience >= TIMER_TICK {
+            ctx.notify_later(Idle, patience);
+            return;
+        }
+        #[expect(clippy::disallowed_methods, reason = "on a thread of its own, for less than a commit takes")]
+        std::thread::sleep(patience);
+        ctx.notify(Idle);
     }
 
     fn commit(&mut self, trigger: CommitTrigger) {
@@ -318,10 +334,7 @@ impl Handler<Idle> for OrderWriter {
                 self.commit(trigger);
                 self.counters.actor.worked_since(taken_up);
             }
-            None => {
-                self.turn_is_due = true;
-                ctx.notify_later(Idle, self.batch.patience(age));
-            }
+            None => self.linger(self.batch.patience(age), ctx),
         }
     }
 }

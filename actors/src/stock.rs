@@ -255,9 +255,12 @@ impl Stock {
                 numbers.filter_map(|number| self.order(number)).collect()
             }
             Query::Page { after, limit, status } => {
-                let numbers = (after.0 + 1..).map_while(|number| self.order(OrderNumber(number)));
-                let wanted = numbers.filter(|order| status.is_none_or(|status| order.status == status));
-                wanted.take(*limit).collect()
+                let first = after.0.saturating_add(1);
+                let numbers = (first..=u32::MAX).map(OrderNumber);
+                let records = numbers.map_while(|number| Some((number, self.book.get(number)?)));
+                let wanted = records.filter(|(_number, record)| status.is_none_or(|status| record.status == status));
+                let order = |(number, record)| self.describe(number, record, self.book.buyer(record));
+                wanted.take(*limit).map(order).collect()
             }
         }
     }

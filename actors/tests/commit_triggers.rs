@@ -237,6 +237,19 @@ async fn linger_the_writer_waits_for_company_and_no_longer() {
 }
 
 #[actix::test]
+async fn linger_less_than_a_timer_can_count_is_waited_for_too() {
+    let linger = Duration::from_micros(300);
+    let mut room = Room::open(policy(1024, linger));
+    let started = Instant::now();
+    all_confirmed(room.send_orders(5)).await;
+    assert!(started.elapsed() >= linger);
+    let [drained, full, lingered, draining] = room.commits()[..] else { panic!("a count for each trigger") };
+    assert_eq!((drained, full, draining, room.counters.entries()), (0, 0, 0, 5));
+    assert!((1..=5).contains(&lingered), "how many came in time is the scheduler's affair");
+    room.close();
+}
+
+#[actix::test]
 async fn linger_is_not_for_questions_and_they_are_no_commits() {
     let room = Room::open(policy(1024, FOR_EVER));
     let (append, receipt) = room.counter.question();

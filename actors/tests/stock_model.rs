@@ -34,11 +34,29 @@ struct Step {
 
 #[derive(Debug, Clone)]
 enum Act {
-    Reserve { name: usize, key: Option<usize>, quantity: u32 },
+    Reserve {
+        name: usize,
+        key: Option<usize>,
+        quantity: u32,
+    },
     Instruct(Instruction),
-    Pay { order: usize, event: usize, result: PaymentResult, is_whole: bool },
-    Cancel { order: usize, name: usize },
-    Expire { most: usize },
+    Pay {
+        order: usize,
+        event: usize,
+        result: PaymentResult,
+        is_whole: bool,
+    },
+    Cancel {
+        order: usize,
+        name: usize,
+    },
+    Expire {
+        most: usize,
+    },
+    /// The server was started again with another time to pay.
+    Restart {
+        pay_within: Option<u64>,
+    },
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -57,14 +75,19 @@ fn step() -> impl Strategy<Value = Step> {
         4 => pay.prop_map(|(order, event, result, is_whole)| Act::Pay { order, event, result, is_whole }),
         2 => (MOST_ORDERS, 0..NAMES.len()).prop_map(|(order, name)| Act::Cancel { order, name }),
         2 => (0..4_usize).prop_map(|most| Act::Expire { most }),
+        1 => pay_within().prop_map(|pay_within| Act::Restart { pay_within }),
     ];
     (-50..60_i64, act).prop_map(|(later, act)| Step { later, act })
 }
 
+/// Milliseconds.
+fn pay_within() -> impl Strategy<Value = Option<u64>> {
+    prop_oneof![Just(None), Just(Some(1)), Just(Some(40)), Just(Some(900_000)), Just(Some(u64::MAX))]
+}
+
 fn terms() -> impl Strategy<Value = Terms> {
-    let pay_within = prop_oneof![Just(None), Just(Some(1)), Just(Some(40)), Just(Some(900_000)), Just(Some(u64::MAX))];
     let late = prop_oneof![Just(LatePayment::Refund), Just(LatePayment::Honour)];
-    (pay_within, late, prop_oneof![Just(0), Just(20_u64)]).prop_map(|(pay_within, late, cool_down)| Terms {
+    (pay_within(), late, prop_oneof![Just(0), Just(20_u64)]).prop_map(|(pay_within, late, cool_down)| Terms {
         pay_within: pay_within.map(Duration::from_millis),
         late,
         cool_down: Duration::from_millis(cool_down),
@@ -171,6 +194,10 @@ impl Trial {
                 let entries = self.live.expire(most, now);
                 assert_eq!(moves_in(&entries), self.model.expire(most));
                 entries.to_vec()
+            }
+            Act::Restart { pay_within } => {
+                self.model.terms.pay_within = pay_within.map(Duration::from_millis);
+                Vec::new()
             }
         }
     }

@@ -206,6 +206,7 @@ fn limits_are_refused_with_the_key() {
         ("redis.prefix", "a b"),
         ("redis.prefix", &"p".repeat(65)),
         ("payment.pay_within", "31days"),
+        ("payment.pay_within", "999us"),
         ("feed.redis_stream", "orders"),
         ("inventory.rate", "10000001"),
         ("inventory.source", "redis"),

@@ -13,6 +13,9 @@ const MAX_WORKERS: usize = 256;
 const MAX_IN_FLIGHT: usize = 1_000_000;
 /// Largest batch: a commit of this size takes about 0.1 s, and everybody in it waits for all of it.
 const MAX_BATCH: usize = 65_536;
+/// Shortest time to pay that is one.
+const MIN_PAY_WITHIN: Duration = Duration::from_millis(1);
+
 /// Longest linger: everybody waits for it once.
 const MAX_LINGER: Duration = Duration::from_secs(1);
 /// Longest throttle window: the memory of it grows with the window.
@@ -86,7 +89,11 @@ fn storage(config: &Config) -> Result<(), ConfigError> {
 
 fn payment(config: &Config) -> Result<(), ConfigError> {
     at_most(config.payment.cool_down, MAX_COOL_DOWN, "payment.cool_down")?;
-    at_most(config.payment.pay_within, MAX_PAY_WITHIN, "payment.pay_within")
+    let pay_within = config.payment.pay_within;
+    // Times have milliseconds: a shorter time to pay would be none, and its orders due at no time at all.
+    let counts = pay_within.is_zero() || pay_within >= MIN_PAY_WITHIN;
+    check(counts, "payment.pay_within", "must be 0s or at least 1ms")?;
+    at_most(pay_within, MAX_PAY_WITHIN, "payment.pay_within")
 }
 
 fn gate(config: &Config) -> Result<(), ConfigError> {

@@ -20,7 +20,8 @@ use futures_util::Stream;
 use futures_util::stream::unfold;
 
 use super::clerk::Clerk;
-use super::order_view::{Shown, private};
+use super::json::private;
+use super::order_view::Shown;
 use super::problem::Problem;
 use super::{AtFront, Front, words};
 

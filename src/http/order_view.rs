@@ -1,9 +1,7 @@
 //! **Job:** how an order looks outside.
-//! **Owns:** the members of an order, and that nobody caches one.
+//! **Owns:** the members of an order.
 //! **Never:** decides who may see it.
 
-use actix_web::http::header::{CACHE_CONTROL, ContentType, X_CONTENT_TYPE_OPTIONS};
-use actix_web::{HttpResponse, HttpResponseBuilder};
 use doorbuster_actors::entry::{Order, Status};
 use doorbuster_actors::ids::{ItemId, UserId};
 use doorbuster_actors::money::{Amount, Currency};
@@ -12,9 +10,6 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::words;
-
-/// Bytes that an order takes at most, unless its names are long: so that its buffer need not grow.
-const USUAL_LENGTH: usize = 384;
 
 /// How orders are shown by this server.
 #[derive(Debug, Clone, Copy)]
@@ -79,16 +74,4 @@ impl OrderView<'_> {
     pub fn location(&self) -> String {
         ["/v1/orders/", &self.order_id].concat()
     }
-}
-
-/// An answer that is for one buyer only.
-pub(crate) fn respond(response: &mut HttpResponseBuilder, answer: &impl Serialize) -> HttpResponse {
-    let mut body = Vec::with_capacity(USUAL_LENGTH);
-    serde_json::to_writer(&mut body, answer).expect("texts and numbers become JSON");
-    private(response).insert_header(ContentType::json()).body(body)
-}
-
-/// The headers of such an answer.
-pub(crate) fn private(response: &mut HttpResponseBuilder) -> &mut HttpResponseBuilder {
-    response.insert_header((CACHE_CONTROL, "no-store")).insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"))
 }

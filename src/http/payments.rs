@@ -18,7 +18,8 @@ use sha2::Sha256;
 use utoipa::ToSchema;
 
 use super::clerk::Clerk;
-use super::order_view::{OrderView, Shown, respond};
+use super::json::respond;
+use super::order_view::{OrderView, Shown};
 use super::problem::Problem;
 use super::{AtFront, body, words};
 use crate::config::Secret;

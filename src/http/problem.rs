@@ -18,6 +18,7 @@ use doorbuster_actors::time::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::json::written;
 use super::words;
 use crate::gate::Refusal;
 
@@ -208,9 +209,7 @@ impl Problem {
         let members = self.members.as_deref();
         let kind = format!("/problems/{code}");
         let document = Document { kind, title, status: status.as_u16(), detail: &self.detail, code, members };
-        let mut text = Vec::with_capacity(USUAL_LENGTH);
-        serde_json::to_writer(&mut text, &document).expect("texts and numbers become JSON");
-        text
+        written(&document, USUAL_LENGTH)
     }
 }
 

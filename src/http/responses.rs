@@ -10,8 +10,9 @@ const FIRST: u16 = 100;
 /// How many there can be: 100 to 599.
 const STATUSES: usize = 500;
 
-/// The counters of one worker. A reader adds the workers up.
+/// The counters of one worker, on cache lines of their own. A reader adds the workers up.
 #[derive(Debug)]
+#[repr(align(64))]
 pub struct Responses {
     counts: Box<[AtomicU64]>,
     inside: AtomicUsize,

@@ -10,7 +10,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::identity::Mint;
-use super::order_view::respond;
+use super::json::respond;
 use super::problem::Problem;
 use super::{AtFront, pages, words};
 use crate::config::{Auth, AuthMode, Mode};

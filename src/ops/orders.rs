@@ -15,7 +15,8 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::Desk;
 use crate::http::clerk::Clerk;
-use crate::http::order_view::{OrderView, Shown, respond};
+use crate::http::json::respond;
+use crate::http::order_view::{OrderView, Shown};
 use crate::http::problem::Problem;
 use crate::http::words;
 

@@ -92,6 +92,16 @@ async fn orders_that_come_meanwhile_do_not_disturb_the_pages() {
 }
 
 #[tokio::test]
+async fn behind_the_last_order_that_can_be_there_is_none() {
+    let server = Setup::new([Item::new(SKU, 9)]).start();
+    let mut owner = Owner::of(&server);
+    for last in ["1-1-fffffffe", "1-1-ffffffff", "1-ffffffff-ffffffff"] {
+        let answer = owner.get(&format!("/v1/admin/orders?after={last}")).await;
+        assert_eq!((answer.status, answer.json()["orders"].as_array().map(Vec::len)), (200, Some(0)), "{last}");
+    }
+}
+
+#[tokio::test]
 async fn a_page_that_cannot_be_is_refused() {
     let server = Setup::new([Item::new(SKU, 9)]).start();
     let mut owner = Owner::of(&server);

@@ -148,7 +148,12 @@ impl OrderBook {
 
     /// The buyer's orders, the newest first.
     pub(super) fn orders_of(&self, slot: Slot) -> impl Iterator<Item = OrderNumber> {
-        self.orders_from(slot.buyer.map_or(0, |buyer| self.buyers[buyer].newest)).map(|(number, _order)| number)
+        self.orders_from(self.newest(slot)).map(|(number, _order)| number)
+    }
+
+    /// The number of the buyer's newest order, 0 if he has none.
+    fn newest(&self, slot: Slot) -> u32 {
+        slot.buyer.map_or(0, |buyer| self.buyers[buyer].newest)
     }
 
     /// The order of that number and the earlier ones of its buyer, the newest first.
@@ -159,7 +164,7 @@ impl OrderBook {
 
     pub(super) fn find_key(&self, slot: Slot, key: &IdempotencyKey) -> Option<OrderNumber> {
         let (buyer, key) = (slot.buyer?, hash_key(key));
-        let mut newest = self.orders_from(self.buyers[buyer].newest).take(LOOKED_THROUGH);
+        let mut newest = self.orders_from(self.newest(slot)).take(LOOKED_THROUGH);
         if let Some((number, _order)) = newest.find(|(_number, order)| order.key == key) {
             return Some(number);
         }
@@ -193,9 +198,8 @@ impl OrderBook {
             status: Status::Pending,
             payment: EventMark::default(),
         });
-        match change.pay_by {
-            Some(pay_by) => self.deadlines.add(pay_by, number - 1, &self.orders),
-            None => self.deadlines.drop_met(&self.orders),
+        if let Some(pay_by) = change.pay_by {
+            self.deadlines.add(pay_by, number - 1, &self.orders);
         }
         if previous != 0 {
             self.index_older_key(number);
@@ -229,7 +233,7 @@ impl OrderBook {
     /// How many of the buyer's orders have expired since he last paid one, at most `most`, and when the last of them
     /// did.
     pub(super) fn expiries(&self, slot: Slot, most: usize) -> (u32, Option<Timestamp>) {
-        let orders = self.orders_of(slot).take(MAX_LOOK_BACK).filter_map(|number| self.get(number));
+        let orders = self.orders_from(self.newest(slot)).take(MAX_LOOK_BACK).map(|(_number, order)| order);
         let unpaid = orders.take_while(|order| !matches!(order.status, Status::Paid | Status::RefundDue));
         let expired = unpaid.filter(|order| order.status == Status::Expired);
         expired.take(most).fold((0, None), |(count, last), order| (count + 1, last.max(order.pay_by())))

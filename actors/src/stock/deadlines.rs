@@ -3,8 +3,8 @@
 //! **Never:** expires an order.
 //!
 //! Everybody has the same time to pay, so orders are due in the order of their numbers, and the first pending one is
-//! the first due: a position is all there is to remember. Only where the time to pay was shortened between two starts
-//! is an order due before an earlier one; those few lie in a heap.
+//! the first due: a position is all there is to remember. Only after the time to pay was shortened between two starts
+//! are orders due before earlier ones, until all of those are past; meanwhile they lie in a heap.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
