@@ -60,8 +60,9 @@ fn main() -> anyhow::Result<()> {
     neighbours::run(&settings, &mut book);
     overload::run(&settings, &mut book);
     machine.push(("load average at the end", machine::load()));
-    let others = Spread::of(&book.values(rounds::OTHERS)).map_or(0.0, |spread| spread.median);
-    machine.push(("cores used by others between the runs", format!("{others:.0} %")));
+    let median = |series| Spread::of(&book.values(series)).map_or(0.0, |spread| spread.median);
+    machine.push(("cores used by others between the runs", format!("{:.0} %", median(rounds::OTHERS))));
+    machine.push(("time stolen by the hypervisor during the runs", format!("{:.1} %", median(rounds::STOLEN))));
     machine.push(("duration", format!("{:.0} s", begun.elapsed().as_secs_f64())));
     let lines = figures::lines(&book);
     std::fs::create_dir_all(FOLDER)?;

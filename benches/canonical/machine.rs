@@ -44,16 +44,37 @@ pub(crate) fn describe(settings: &Settings) -> anyhow::Result<Facts> {
 
 /// Share of the cores, in per cent, that somebody uses now: asked while nobody of ours does.
 pub(crate) fn used_by_others() -> f64 {
-    let ticks = || -> (f64, f64) {
+    let before = Ticks::now();
+    std::thread::sleep(LOOK);
+    let after = Ticks::now();
+    100.0 * (1.0 - (after.idle - before.idle) / (after.all - before.all).max(1.0))
+}
+
+/// What the cores did so far, in ticks of their clock (`man 5 proc_stat`).
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ticks {
+    all: f64,
+    idle: f64,
+    stolen: f64,
+}
+
+impl Ticks {
+    pub(crate) fn now() -> Self {
         let text = read_to_string("/proc/stat").unwrap_or_default();
         let line = text.lines().next().unwrap_or_default().split_whitespace().skip(1).take(8);
         let ticks: Vec<f64> = line.map(|ticks| ticks.parse().unwrap_or(0.0)).collect();
-        (ticks.iter().sum(), ticks.iter().skip(3).take(2).sum())
-    };
-    let (all, idle) = ticks();
-    std::thread::sleep(LOOK);
-    let (all_then, idle_then) = ticks();
-    100.0 * (1.0 - (idle_then - idle) / (all_then - all).max(1.0))
+        let [_user, _nice, _system, idle, waiting, _interrupts, _soft, stolen] = ticks[..] else {
+            return Self { all: 0.0, idle: 0.0, stolen: 0.0 };
+        };
+        Self { all: ticks.iter().sum(), idle: idle + waiting, stolen }
+    }
+
+    /// Share of the cores' time, in per cent, that the hypervisor has given to others since then: each piece of it is a
+    /// pause of milliseconds for whoever was running.
+    pub(crate) fn stolen_since(self) -> f64 {
+        let now = Self::now();
+        100.0 * (now.stolen - self.stolen) / (now.all - self.all).max(1.0)
+    }
 }
 
 /// Who else was there.

@@ -30,6 +30,9 @@ const COLD_RATE: u32 = 400;
 /// Per cent of the cores that somebody else used between the runs.
 pub(crate) const OTHERS: &str = "machine: used by others, per cent";
 
+/// Per cent of the cores' time that was taken away from this machine during the runs.
+pub(crate) const STOLEN: &str = "machine: stolen by the hypervisor, per cent";
+
 /// What stays up from the first round to the last.
 struct Stage {
     tokens: PathBuf,
@@ -75,7 +78,7 @@ pub(crate) fn run(settings: &Settings, book: &mut Book) {
         Err(error) => return book.fail("", &error),
     };
     for round in 0..settings.rounds {
-        let mut others = 0.0;
+        let (mut others, begun_at) = (0.0, machine::Ticks::now());
         for place in 0..TARGETS.len() {
             let (name, measure) = in_turn(round, place);
             let begun = Instant::now();
@@ -87,6 +90,7 @@ pub(crate) fn run(settings: &Settings, book: &mut Book) {
             println!("round {} of {}: {name} ({:.1?})", round + 1, settings.rounds, begun.elapsed());
         }
         book.enter(OTHERS, round, others / TARGETS.len() as f64);
+        book.enter(STOLEN, round, begun_at.stolen_since());
     }
 }
 
