@@ -236,7 +236,10 @@ impl OrderWriter {
         for (core, stocks) in self.cores.all().zip(by_core) {
             let restore = Restore { epoch: self.epoch, stocks };
             let posted = self.cores.desk(core.seat()).map(|desk| desk.try_send(restore));
-            assert!(matches!(posted, Some(Ok(()))), "a core that took an order has a desk");
+            if !matches!(posted, Some(Ok(()))) {
+                // The thread has gone, because the house closes: nobody can decide on the old state either.
+                tracing::warn!(core = core.0, "a core that has closed is not restored");
+            }
         }
     }
 }

@@ -9,8 +9,9 @@ use std::time::{Duration, Instant, SystemTime};
 use jiff::fmt::temporal::DateTimePrinter;
 use serde::Serialize;
 
-/// Latest time the contract can write: 9999-12-31T23:59:59.999Z.
-const MAX_MILLIS: i64 = 253_402_300_799_999;
+/// Latest time that can be written, whatever offset somebody reads it with: 9999-12-30T21:59:59.999Z. The library
+/// refuses later ones.
+const MAX_MILLIS: i64 = 253_402_207_199_999;
 
 /// Times are written with milliseconds (RFC 3339).
 const PRINTER: DateTimePrinter = DateTimePrinter::new().precision(Some(3));
@@ -35,7 +36,7 @@ impl Timestamp {
         self.0
     }
 
-    /// This time and `later`, at most the end of the year 9999.
+    /// This time and `later`, at most the latest that can be written.
     #[must_use]
     pub fn plus(self, later: Duration) -> Self {
         let millis = i64::try_from(later.as_millis()).unwrap_or(MAX_MILLIS);
@@ -141,6 +142,17 @@ mod tests {
         assert_eq!(time.to_string(), "2026-11-22T12:00:00.000Z");
         for bad in ["", "2026-11-22T14:00:00", "2026-11-22", "10000-01-01T00:00:00Z", "1969-12-31T23:59:59Z"] {
             assert!(bad.parse::<Timestamp>().is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_time_that_can_be_read_can_be_written() {
+        let latest = Timestamp::from_millis(i64::MAX);
+        assert_eq!(latest.to_string(), "9999-12-30T21:59:59.999Z");
+        assert_eq!(latest.to_string().parse(), Ok(latest));
+        assert_eq!(latest.plus(Duration::MAX), latest);
+        for late in ["9999-12-30T22:00:00.500Z", "9999-12-30T23:00:00.5+01:00", "9999-12-31T23:59:59Z"] {
+            assert_eq!(late.parse::<Timestamp>(), Err(InvalidTimestamp), "{late}");
         }
     }
 

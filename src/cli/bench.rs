@@ -22,6 +22,9 @@ const MAX_CONNECTIONS: i64 = 28_000;
 /// Highest rate, in purchases per second: far above what one box can drive.
 const MAX_RATE: f64 = 10_000_000.0;
 
+/// Smallest rate that can be asked for: one purchase in a quarter of an hour.
+const MIN_RATE: f64 = 0.001;
+
 /// Longest run: a day.
 const MAX_DURATION: Duration = Duration::from_hours(24);
 
@@ -169,8 +172,8 @@ fn address(text: &str) -> Result<String, &'static str> {
 }
 
 fn rate(text: &str) -> Result<f64, String> {
-    let range = |rate: &f64| *rate > 0.0 && *rate <= MAX_RATE;
-    text.parse().ok().filter(range).ok_or_else(|| format!("must be more than 0 and at most {MAX_RATE}"))
+    let range = |rate: &f64| (MIN_RATE..=MAX_RATE).contains(rate);
+    text.parse().ok().filter(range).ok_or_else(|| format!("must be {MIN_RATE} to {MAX_RATE}"))
 }
 
 fn exponent(text: &str) -> Result<f64, &'static str> {

@@ -54,10 +54,11 @@ impl Clerk {
         instructed(self.postbox.instruct(listing, instruction, self.enter()?)).await
     }
 
-    /// Puts a new item up on its core.
+    /// Puts a new item up on its core. Waits as long as it takes: whoever calls must know the outcome before the next
+    /// item gets its number.
     pub async fn install(&self, core: Core, entry: Entry) -> Result<(), Problem> {
         self.check_writable()?;
-        instructed(self.postbox.install(core, entry, self.enter()?)).await
+        told(self.postbox.install(core, entry, self.enter()?).instructed().await)
     }
 
     /// The balances of an item.
@@ -82,7 +83,11 @@ impl Clerk {
 
 async fn instructed(receipt: Receipt<Instructed>) -> Result<(), Problem> {
     let unknown = Err(NotDone::Unavailable(Unavailable::OutcomeUnknown));
-    match in_time(receipt.instructed()).await.unwrap_or(unknown) {
+    told(in_time(receipt.instructed()).await.unwrap_or(unknown))
+}
+
+fn told(instructed: Instructed) -> Result<(), Problem> {
+    match instructed {
         Ok(()) => Ok(()),
         Err(NotDone::Rejected(rejection)) => Err(rejection.into()),
         Err(NotDone::Unavailable(unavailable)) => Err(unavailable.into()),
@@ -94,6 +99,6 @@ pub(crate) async fn within(receipt: Receipt<Outcome>) -> Outcome {
     in_time(receipt.outcome()).await.unwrap_or(Outcome::Unavailable(Unavailable::OutcomeUnknown))
 }
 
-async fn in_time<T>(answer: impl Future<Output = T>) -> Option<T> {
+pub(crate) async fn in_time<T>(answer: impl Future<Output = T>) -> Option<T> {
     tokio::time::timeout(ANSWER_WITHIN, answer).await.ok()
 }

@@ -2,6 +2,7 @@
 //! **Owns:** that new items get their numbers one after the other.
 //! **Never:** changes a stock itself: every instruction goes through the item's actor.
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -10,6 +11,7 @@ use doorbuster_actors::directory::{Directory, Listing};
 use doorbuster_actors::ids::ItemId;
 use doorbuster_actors::item::{ItemDefinition, MAX_STOCK};
 use doorbuster_actors::letters::Instruction;
+use doorbuster_actors::reply::Unavailable;
 use doorbuster_actors::stock::Stock;
 use doorbuster_actors::time::Clock;
 use serde::Deserialize;
@@ -18,7 +20,7 @@ use utoipa::ToSchema;
 
 use super::Desk;
 use crate::catalogue::ItemFields;
-use crate::http::clerk::Clerk;
+use crate::http::clerk::{Clerk, in_time};
 use crate::http::items::{ItemAt, ItemView};
 use crate::http::problem::Problem;
 use crate::http::{body, words};
@@ -57,7 +59,12 @@ pub(super) async fn put(desk: web::ThinData<Desk>, request: HttpRequest, payload
         desk.authorize(&request)?;
         let fields: ItemFields = body::object(&body::read(&request, payload).await?)?;
         let definition = fields.into_definition(id_in(&request)?);
-        desk.items.put(definition.map_err(|bad| Problem::invalid(bad.field, bad.reason))?).await
+        let definition = definition.map_err(|bad| Problem::invalid(bad.field, bad.reason))?;
+        // A task of its own goes on when its client has gone or been told that the outcome is unknown: an item that is
+        // in the ledger must come into the directory, or the next one would get its number.
+        let items = Rc::clone(&desk.items);
+        let put = in_time(actix_web::rt::spawn(async move { items.put(definition).await })).await;
+        put.and_then(Result::ok).unwrap_or_else(|| Err(Unavailable::OutcomeUnknown.into()))
     };
     put.await.unwrap_or_else(|problem| problem.respond())
 }

@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
 
 use super::owner::{Owner, SKU, buy, shown};
-use super::support::{Attempt, Client, Item, Server, Setup, assert_problem, problem_code};
+use super::support::{Attempt, Client, Item, Server, Setup, admin_authorization, assert_problem, problem_code};
 
 const FAR: &str = "2999-01-01T00:00:00.000Z";
 
@@ -82,6 +84,36 @@ async fn the_unpaid_orders_of_a_new_item_expire() {
     while buy(&server, &Attempt::new("bob", "new")).await.status != 201 {
         assert!(begun.elapsed() < Duration::from_secs(20), "the unit does not come back");
     }
+}
+
+#[tokio::test]
+async fn an_owner_who_goes_before_the_answer_leaves_every_item_its_own_number() {
+    let mut server = server();
+    let mut owner = Owner::of(&server);
+    for number in 0..40 {
+        let mut gone = TcpStream::connect(server.ops_address()).await.expect("the server accepts");
+        gone.set_zero_linger().expect("a socket option");
+        let (token, body) = (admin_authorization(), fields().to_string());
+        let request = format!(
+            "PUT /v1/admin/items/gone-{number} HTTP/1.1\r\nHost: a\r\nAuthorization: {token}\r\n\
+             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        gone.write_all(request.as_bytes()).await.expect("the server reads");
+        // The more often it yields, the further the server is when the owner goes.
+        for _ in 0..number {
+            tokio::task::yield_now().await;
+        }
+        drop(gone);
+        let stayed = owner.put(&format!("stayed-{number}"), &with("stock", json!(number))).await;
+        assert_eq!(stayed.status, 201, "{}", stayed.text());
+    }
+    // Two items with one number would be refused at the start.
+    server.restart();
+    for number in 0..40 {
+        assert_eq!(shown(&server, &format!("stayed-{number}")).await["stock"], number);
+    }
+    assert_eq!(server.verify().0, 0, "{}", server.verify().1);
 }
 
 #[tokio::test]

@@ -71,7 +71,7 @@ pub(in crate::lab) fn check(
     control.entries(before.last_seq(), |entry| ledger.enter(&entry))?;
     let after = control.snapshot()?;
     let mut all = vec![ledger.confirmed(tally), ledger.unexplained(tally)];
-    all.extend(after.and_then(|after| ledger.funnel(after.confirmed() - before.confirmed())));
+    all.extend(after.and_then(|after| ledger.funnel(after.confirmed().saturating_sub(before.confirmed()))));
     all.push(ledger.within_limits());
     all.push(stock(control, items)?);
     all.append(&mut findings);
@@ -95,7 +95,9 @@ fn stock(control: &Control, items: &[Item]) -> Result<Finding, BenchError> {
     let names: Vec<_> = items.iter().map(|item| item.id.as_str()).collect();
     let balances = control.balances(&names)?;
     let bad = balances.iter().find(|balance| !balance.holds || balance.live > balance.supply);
-    let (live, supply) = balances.iter().fold((0, 0), |(live, supply), next| (live + next.live, supply + next.supply));
+    let (live, supply) = balances.iter().fold((0_u64, 0_u64), |(live, supply), next| {
+        (live.saturating_add(next.live), supply.saturating_add(next.supply))
+    });
     let detail = match bad {
         None => {
             format!("{live} live units of {supply}; remaining + live = supply for each of {} items", balances.len())
@@ -139,7 +141,7 @@ impl<'r> Ledger<'r> {
         let (Some(order), Some(user)) = (&entry.order_id, &entry.user_id) else { return };
         let units = match entry.kind.as_str() {
             "placed" => entry.quantity.unwrap_or(0),
-            "cancelled" | "expired" => -entry.quantity.unwrap_or(0),
+            "cancelled" | "expired" => entry.quantity.unwrap_or(0).saturating_neg(),
             _other => return,
         };
         let Some(buyer) = self.buyers.get(&**user).copied() else {
@@ -147,7 +149,7 @@ impl<'r> Ledger<'r> {
             return;
         };
         let held = self.held.entry((buyer, entry.item_id.clone())).or_default();
-        *held += units;
+        *held = held.saturating_add(units);
         if self.limits.get(&*entry.item_id).is_some_and(|limit| *held > *limit) {
             self.over.insert(buyer);
         }

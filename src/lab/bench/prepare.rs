@@ -108,7 +108,7 @@ pub(in crate::lab) fn minted(run: &str, users: u32, keys: &Keys<'_>) -> Vec<(Box
 }
 
 fn bearer(token: &str) -> Option<HeaderValue> {
-    let mut value = HeaderValue::from_str(&format!("Bearer {token}")).ok()?;
+    let mut value = HeaderValue::from_str(&format!("Bearer {token}")).ok().filter(|_| token.is_ascii())?;
     value.set_sensitive(true);
     Some(value)
 }

@@ -112,7 +112,7 @@ impl Quantiles {
 
 /// Where `percent` of them are below, in buckets of which each is about twice as wide as the one before.
 fn at_rank(buckets: &[(u64, u64)], percent: u64) -> Option<u64> {
-    let total: u64 = buckets.iter().map(|(_, count)| count).sum();
+    let total: u64 = buckets.iter().map(|(_, count)| *count).fold(0, u64::saturating_add);
     let mut left = total.saturating_mul(percent).div_ceil(100);
     for (bound, count) in buckets {
         if left <= *count {

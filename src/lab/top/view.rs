@@ -92,7 +92,7 @@ fn header(model: &Model, paint: Paint) -> Paragraph<'static> {
 fn flow(model: &Model) -> [String; 3] {
     let Some((now, before, elapsed_s)) = model.events.ends() else { return [NONE; 3].map(str::to_owned) };
     let entered = |snapshot: &Snapshot| snapshot.layers.first().map_or(0, |door| door.entered);
-    let refused = |snapshot: &Snapshot| snapshot.layers.iter().map(refusals).sum::<u64>();
+    let refused = |snapshot: &Snapshot| snapshot.layers.iter().map(refusals).fold(0, u64::saturating_add);
     let orders = between(now.writer.orders_total, before.writer.orders_total, elapsed_s);
     let attempts = entered(now).saturating_sub(entered(before));
     let refused = refused(now).saturating_sub(refused(before));
@@ -101,7 +101,12 @@ fn flow(model: &Model) -> [String; 3] {
 
 /// Everything a layer answered but the orders it found again: those are no refusals.
 fn refusals(layer: &Layer) -> u64 {
-    layer.answered.iter().filter(|(code, _)| code.as_str() != "replayed").map(|(_, count)| count).sum()
+    layer
+        .answered
+        .iter()
+        .filter(|(code, _)| code.as_str() != "replayed")
+        .map(|(_, count)| *count)
+        .fold(0, u64::saturating_add)
 }
 
 fn cores(model: &Model) -> Paragraph<'static> {

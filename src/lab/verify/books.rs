@@ -40,7 +40,8 @@ struct Item {
     keys: HashSet<(String, String)>,
 }
 
-/// Everything that was read so far.
+/// Everything that was read so far. Figures saturate: the file may say anything, and one at the end of its range is a
+/// violation by itself.
 #[derive(Debug, Default)]
 pub(super) struct Books {
     items: HashMap<i64, Item>,
@@ -56,7 +57,7 @@ impl Books {
     }
 
     pub(super) fn live_units(&self) -> u64 {
-        self.items.values().map(|item| u64::try_from(item.live).unwrap_or(0)).sum()
+        self.items.values().map(|item| u64::try_from(item.live).unwrap_or(0)).fold(0, u64::saturating_add)
     }
 
     pub(super) fn enter(&mut self, row: &Row<'_>, findings: &mut Findings) {
@@ -71,7 +72,7 @@ impl Books {
             Some(Kind::Paid) => item.step(row, Standing::Paid, findings),
             Some(Kind::Cancelled | Kind::Expired) => item.step(row, Standing::Released, findings),
             Some(Kind::RefundDue) => item.step(row, Standing::RefundDue, findings),
-            Some(Kind::Restocked) => item.supply += row.quantity.unwrap_or(0),
+            Some(Kind::Restocked) => item.supply = item.supply.saturating_add(row.quantity.unwrap_or(0)),
             Some(Kind::Paused) => item.paused = true,
             Some(Kind::Resumed) => item.paused = false,
             Some(Kind::Closed) => item.closed = true,
@@ -116,12 +117,12 @@ impl Item {
             && self.closes_at.is_none_or(|closes_at| row.at < closes_at);
         findings.expect(is_open, Promise::Window, || format!("entry {seq} sells while the sale is not open"));
         let held = self.holdings.entry(user.clone()).or_default();
-        *held += quantity;
+        *held = held.saturating_add(quantity);
         let held = *held;
         findings.expect(held <= self.limit, Promise::UserLimit, || {
             format!("entry {seq}: {user} holds {held} of at most {}", self.limit)
         });
-        self.live += quantity;
+        self.live = self.live.saturating_add(quantity);
         self.orders.insert(number, Order { user, quantity, standing: Standing::Pending });
     }
 
@@ -144,12 +145,13 @@ impl Item {
         findings.expect(!twice, Promise::ReleasedOnce, || format!("entry {seq} releases an order again"));
         findings.expect(may || twice, Promise::StateMachine, || format!("entry {seq} goes from {from:?} to {to:?}"));
         let units = match (from, to) {
-            (Standing::Pending, Standing::Released) => -order.quantity,
+            (Standing::Pending, Standing::Released) => order.quantity.saturating_neg(),
             (Standing::Released, Standing::Paid) => order.quantity,
             (_, _) => 0,
         };
-        self.live += units;
-        *self.holdings.entry(order.user.clone()).or_default() += units;
+        self.live = self.live.saturating_add(units);
+        let held = self.holdings.entry(order.user.clone()).or_default();
+        *held = held.saturating_add(units);
         order.standing = to;
     }
 
@@ -158,7 +160,7 @@ impl Item {
         findings.expect(self.live <= self.supply, Promise::NoOversell, || {
             format!("after entry {seq} {} units are live of a supply of {}", self.live, self.supply)
         });
-        let holds = row.supply == self.supply && row.remaining + self.live == self.supply;
+        let holds = row.supply == self.supply && row.remaining.checked_add(self.live) == Some(self.supply);
         findings.expect(holds, Promise::Conservation, || {
             format!(
                 "entry {seq} says {} of {} remain, but {} of {} are live",
