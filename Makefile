@@ -27,7 +27,7 @@ prepare:
 
 # Our figures, their baselines and the peers, side by side: target/bench/report.md and .json. ROUNDS, SECONDS and
 # OVERLOAD_SECONDS make it longer; QUICK=1 is a smoke test. PROFILE=dist measures what an operator should install, which
-# takes a quarter of an hour more to build. All is built before anything is measured.
+# takes some ten minutes more to build. All is built before anything is measured.
 PROFILE ?= release
 bench: export BENCH_PROFILE = $(PROFILE)
 bench: TOOLS = $(BENCH_TOOLS)

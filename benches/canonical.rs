@@ -16,6 +16,8 @@ mod ceiling;
 mod crowd;
 #[path = "canonical/figures.rs"]
 mod figures;
+#[path = "../actors/tests/support/mod.rs"]
+mod ledger_kit;
 #[path = "canonical/machine.rs"]
 mod machine;
 #[path = "canonical/neighbours.rs"]

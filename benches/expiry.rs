@@ -10,19 +10,18 @@
 
 #![expect(clippy::print_stdout, reason = "a bench reports on standard output")]
 
+#[path = "../actors/tests/support/mod.rs"]
+mod ledger_kit;
 #[path = "../tests/support/mod.rs"]
 mod support;
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::Duration;
 
 use doorbuster_actors::entry::Entry;
 use doorbuster_actors::ids::ItemNumber;
-use doorbuster_actors::item::ItemDefinition;
-use doorbuster_actors::ledger::{Durability, Ledger, LedgerSettings};
-use doorbuster_actors::letters::Reservation;
-use doorbuster_actors::money::Amount;
-use doorbuster_actors::stock::{Decision, LatePayment, Stock, Terms};
+use doorbuster_actors::ledger::Ledger;
+use doorbuster_actors::stock::{Stock, Terms};
 use doorbuster_actors::time::Timestamp;
 use jiff::Timestamp as Wall;
 use support::{Attempt, Client, Item, Server, Setup, assert_conservation};
@@ -51,7 +50,7 @@ fn main() {
 async fn run() {
     let setup = Setup::new([Item::new(HELD_ITEM, HELD), Item::new(STEADY_ITEM, 1_000_000)]);
     let setup = setup.set("server.workers", "1").set("payment.pay_within", "\"1h\"");
-    let deadline = hold_everything(setup.directory().join("doorbuster.db"));
+    let deadline = hold_everything(&setup.directory().join("doorbuster.db"));
     let server = setup.start();
     assert!(Wall::now() + WINDOW < deadline, "the start took so long that the deadline is near: raise LEAD");
     let (bought, expired_after) = tokio::join!(buy_steadily(&server, deadline), watch(&server, deadline));
@@ -65,39 +64,23 @@ async fn run() {
 }
 
 /// Writes a data file in which every unit of the item is held, and returns the one deadline of all its orders.
-fn hold_everything(path: PathBuf) -> Wall {
-    let mut ledger = Ledger::open(&LedgerSettings { path, durability: Durability::Full }).expect("a new data file");
+fn hold_everything(path: &Path) -> Wall {
+    let mut ledger = Ledger::open(&ledger_kit::durable(path)).expect("a new data file");
     ledger.recover(|_entry| ()).expect("an empty ledger");
     let now = Timestamp::from_millis(Wall::now().as_millisecond());
-    let creation = Stock::creation(ItemNumber(1), definition(), now);
+    let creation = Stock::creation(ItemNumber(1), ledger_kit::item(HELD_ITEM, HELD), now);
     let mut stock = Stock::create(&creation).expect("an entry that creates an item does");
-    let terms = Terms { pay_within: Some(LEAD), late: LatePayment::Refund, cool_down: Duration::ZERO };
+    let terms = Terms { pay_within: Some(LEAD), ..ledger_kit::TERMS };
     let mut entries: Vec<Entry> = vec![creation];
     for buyer in 0..HELD {
-        let user = format!("buyer-{buyer}").parse().expect("a user id");
-        match stock.reserve(Reservation { user, quantity: 1, key: None }, &terms, now) {
-            Decision::Placed(_order, placed) => entries.extend(placed),
-            Decision::Replayed(_) | Decision::Rejected(_) => panic!("a unit is left for everybody"),
-        }
+        entries
+            .extend(ledger_kit::placed(stock.reserve(ledger_kit::one_unit(&format!("buyer-{buyer}")), &terms, now)).1);
     }
     for batch in entries.chunks(BATCH) {
         ledger.commit(batch.iter()).expect("the disk takes it");
     }
     ledger.close().expect("the disk takes it");
     Wall::from_millisecond(now.millis()).expect("a time of this century") + LEAD
-}
-
-fn definition() -> ItemDefinition {
-    ItemDefinition {
-        id: HELD_ITEM.parse().expect("an item id"),
-        title: "Held".to_owned(),
-        unit_price: Amount::new(1_990).expect("in range"),
-        currency: "CNY".parse().expect("a currency"),
-        stock: HELD,
-        per_user_limit: 1,
-        opens_at: None,
-        closes_at: None,
-    }
 }
 
 /// One purchase: when it should have begun, relative to the deadline in milliseconds, and how long from then it took.

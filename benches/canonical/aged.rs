@@ -5,60 +5,37 @@
 use std::path::Path;
 use std::time::Duration;
 
-use doorbuster_actors::entry::{Entries, Entry};
+use doorbuster_actors::entry::Entry;
 use doorbuster_actors::ids::ItemNumber;
 use doorbuster_actors::item::ItemDefinition;
-use doorbuster_actors::ledger::{Durability, Ledger, LedgerSettings};
-use doorbuster_actors::letters::Reservation;
-use doorbuster_actors::money::Amount;
-use doorbuster_actors::stock::{Decision, LatePayment, Stock, Terms};
+use doorbuster_actors::ledger::Ledger;
+use doorbuster_actors::stock::{Stock, Terms};
 use doorbuster_actors::time::Timestamp;
 use jiff::Timestamp as Wall;
 
+use super::ledger_kit::{self, durable, item, keyed, one_unit, placed};
 use super::shop::{AMPLE, HOT};
 
 /// Orders of one commit while the file is made. Large, because nobody waits for them.
 const BATCH: u32 = 10_000;
 
 /// None of the orders expires while it is measured.
-const TERMS: Terms =
-    Terms { pay_within: Some(Duration::from_hours(24)), late: LatePayment::Refund, cool_down: Duration::ZERO };
+const TERMS: Terms = Terms { pay_within: Some(Duration::from_hours(24)), ..ledger_kit::TERMS };
 
 pub(crate) fn write(path: &Path, orders: u32) -> anyhow::Result<()> {
-    let settings = LedgerSettings { path: path.to_owned(), durability: Durability::Full };
-    let mut ledger = Ledger::open(&settings)?;
+    let mut ledger = Ledger::open(&durable(path))?;
     ledger.recover(|_entry| ())?;
     let now = Timestamp::from_millis(Wall::now().as_millisecond());
-    let creation = Stock::creation(ItemNumber(1), definition(), now);
+    let creation =
+        Stock::creation(ItemNumber(1), ItemDefinition { per_user_limit: 1_000_000, ..item(HOT, AMPLE) }, now);
     let mut stock = Stock::create(&creation).expect("an entry that creates an item does");
     ledger.commit(std::iter::once(&creation))?;
     for batch in 0..orders.div_ceil(BATCH) {
         let numbers = batch * BATCH..((batch + 1) * BATCH).min(orders);
-        let entries: Vec<Entry> = numbers.flat_map(|number| sell(&mut stock, number, now)).collect();
+        let orders = numbers.map(|number| keyed(one_unit(&format!("u{number:012}")), &format!("{number:036}")));
+        let entries: Vec<Entry> = orders.flat_map(|order| placed(stock.reserve(order, &TERMS, now)).1).collect();
         ledger.commit(entries.iter())?;
         ledger.checkpoint_if_due()?;
     }
     Ok(ledger.close()?)
-}
-
-fn sell(stock: &mut Stock, number: u32, now: Timestamp) -> Entries {
-    let user = format!("u{number:012}").parse().expect("a user id");
-    let key = Some(format!("{number:036}").parse().expect("a key"));
-    match stock.reserve(Reservation { user, quantity: 1, key }, &TERMS, now) {
-        Decision::Placed(_order, entries) => entries,
-        Decision::Replayed(_) | Decision::Rejected(_) => panic!("a unit is left for everybody"),
-    }
-}
-
-fn definition() -> ItemDefinition {
-    ItemDefinition {
-        id: HOT.parse().expect("an item id"),
-        title: "Hot".to_owned(),
-        unit_price: Amount::new(1_990).expect("in range"),
-        currency: "CNY".parse().expect("a currency"),
-        stock: AMPLE,
-        per_user_limit: 1_000_000,
-        opens_at: None,
-        closes_at: None,
-    }
 }
