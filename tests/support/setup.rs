@@ -116,6 +116,12 @@ impl Setup {
         self
     }
 
+    /// Starts the server by a program that becomes it, for example `.under(&["prlimit", "--fsize=65536"])`.
+    pub fn under(mut self, wrapper: &[&str]) -> Self {
+        self.launch.wrapper = wrapper.iter().map(|word| (*word).to_owned()).collect();
+        self
+    }
+
     /// Where the files of the server will lie.
     pub fn directory(&self) -> &Path {
         self.directory.path()
