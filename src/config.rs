@@ -57,6 +57,15 @@ section! {
         /// Purchases inside the house at once; past it the answer is 503 `overloaded`. Default 16384: sixteen full
         /// batches, a fraction of a second of work for a slow disk, a few megabytes of memory.
         pub max_in_flight: usize = 16_384,
+        /// Public connections at once; when they are used up, those that have waited longest for a request make room.
+        /// Default 0: what the limit of open files allows, less a reserve for operations and ledger, at most 20,000.
+        pub max_connections: usize = 0,
+        /// Of them from one address (IPv6: as it is); 0 = any number. Trusted proxies are exempt. Default 0: behind one
+        /// address there may be a whole campus.
+        pub max_connections_per_address: usize = 0,
+        /// How long a client may take nothing of what is written for it before it is closed. Default `10s`: phones in
+        /// tunnels come back sooner or not at all.
+        pub write_stall: Duration = Duration::from_secs(10),
         /// Networks (CIDR) whose `X-Forwarded-For` and `X-User-Id` are believed. Default none: anybody can write a
         /// header.
         pub trusted_proxies: Vec<IpNet> = Vec::new(),

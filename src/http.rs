@@ -4,6 +4,7 @@
 
 pub mod body;
 pub mod clerk;
+pub mod connection;
 pub mod events;
 pub mod identity;
 pub mod items;
@@ -19,7 +20,6 @@ pub mod responses;
 pub mod route;
 pub mod sampler;
 pub mod storefront;
-pub mod wire;
 pub mod words;
 
 use std::rc::Rc;

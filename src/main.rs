@@ -97,6 +97,7 @@ impl Failure {
                 | ServeError::Redis(_)
                 | ServeError::Feed(FeedError::RedisUrl)
                 | ServeError::Listen { .. }
+                | ServeError::Descriptors { .. }
                 | ServeError::PortFile { .. } => ExitCode::from(EXIT_CONFIGURATION),
                 ServeError::Ended(_) | ServeError::Feed(FeedError::Thread(_)) => ExitCode::FAILURE,
             },

@@ -3,8 +3,10 @@
 //! **Never:** does the work of a part.
 
 mod closing;
+mod descriptors;
 mod house;
 mod housekeeping;
+mod listener;
 mod operations;
 mod stockroom;
 mod threads;
@@ -49,6 +51,17 @@ pub enum ServeError {
         address: std::net::SocketAddr,
         /// Why not.
         source: io::Error,
+    },
+    /// Too few files may be open.
+    #[error(
+        "server.max_connections: {needed} open files are needed and {limit} are allowed: raise the limit (`ulimit -n`, \
+         LimitNOFILE=), or ask for fewer connections"
+    )]
+    Descriptors {
+        /// The limit.
+        limit: usize,
+        /// What it must be.
+        needed: usize,
     },
     /// The data file.
     #[error(transparent)]

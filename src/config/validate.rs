@@ -13,6 +13,11 @@ const MAX_WORKERS: usize = 256;
 const MAX_IN_FLIGHT: usize = 1_000_000;
 /// Largest batch: a commit of this size takes about 0.1 s, and everybody in it waits for all of it.
 const MAX_BATCH: usize = 65_536;
+/// Most connections: each has a descriptor, and some kilobytes.
+const MAX_CONNECTIONS: usize = 1_000_000;
+/// Shortest and longest write stall: less would cut honest phones off, more is no bound.
+const MIN_WRITE_STALL: Duration = Duration::from_secs(1);
+const MAX_WRITE_STALL: Duration = Duration::from_mins(5);
 /// Shortest time to pay that is one.
 const MIN_PAY_WITHIN: Duration = Duration::from_millis(1);
 
@@ -75,6 +80,14 @@ fn server(config: &Config) -> Result<(), ConfigError> {
     check(server.workers <= MAX_WORKERS, "server.workers", format!("must be at most {MAX_WORKERS}"))?;
     let in_flight = (1..=MAX_IN_FLIGHT).contains(&server.max_in_flight);
     check(in_flight, "server.max_in_flight", format!("must be 1 to {MAX_IN_FLIGHT}"))?;
+    for (count, key) in [
+        (server.max_connections, "server.max_connections"),
+        (server.max_connections_per_address, "server.max_connections_per_address"),
+    ] {
+        check(count <= MAX_CONNECTIONS, key, format!("must be at most {MAX_CONNECTIONS}"))?;
+    }
+    check(server.write_stall >= MIN_WRITE_STALL, "server.write_stall", "must be at least 1s")?;
+    at_most(server.write_stall, MAX_WRITE_STALL, "server.write_stall")?;
     let apart = server.listen != server.ops_listen || server.listen.port() == 0;
     check(apart, "server.ops_listen", "must differ from server.listen")
 }

@@ -9,10 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use actix::{Addr, Arbiter};
-use actix_http::HttpService;
-use actix_http::error::DispatchError;
-use actix_service::{ServiceFactoryExt, fn_service, map_config};
-use actix_web::dev::{AppConfig, Server, ServerHandle};
+use actix_web::dev::ServerHandle;
 use actix_web::middleware::from_fn;
 use actix_web::{App, web};
 use doorbuster_actors::batch::BatchPolicy;
@@ -25,11 +22,12 @@ use doorbuster_actors::order_writer::{Drain, OrderWriter};
 use doorbuster_actors::permit;
 use doorbuster_actors::stock::{LatePayment, Stock, Terms};
 use doorbuster_actors::watchers::Watchers;
-use tokio::net::TcpStream;
 
 use super::ServeError;
 use super::closing::{self, Signals};
+use super::descriptors;
 use super::housekeeping::{Chores, Housekeeping};
+use super::listener;
 use super::operations;
 use super::stockroom::Stockroom;
 use super::threads::{Common, Seats};
@@ -44,32 +42,22 @@ use crate::gate::redis::{Redis, RedisLink, RedisSettings};
 use crate::gate::retries::Retries;
 use crate::gate::throttle::LocalThrottle;
 use crate::http;
+use crate::http::connection::{Connections, Limits};
 use crate::http::identity::Identity;
 use crate::http::negotiation::{self, Doorman};
 use crate::http::order_view::Shown;
 use crate::http::problem::query_config;
 use crate::http::responses::Responses;
 use crate::http::storefront::Storefront;
-use crate::http::wire::Wire;
 
 /// Questions inside the house at once: a fraction of the purchases, which must not wait behind them.
 const MAX_READS: usize = 4_096;
 
-/// Connections that may wait to be accepted: the crowd comes in one second.
-const BACKLOG: u32 = 4_096;
+/// Bytes that one client may leave unread on our side: more than two of our largest answers.
+const MAX_UNFLUSHED: usize = 4 << 20;
 
-/// Connections per worker. Past it they wait in the backlog.
-const MAX_CONNECTIONS: usize = 20_000;
-
-/// How long an idle connection stays open: longer than the proxies in front of us keep theirs, so that it is they who
-/// close, and no request meets a closing connection.
-const KEEP_ALIVE: Duration = Duration::from_secs(75);
-
-/// How long the head of a request may take.
-pub(super) const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// How long a closed connection may take to go.
-pub(super) const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+/// The same of all clients. Past it those that have been stuck longest are closed.
+const MAX_UNFLUSHED_TOTAL: usize = 256 << 20;
 
 /// A running server.
 pub(super) struct House {
@@ -95,8 +83,9 @@ impl House {
         let config = &loaded.config;
         let identity = Arc::new(Identity::new(&config.auth, &config.server.trusted_proxies)?);
         let redis = open_redis(config)?;
-        let public_socket = listen("server.listen", config.server.listen)?;
-        let ops_socket = listen("server.ops_listen", config.server.ops_listen)?;
+        let limits = limits(config)?;
+        let public_socket = listener::bind("server.listen", config.server.listen)?;
+        let ops_socket = listener::bind("server.ops_listen", config.server.ops_listen)?;
         let (listen, ops_listen) = (public_socket.local_addr()?, ops_socket.local_addr()?);
 
         let mut room = Stockroom::open(loaded)?;
@@ -123,7 +112,8 @@ impl House {
         let operations = operations::open((ops_socket, listen), loaded, &common, &closing, &feed)?;
         let (writer, responses) = (common.writer.clone(), Arc::clone(&common.responses));
         let (core_threads, seats) = place(common, config.server.layout, stocks);
-        let public = open_public(public_socket, (usize::from(workers), loaded.mode), Arc::new(seats), &closing)?;
+        let public =
+            open_public(public_socket, (usize::from(workers), loaded.mode), Arc::new(seats), &closing, limits)?;
         Ok(Self {
             listen,
             ops_listen,
@@ -180,16 +170,6 @@ fn workers(config: &Config) -> u16 {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let workers = if config.server.workers == 0 { cores } else { config.server.workers };
     u16::try_from(workers.min(256)).expect("at most 256")
-}
-
-fn listen(key: &'static str, address: SocketAddr) -> Result<TcpListener, ServeError> {
-    let failed = |source| ServeError::Listen { key, address, source };
-    let socket = if address.is_ipv4() { tokio::net::TcpSocket::new_v4() } else { tokio::net::TcpSocket::new_v6() };
-    let socket = socket.map_err(failed)?;
-    // A restart must not wait for the connections of its predecessor.
-    socket.set_reuseaddr(true).map_err(failed)?;
-    socket.bind(address).map_err(failed)?;
-    socket.listen(BACKLOG).and_then(tokio::net::TcpListener::into_std).map_err(failed)
 }
 
 fn open_redis(config: &Config) -> Result<Option<Arc<Redis>>, ServeError> {
@@ -297,11 +277,27 @@ fn place(common: Common, layout: Layout, stocks: Vec<Vec<Stock>>) -> (Vec<Arbite
     }
 }
 
+/// What the clients of the public listener may have.
+fn limits(config: &Config) -> Result<Limits, ServeError> {
+    let server = &config.server;
+    let connections = descriptors::public_connections(server.max_connections, descriptors::raise_limit())?;
+    tracing::info!(connections, per_address = server.max_connections_per_address, "room for public connections");
+    Ok(Limits {
+        connections,
+        per_address: server.max_connections_per_address,
+        shared_addresses: server.trusted_proxies.clone(),
+        write_stall: server.write_stall,
+        unflushed: MAX_UNFLUSHED,
+        unflushed_total: MAX_UNFLUSHED_TOTAL,
+    })
+}
+
 fn open_public(
     socket: TcpListener,
     (workers, mode): (usize, Mode),
     seats: Arc<Seats>,
     closing: &Arc<AtomicBool>,
+    limits: Limits,
 ) -> Result<ServerHandle, ServeError> {
     let closing = Arc::clone(closing);
     let app = move || {
@@ -313,34 +309,7 @@ fn open_public(
             .wrap(from_fn(move |request, next| negotiation::check(Rc::clone(&doorman), request, next)))
             .configure(|config| http::routes(mode, config))
     };
-    let server =
-        Server::build().workers(workers).backlog(BACKLOG).max_concurrent_connections(MAX_CONNECTIONS).disable_signals();
-    let stopping = server.graceful_shutdown_signal();
-    let connection = move || {
-        let stopping = stopping.clone();
-        let requests = HttpService::<Wire, _, _>::build()
-            .graceful_shutdown_signal(move || {
-                let stopping = stopping.clone();
-                async move { stopping.notified().await }
-            })
-            .keep_alive(KEEP_ALIVE)
-            .client_request_timeout(HEAD_TIMEOUT)
-            .client_disconnect_timeout(DISCONNECT_TIMEOUT)
-            // No address and no name of ours: no answer depends on them.
-            .h1(map_config(app(), |()| AppConfig::default()));
-        fn_service(accept).and_then(requests)
-    };
-    let server = server.listen("public", socket, connection)?.run();
-    let handle = server.handle();
-    actix_web::rt::spawn(server);
-    Ok(handle)
-}
-
-/// Puts a new connection under watch. What cannot be set or known of it is no reason to turn it away.
-async fn accept(stream: TcpStream) -> Result<(Wire, Option<SocketAddr>), DispatchError> {
-    let _ = stream.set_nodelay(true);
-    let peer = stream.peer_addr().ok();
-    Ok((Wire::new(stream), peer))
+    listener::open("public", socket, workers, &Connections::new(limits), app)
 }
 
 fn start_relay(config: &Config, feed: &Arc<Feed>) -> Result<Option<Relay>, ServeError> {

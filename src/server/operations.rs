@@ -10,19 +10,27 @@ use std::time::Instant;
 
 use actix_web::dev::ServerHandle;
 use actix_web::web::Bytes;
-use actix_web::{App, HttpServer, web};
+use actix_web::{App, web};
 
 use super::ServeError;
-use super::house::{DISCONNECT_TIMEOUT, HEAD_TIMEOUT};
+use super::descriptors::OPS_CONNECTIONS;
+use super::listener;
 use super::threads::Common;
 use crate::config::{Config, Loaded};
 use crate::feed::Feed;
+use crate::http::connection::{Connections, Limits};
 use crate::http::problem::query_config;
 use crate::ops;
 use crate::ops::events::Snapshots;
 use crate::ops::metrics::Metrics;
 use crate::ops::observed::Observed;
 use crate::ops::observed::process::Process;
+
+/// Bytes that one client may leave unread on our side: the description of the interface comes in files of megabytes.
+const MAX_UNFLUSHED: usize = 16 << 20;
+
+/// The same of all clients.
+const MAX_UNFLUSHED_TOTAL: usize = 64 << 20;
 
 /// Opens the listener, with one worker.
 pub(super) fn open(
@@ -35,21 +43,20 @@ pub(super) fn open(
     let config = &loaded.config;
     let observed = Arc::new(observed(config, common, closing, feed));
     let openapi = ops::openapi::document(public, loaded.mode);
+    let limits = Limits {
+        connections: OPS_CONNECTIONS,
+        per_address: 0,
+        shared_addresses: Vec::new(),
+        write_stall: config.server.write_stall,
+        unflushed: MAX_UNFLUSHED,
+        unflushed_total: MAX_UNFLUSHED_TOTAL,
+    };
     let (config, common) = (config.clone(), common.clone());
     let app = move || {
         let desk = equip(&config, &common, &observed, &openapi);
         App::new().app_data(query_config()).app_data(web::ThinData(desk)).configure(ops::routes)
     };
-    let server = HttpServer::new(app)
-        .workers(1)
-        .client_request_timeout(HEAD_TIMEOUT)
-        .client_disconnect_timeout(DISCONNECT_TIMEOUT)
-        .disable_signals()
-        .listen(socket)?
-        .run();
-    let handle = server.handle();
-    actix_web::rt::spawn(server);
-    Ok(handle)
+    listener::open("operations", socket, 1, &Connections::new(limits), app)
 }
 
 /// What the handlers of the worker that calls work with.

@@ -1,0 +1,170 @@
+//! **Job:** follows a chunked body to its end (RFC 9112, section 7.1).
+//! **Owns:** sizes of chunks, and how long their lines may be.
+//! **Never:** looks at what is in a chunk.
+
+use super::head_guard::Step;
+
+/// Longest line of a chunk's size or of a trailer, in bytes; nobody sends extensions.
+const MAX_LINE: usize = 256;
+
+/// Most lines of a trailer.
+const MAX_TRAILERS: usize = 16;
+
+/// Where in a chunked body we are.
+#[derive(Debug, Default)]
+pub(super) struct Chunks {
+    place: Place,
+    size: u64,
+    /// Bytes and last byte of the line that has not ended.
+    line: usize,
+    last: u8,
+    trailers: usize,
+}
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// In the digits of a size.
+    #[default]
+    Size,
+    /// Behind them, in what is ignored.
+    Extension,
+    Data,
+    /// In the CR LF behind the data.
+    DataEnd,
+    Trailer,
+}
+
+/// What a byte leads to.
+enum Next {
+    More,
+    Done,
+    Wrong,
+}
+
+impl Chunks {
+    /// Looks at the next bytes of the body.
+    pub(super) fn step(&mut self, bytes: &[u8]) -> Step {
+        let mut at = 0;
+        while at < bytes.len() {
+            if self.place == Place::Data {
+                let left = bytes.len() - at;
+                let taken = usize::try_from(self.size).map_or(left, |size| size.min(left));
+                self.size -= taken as u64;
+                at += taken;
+                if self.size == 0 {
+                    self.enter(Place::DataEnd);
+                }
+                continue;
+            }
+            match self.take(bytes[at]) {
+                Next::More => at += 1,
+                Next::Done => return Step::End(at + 1),
+                // The library is to see it as well: it tells whoever reads the body.
+                Next::Wrong => return Step::Cut(bytes.len()),
+            }
+        }
+        Step::Part(at)
+    }
+
+    fn enter(&mut self, place: Place) {
+        (self.place, self.line, self.last) = (place, 0, 0);
+    }
+
+    fn take(&mut self, byte: u8) -> Next {
+        self.line += 1;
+        if self.line > MAX_LINE || (byte == b'\n' && self.last != b'\r') || (self.last == b'\r' && byte != b'\n') {
+            return Next::Wrong;
+        }
+        self.last = byte;
+        match (self.place, byte) {
+            (_, b'\n') => self.end_line(),
+            (_, b'\r') if self.place != Place::Size || self.line > 1 => Next::More,
+            (Place::Size, _) => self.take_digit(byte),
+            (Place::Extension | Place::Trailer, _) => Next::More,
+            (Place::DataEnd | Place::Data, _) => Next::Wrong,
+        }
+    }
+
+    fn take_digit(&mut self, byte: u8) -> Next {
+        match char::from(byte).to_digit(16) {
+            Some(digit) if self.size < u64::MAX >> 8 => self.size = self.size << 4 | u64::from(digit),
+            None if self.line > 1 && matches!(byte, b';' | b' ' | b'\t') => self.place = Place::Extension,
+            Some(_) | None => return Next::Wrong,
+        }
+        Next::More
+    }
+
+    fn end_line(&mut self) -> Next {
+        match self.place {
+            Place::Size | Place::Extension if self.size > 0 => self.enter(Place::Data),
+            Place::Size | Place::Extension => self.enter(Place::Trailer),
+            Place::DataEnd => self.enter(Place::Size),
+            Place::Trailer if self.line == 2 => return Next::Done,
+            Place::Trailer => {
+                self.trailers += 1;
+                if self.trailers > MAX_TRAILERS {
+                    return Next::Wrong;
+                }
+                self.enter(Place::Trailer);
+            }
+            Place::Data => return Next::Wrong,
+        }
+        Next::More
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn walk(body: &[u8], piece: usize) -> Option<usize> {
+        let (mut chunks, mut passed) = (Chunks::default(), 0);
+        for bytes in body.chunks(piece) {
+            match chunks.step(bytes) {
+                Step::Part(taken) => passed += taken,
+                Step::End(taken) => return Some(passed + taken),
+                Step::Cut(_) | Step::Incomplete => return None,
+            }
+        }
+        panic!("no end in {body:?}");
+    }
+
+    #[test]
+    fn a_chunked_body_ends_where_it_ends_however_it_is_cut() {
+        for body in [
+            "0\r\n\r\n",
+            "e\r\n{\"quantity\":1}\r\n0\r\n\r\n",
+            "00A;name=value\r\n\r\n\r\n\r\n\r\n\r\n\r\n0\r\n\r\n",
+            "1 \r\nx\r\n0\r\nTrailer: x\r\nOther: y\r\n\r\n",
+        ] {
+            let followed = format!("{body}GET / HTTP/1.1\r\n");
+            for piece in 1..followed.len() {
+                assert_eq!(walk(followed.as_bytes(), piece), Some(body.len()), "{body:?} in pieces of {piece}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_chunk_is_cut_off() {
+        let long = format!("1;{}\r\nx\r\n", "a".repeat(MAX_LINE));
+        let trailers = format!("0\r\n{}\r\n", "a: b\r\n".repeat(MAX_TRAILERS + 1));
+        for body in [
+            "\r\n",
+            "x\r\n",
+            "-1\r\n",
+            "1\nx\r\n",
+            "1\r\nxy\r\n",
+            "1\r\nx\n",
+            "1\rx\r\n",
+            " 1\r\nx",
+            "10000000000000000\r\n",
+            "fffffffffffffffff\r\n",
+            &long,
+            &trailers,
+        ] {
+            for piece in 1..=body.len() {
+                assert_eq!(walk(body.as_bytes(), piece), None, "{body:?} in pieces of {piece}");
+            }
+        }
+    }
+}

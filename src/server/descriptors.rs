@@ -1,0 +1,63 @@
+//! **Job:** how many files and sockets the process may have open, and how they are shared out.
+//! **Owns:** the reserve that clients cannot use up.
+//! **Never:** closes anything.
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use super::ServeError;
+use crate::http::connection::SLACK;
+
+/// Public connections at most, whatever the limit of open files: it is their number that bounds the memory of clients
+/// who send heads that never end (about 1 GiB of them).
+const MAX_CONNECTIONS: usize = 20_000;
+
+/// Fewer public connections than this are no shop.
+const MIN_CONNECTIONS: usize = 16;
+
+/// Connections of the operations listener: dashboards, scrapers, consumers of the feed.
+pub(super) const OPS_CONNECTIONS: usize = 64;
+
+/// Files and sockets of the house: data file, log and index for the ledger and each reader; logs; an event loop with
+/// its wakers and a Redis connection per thread; what libraries open in passing.
+const HOUSE: usize = 96;
+
+/// What public connections leave alone.
+const RESERVE: usize = OPS_CONNECTIONS + HOUSE + 2 * SLACK;
+
+/// Raises the limit of open files as far as we may. Returns it.
+pub(super) fn raise_limit() -> usize {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    if current != maximum {
+        match setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
+            Ok(()) => tracing::info!(from = ?current, to = ?maximum, "the limit of open files was raised"),
+            Err(error) => tracing::warn!(%error, limit = ?current, "the limit of open files could not be raised"),
+        }
+    }
+    let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    usize::try_from(limit).unwrap_or(usize::MAX)
+}
+
+/// How many public connections there may be; `asked` is what the configuration says, 0 = as many as there is room for.
+pub(super) fn public_connections(asked: usize, limit: usize) -> Result<usize, ServeError> {
+    let room = limit.saturating_sub(RESERVE);
+    if room < MIN_CONNECTIONS.max(asked) {
+        return Err(ServeError::Descriptors { limit, needed: RESERVE + MIN_CONNECTIONS.max(asked) });
+    }
+    Ok(if asked == 0 { room.min(MAX_CONNECTIONS) } else { asked })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reserve_is_left_alone() {
+        assert_eq!(public_connections(0, 1 << 20).expect("room"), MAX_CONNECTIONS);
+        assert_eq!(public_connections(0, 1_024).expect("room"), 1_024 - RESERVE);
+        assert_eq!(public_connections(100, 1_024).expect("room"), 100);
+        assert_eq!(public_connections(50_000, 1 << 20).expect("room"), 50_000, "who asks for it gets it");
+        for (asked, limit) in [(0, 64), (0, RESERVE + MIN_CONNECTIONS - 1), (1_000, 1_024)] {
+            assert!(public_connections(asked, limit).is_err(), "{asked} of {limit}");
+        }
+    }
+}

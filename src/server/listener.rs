@@ -1,0 +1,104 @@
+//! **Job:** opens a listener whose connections are counted, watched and bounded.
+//! **Owns:** the time-outs that both listeners have, and what a client hears for whom there is no room.
+//! **Never:** knows a route.
+
+use std::fmt;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_http::body::MessageBody;
+use actix_http::error::DispatchError;
+use actix_http::{HttpService, Request, Response};
+use actix_service::{IntoServiceFactory, ServiceFactory, ServiceFactoryExt as _, fn_service, map_config};
+use actix_web::dev::{AppConfig, Server, ServerHandle};
+use doorbuster_actors::observe::Code;
+use tokio::net::TcpStream;
+
+use super::ServeError;
+use crate::http::connection::{Connection, Connections, NoRoom};
+use crate::http::problem::Problem;
+
+/// Connections that may wait to be accepted: the crowd comes in one second.
+pub(super) const BACKLOG: u32 = 4_096;
+
+/// How long an idle connection stays open: longer than the proxies in front of us keep theirs, so that it is they who
+/// close, and no request meets a closing connection.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+
+/// How long a closed connection may take to go.
+const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Heads are timed where they are collected.
+const NO_HEAD_TIMEOUT: Duration = Duration::ZERO;
+
+/// Binds an address and listens on it.
+pub(super) fn bind(key: &'static str, address: SocketAddr) -> Result<TcpListener, ServeError> {
+    let failed = |source| ServeError::Listen { key, address, source };
+    let socket = if address.is_ipv4() { tokio::net::TcpSocket::new_v4() } else { tokio::net::TcpSocket::new_v6() };
+    let socket = socket.map_err(failed)?;
+    // A restart must not wait for the connections of its predecessor.
+    socket.set_reuseaddr(true).map_err(failed)?;
+    socket.bind(address).map_err(failed)?;
+    socket.listen(BACKLOG).and_then(tokio::net::TcpListener::into_std).map_err(failed)
+}
+
+/// Serves `app` on a socket, with so many workers.
+pub(super) fn open<F, I, S, B>(
+    name: &'static str,
+    socket: TcpListener,
+    workers: usize,
+    connections: &Arc<Connections>,
+    app: F,
+) -> Result<ServerHandle, ServeError>
+where
+    F: Fn() -> I + Clone + Send + 'static,
+    I: IntoServiceFactory<S, Request>,
+    S: ServiceFactory<Request, Config = AppConfig> + 'static,
+    S::Error: Into<Response<actix_http::body::BoxBody>> + 'static,
+    S::InitError: fmt::Debug,
+    S::Response: Into<Response<B>> + 'static,
+    B: MessageBody + 'static,
+{
+    // The library would stop accepting: then nobody could be told, and nobody could take a place.
+    let server = Server::build().workers(workers).backlog(BACKLOG).max_concurrent_connections(usize::MAX >> 1);
+    let server = server.disable_signals();
+    let stopping = server.graceful_shutdown_signal();
+    let connections = Arc::clone(connections);
+    let connection = move || {
+        let (stopping, connections) = (stopping.clone(), Arc::clone(&connections));
+        let requests = HttpService::<Connection, _, _>::build()
+            .graceful_shutdown_signal(move || {
+                let stopping = stopping.clone();
+                async move { stopping.notified().await }
+            })
+            .keep_alive(KEEP_ALIVE)
+            .client_request_timeout(NO_HEAD_TIMEOUT)
+            .client_disconnect_timeout(DISCONNECT_TIMEOUT)
+            // No address and no name of ours: no answer depends on them.
+            .h1(map_config(app(), |()| AppConfig::default()));
+        fn_service(move |stream| std::future::ready(accept(stream, &connections))).and_then(requests)
+    };
+    let server = server.listen(name, socket, connection)?.run();
+    let handle = server.handle();
+    actix_web::rt::spawn(server);
+    Ok(handle)
+}
+
+/// Lets a new connection in. What cannot be set or known of it is no reason to turn it away.
+fn accept(
+    stream: TcpStream,
+    connections: &Arc<Connections>,
+) -> Result<(Connection, Option<SocketAddr>), DispatchError> {
+    let _ = stream.set_nodelay(true);
+    let peer = stream.peer_addr().ok();
+    match connections.admit(peer.map(|peer| peer.ip())) {
+        Ok(ticket) => Ok((Connection::new(stream, ticket), peer)),
+        Err(NoRoom) => {
+            let refusal = Problem::new(Code::Overloaded, "there are too many connections").retry_soon().to_bytes();
+            // As much as the socket takes at once: a client for whom there is no room is not waited for.
+            let _courtesy = stream.try_write(&refusal);
+            Err(DispatchError::Io(std::io::Error::other("no room for another connection")))
+        }
+    }
+}
