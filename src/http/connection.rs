@@ -55,6 +55,8 @@ enum State {
     Refused(TcpStream, Violation),
     /// The refusal is on its way.
     Leaving(Pin<Box<dyn Future<Output = io::Result<()>>>>),
+    /// It was sent, as far as the client took it.
+    Left,
 }
 
 /// What an open connection is doing.
@@ -103,17 +105,24 @@ impl Connection {
         Self { state: State::Open(Box::new(open)), ticket }
     }
 
+    /// Reads nothing more. What was asked before may still be answered; then comes the refusal.
     fn refuse(&mut self, violation: Violation) {
-        self.turn(|stream| State::Refused(stream, violation));
+        self.state = match std::mem::replace(&mut self.state, State::Left) {
+            State::Open(open) => State::Refused(open.stream, violation),
+            other @ (State::Refused(..) | State::Leaving(_) | State::Left) => other,
+        };
     }
 
-    fn turn(&mut self, next: impl FnOnce(TcpStream) -> State) {
-        let nobody = State::Leaving(Box::pin(std::future::ready(Ok(()))));
-        self.state = match std::mem::replace(&mut self.state, nobody) {
-            State::Open(open) => next(open.stream),
-            State::Refused(stream, _) => next(stream),
-            leaving @ State::Leaving(_) => leaving,
+    /// Says what was refused, as the last words on this connection.
+    fn poll_leave(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.state = match std::mem::replace(&mut self.state, State::Left) {
+            State::Refused(stream, violation) => State::Leaving(Box::pin(say_and_leave(stream, violation))),
+            other @ (State::Open(_) | State::Leaving(_) | State::Left) => other,
         };
+        let State::Leaving(refusal) = &mut self.state else { return Poll::Ready(Ok(())) };
+        let left = ready!(refusal.as_mut().poll(cx));
+        self.state = State::Left;
+        Poll::Ready(left)
     }
 }
 
@@ -338,13 +347,18 @@ impl AsyncWrite for Connection {
             State::Open(open) => match bare_refusal(bytes) {
                 None => open.write(cx, bytes, &mut this.ticket),
                 Some(violation) => {
+                    // The library drops the connection once this is written.
                     this.refuse(violation);
+                    ready!(this.poll_leave(cx))?;
                     Poll::Ready(Ok(bytes.len()))
                 }
             },
             State::Refused(stream, _) => Pin::new(stream).poll_write(cx, bytes),
             // The refusal is the last word: a time-out that fires meanwhile has nothing to add.
-            State::Leaving(_) => Poll::Ready(Ok(bytes.len())),
+            State::Leaving(_) | State::Left => {
+                ready!(this.poll_leave(cx))?;
+                Poll::Ready(Ok(bytes.len()))
+            }
         }
     }
 
@@ -352,19 +366,15 @@ impl AsyncWrite for Connection {
         match &mut self.get_mut().state {
             State::Open(open) => Pin::new(&mut open.stream).poll_flush(cx),
             State::Refused(stream, _) => Pin::new(stream).poll_flush(cx),
-            State::Leaving(_) => Poll::Ready(Ok(())),
+            State::Leaving(_) | State::Left => Poll::Ready(Ok(())),
         }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        if let State::Refused(_, violation) = this.state {
-            this.turn(|stream| State::Leaving(Box::pin(say_and_leave(stream, violation))));
-        }
         match &mut this.state {
             State::Open(open) => Pin::new(&mut open.stream).poll_shutdown(cx),
-            State::Refused(stream, _) => Pin::new(stream).poll_shutdown(cx),
-            State::Leaving(refusal) => refusal.as_mut().poll(cx),
+            State::Refused(..) | State::Leaving(_) | State::Left => this.poll_leave(cx),
         }
     }
 }
