@@ -110,6 +110,12 @@ impl Setup {
         self
     }
 
+    /// An argument after `serve`.
+    pub fn argument(mut self, argument: &str) -> Self {
+        self.launch.arguments.push(argument.to_owned());
+        self
+    }
+
     /// Sets the filter of the server's log.
     pub fn log(mut self, filter: &str) -> Self {
         self.launch.rust_log = Some(filter.to_owned());
