@@ -49,7 +49,7 @@ prefix = "doorbuster:"
 pay_within = "15m"
 webhook_secret = ""
 late = "refund"
-cool_down = "30s" # not in the contract: slows who lets orders expire again and again
+cool_down = "30s" # not in the contract: slows who holds units again and again without paying
 [ops]
 public_metrics = false
 [feed]

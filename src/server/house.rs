@@ -44,6 +44,7 @@ use crate::gate::redis::{Redis, RedisLink, RedisSettings};
 use crate::gate::retries::Retries;
 use crate::gate::throttle::LocalThrottle;
 use crate::http;
+use crate::http::hangup::Line;
 use crate::http::identity::Identity;
 use crate::http::negotiation::{self, Doorman};
 use crate::http::order_view::Shown;
@@ -316,7 +317,8 @@ fn open_public(
     let stopping = server.graceful_shutdown_signal();
     let connection = move || {
         let stopping = stopping.clone();
-        let requests = HttpService::<Wire, _, _>::build()
+        let requests = HttpService::<Line<Wire>, _, _>::build()
+            .on_connect_ext(Line::introduce)
             .graceful_shutdown_signal(move || {
                 let stopping = stopping.clone();
                 async move { stopping.notified().await }
@@ -335,10 +337,10 @@ fn open_public(
 }
 
 /// Puts a new connection under watch. What cannot be set or known of it is no reason to turn it away.
-async fn accept(stream: TcpStream) -> Result<(Wire, Option<SocketAddr>), DispatchError> {
+async fn accept(stream: TcpStream) -> Result<(Line<Wire>, Option<SocketAddr>), DispatchError> {
     let _ = stream.set_nodelay(true);
     let peer = stream.peer_addr().ok();
-    Ok((Wire::new(stream), peer))
+    Ok((Line::new(Wire::new(stream)), peer))
 }
 
 fn start_relay(config: &Config, feed: &Arc<Feed>) -> Result<Option<Relay>, ServeError> {

@@ -32,8 +32,8 @@ pub(super) struct Record {
 
 const _: () = assert!(size_of::<Record>() == 40);
 
-/// Seven bytes, so that they lie beside the status, which says what they are. Of a paid order: 56 bits of the hash of the
-/// payment event, compared only with events for the same order; zeros without one. Of a cancelled order: the
+/// Seven bytes, so that they lie beside the status, which says what they are. Of a paid order: 56 bits of the hash of
+/// the payment event, compared only with events for the same order; zeros without one. Of a cancelled order: the
 /// milliseconds for which it was held.
 pub(super) type End = [u8; 7];
 
