@@ -15,6 +15,7 @@ use doorbuster_actors::drill::Slowed;
 use doorbuster_actors::ids::{ItemId, UserId};
 
 use crate::config::{ENVIRONMENT_PREFIX, Sources, Wish};
+use crate::logs::Format;
 pub use calibrate::Calibrate;
 pub use top::Top;
 
@@ -94,6 +95,15 @@ pub enum LogFormat {
     Text,
     /// One JSON object a line.
     Json,
+}
+
+impl From<LogFormat> for Format {
+    fn from(format: LogFormat) -> Self {
+        match format {
+            LogFormat::Text => Self::Text,
+            LogFormat::Json => Self::Json,
+        }
+    }
 }
 
 /// What to do.

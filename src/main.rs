@@ -1,5 +1,5 @@
 //! **Job:** parses the command line, runs the command, ends with its exit code.
-//! **Owns:** the exit codes and the logs' way out.
+//! **Owns:** the exit codes.
 //! **Never:** does the work itself.
 
 #![forbid(unsafe_code)]
@@ -10,9 +10,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{CommandFactory as _, Parser as _};
-use doorbuster::cli::{
-    Backup, Bench, Calibrate, Cli, Command, ConfigCommand, Demo, LogFormat, Orders, Serve, Token, Top, Verify,
-};
+use doorbuster::cli::{Backup, Bench, Calibrate, Cli, Command, ConfigCommand, Demo, Orders, Serve, Token, Top, Verify};
 use doorbuster::config::{self, ConfigError, Loaded, Purpose, Sources, Wish};
 use doorbuster::feed::FeedError;
 use doorbuster::http::identity::{IdentityError, Mint};
@@ -22,12 +20,10 @@ use doorbuster::lab::calibrate::{self, CalibrateError};
 use doorbuster::lab::house::{Place, Recipe};
 use doorbuster::lab::top::{self, OpsUrl, TopError};
 use doorbuster::lab::{backup, demo, export, verify};
+use doorbuster::logs;
 use doorbuster::server::{self, ServeError};
 use doorbuster_actors::ids::UserId;
 use doorbuster_actors::stop::EXIT_STORAGE;
-use tracing_appender::non_blocking::WorkerGuard;
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt::format::FmtSpan;
 
 /// mimalloc: an order makes a dozen small allocations on one thread and frees some of them on another.
 #[global_allocator]
@@ -121,8 +117,8 @@ impl Failure {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let _logs = start_logs(cli.common.log_format);
-    run(&cli).unwrap_or_else(|failure| {
+    let logs = logs::start(cli.common.log_format.map(logs::Format::from)).map_err(Failure::from);
+    logs.and_then(|_logs| run(&cli)).unwrap_or_else(|failure| {
         let code = failure.exit_code();
         if code != ExitCode::SUCCESS {
             let _closed = writeln!(std::io::stderr(), "doorbuster: {failure}");
@@ -333,21 +329,4 @@ fn calibrate_disk(cli: &Cli, options: &Calibrate) -> Result<ExitCode, Failure> {
     let format = if options.json { calibrate::Format::Json } else { calibrate::Format::Text };
     report.print(format, &mut std::io::stdout().lock())?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// Logs go to standard error through a bounded queue that drops what does not fit: a log that nobody reads must not
-/// hold up a sale.
-fn start_logs(format: Option<LogFormat>) -> WorkerGuard {
-    let (writer, guard) = tracing_appender::non_blocking(std::io::stderr());
-    let filter = EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| EnvFilter::new("info,actix_server=warn,rusqlite_migration=warn"));
-    // A span that ends says how long it took; there are none unless purchases are traced.
-    let builder =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_span_events(FmtSpan::CLOSE);
-    let is_terminal = std::io::stderr().is_terminal();
-    match format.unwrap_or(if is_terminal { LogFormat::Text } else { LogFormat::Json }) {
-        LogFormat::Text => builder.with_ansi(is_terminal).init(),
-        LogFormat::Json => builder.json().init(),
-    }
-    guard
 }

@@ -197,6 +197,13 @@ pub struct HouseView {
     pub capacity: usize,
 }
 
+/// The operations listener itself.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct OperationsView {
+    /// Requests with a wrong token, since the start.
+    pub auth_failures_total: u64,
+}
+
 /// A sink of the feed.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct FeedView {
