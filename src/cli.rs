@@ -14,7 +14,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use doorbuster_actors::drill::Slowed;
 use doorbuster_actors::ids::{ItemId, UserId};
 
-use crate::config::{ENVIRONMENT_PREFIX, Sources};
+use crate::config::{ENVIRONMENT_PREFIX, Sources, Wish};
+use crate::logs::Format;
 pub use calibrate::Calibrate;
 pub use top::Top;
 
@@ -34,6 +35,7 @@ Configuration: a flag goes over an environment variable, which goes over the fil
   window = \"5s\"
 Durations have a unit: 250ms, 5s, 15m. Lists are separated by commas. A key that does not exist is an error.
 Secrets may be read from a file: auth.jwt_secret_file=PATH. Prefer that to --set, which other users can see.
+Without --dev every secret must be given, unless nothing is: no file, no secret, no listener but on loopback.
 `doorbuster config show` prints every key, its value and where it came from.
 
 Exit codes:
@@ -64,9 +66,14 @@ pub struct Cli {
 /// Options of every command.
 #[derive(Args)]
 pub struct Common {
-    /// Configuration file (TOML); without one: development mode, with generated secrets and the sample catalogue.
+    /// Configuration file (TOML).
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// Development mode, to try things out: generated secrets (given ones are not used), the sample catalogue, and
+    /// anybody can become a buyer. It is the default where no file and no secret is given and both listeners are on
+    /// loopback.
+    #[arg(long, global = true)]
+    pub dev: bool,
     /// How log lines are written: default text on a terminal, JSON otherwise.
     #[arg(long, global = true, value_name = "FORMAT")]
     pub log_format: Option<LogFormat>,
@@ -88,6 +95,15 @@ pub enum LogFormat {
     Text,
     /// One JSON object a line.
     Json,
+}
+
+impl From<LogFormat> for Format {
+    fn from(format: LogFormat) -> Self {
+        match format {
+            LogFormat::Text => Self::Text,
+            LogFormat::Json => Self::Json,
+        }
+    }
 }
 
 /// What to do.
@@ -283,6 +299,7 @@ impl Cli {
             file: self.common.config.clone(),
             environment: environment.filter(|(name, _)| name.starts_with(ENVIRONMENT_PREFIX)).collect(),
             flags: self.flags(),
+            wish: if self.common.dev { Wish::Development } else { Wish::None },
         }
     }
 

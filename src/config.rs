@@ -11,7 +11,9 @@ use ipnet::IpNet;
 mod choices;
 mod development;
 mod error;
+mod exposure;
 mod load;
+mod mode;
 mod secret;
 #[macro_use]
 mod section;
@@ -25,11 +27,13 @@ mod value;
 pub use choices::{AuthMode, Durability, InventorySource, JwtAlgorithm, LatePayment, Layout, OnError};
 pub use development::fill_secrets;
 pub use error::ConfigError;
-pub use load::{Loaded, Mode, Origin, Sources, load};
+pub use exposure::Exposure;
+pub use load::{Loaded, Origin, Sources, load};
+pub use mode::{Cause, Mode, Wish};
 pub use secret::{RedisUrl, Secret};
 pub use show::show;
 pub use sources::ENVIRONMENT_PREFIX;
-pub use validate::validate;
+pub use validate::{Purpose, demand, validate};
 
 use value::Setting;
 
@@ -176,9 +180,10 @@ section! {
         /// A payment after the expiry: `refund` it, or `honour` it if a unit is left. Default `refund`: the same answer
         /// for everybody.
         pub late: LatePayment = LatePayment::Refund,
-        /// First cool-down of a buyer who lets orders of an item expire repeatedly: from the second expiry in a row
-        /// on he waits this long, then twice as long, and so on up to a day; a payment ends the row; 0 = off. Default
-        /// `30s`; off in development mode, where one person plays the whole crowd.
+        /// First cool-down of a buyer who repeatedly holds units of an item without paying. Holding is measured in
+        /// times to pay: an order that expires is one, an order cancelled halfway is half of one. From the second one
+        /// in a row on they wait this long, then twice as long, and so on up to a day; a payment ends the row; 0 = off.
+        /// Default `30s`; off in development mode, where one person plays the whole crowd.
         pub cool_down: Duration = Duration::from_secs(30),
     }
 }

@@ -6,6 +6,7 @@ pub mod body;
 pub mod clerk;
 pub mod connection;
 pub mod events;
+pub mod hangup;
 pub mod identity;
 pub mod items;
 pub(crate) mod json;
@@ -27,6 +28,7 @@ use std::sync::Arc;
 
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
+use doorbuster_actors::observe::Code;
 
 use problem::Problem;
 use refusals::{ASKED, BODY, NAMED, PARAMETERS, PURCHASE, STEP, WRITTEN};
@@ -70,7 +72,7 @@ pub fn table(mode: Mode) -> Table {
         .on(orders::__path_list, orders::list, &[PARAMETERS, ASKED])
         .on(orders::__path_read, orders::read, &[NAMED, ASKED])
         .on(orders::__path_cancel, orders::cancel, &[NAMED, STEP, WRITTEN])
-        .on(events::__path_stream, events::stream, &[NAMED, ASKED])
+        .on(events::__path_stream, events::stream, &[NAMED, ASKED, &[Code::Throttled]])
         .behind(PROVIDER)
         .on(payments::__path_receive, payments::receive, &[NAMED, BODY, STEP, WRITTEN]);
     let table = table

@@ -14,6 +14,7 @@
 //! | [`server`] | the composition root: builds all of it bottom-up and closes it top-down |
 //! | [`lab`] | the auditor, export, backup, calibration, terminal view, load generator: know wire and file only |
 //! | [`cli`], [`config`], [`catalogue`] | what an operator says |
+//! | [`logs`] | what an operator hears |
 
 #![forbid(unsafe_code)]
 
@@ -25,6 +26,7 @@ pub mod gate;
 pub mod http;
 pub mod inventory;
 pub mod lab;
+pub mod logs;
 pub mod ops;
 pub mod pages;
 pub mod server;

@@ -1,5 +1,5 @@
 //! **Job:** parses the command line, runs the command, ends with its exit code.
-//! **Owns:** the exit codes and the logs' way out.
+//! **Owns:** the exit codes.
 //! **Never:** does the work itself.
 
 #![forbid(unsafe_code)]
@@ -12,10 +12,8 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use clap::{CommandFactory as _, Parser as _};
-use doorbuster::cli::{
-    Backup, Bench, Calibrate, Cli, Command, ConfigCommand, Demo, LogFormat, Orders, Serve, Token, Top, Verify,
-};
-use doorbuster::config::{self, ConfigError, Loaded, Mode, Sources};
+use doorbuster::cli::{Backup, Bench, Calibrate, Cli, Command, ConfigCommand, Demo, Orders, Serve, Token, Top, Verify};
+use doorbuster::config::{self, ConfigError, Loaded, Purpose, Sources, Wish};
 use doorbuster::feed::FeedError;
 use doorbuster::http::identity::{IdentityError, Mint};
 use doorbuster::inventory::{self, InventoryError};
@@ -24,13 +22,11 @@ use doorbuster::lab::calibrate::{self, CalibrateError};
 use doorbuster::lab::house::{Place, Recipe};
 use doorbuster::lab::top::{self, OpsUrl, TopError};
 use doorbuster::lab::{backup, demo, export, verify};
+use doorbuster::logs;
 use doorbuster::server::{self, ServeError};
 use doorbuster_actors::ids::UserId;
 use doorbuster_actors::stop::{EXIT_STORAGE, let_out_last_words};
 use parking_lot::Mutex;
-use tracing_appender::non_blocking::WorkerGuard;
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt::format::FmtSpan;
 
 /// mimalloc: an order makes a dozen small allocations on one thread and frees some of them on another.
 #[global_allocator]
@@ -126,19 +122,22 @@ impl Failure {
 fn main() -> ExitCode {
     survive_size_limit();
     let cli = Cli::parse();
-    let logs = Arc::new(Mutex::new(Some(start_logs(cli.common.log_format))));
-    let queue = Arc::clone(&logs);
-    // Dropping the guard writes what is in the queue, and waits for it for a second at most.
-    let_out_last_words(move || drop(queue.lock().take()));
-    let code = run(&cli).unwrap_or_else(|failure| {
+    let logs = logs::start(cli.common.log_format.map(logs::Format::from)).map(|logs| Arc::new(Mutex::new(Some(logs))));
+    let code = logs.map_err(Failure::from).and_then(|logs| {
+        let queue = Arc::clone(&logs);
+        // Dropping them writes what is in the queue, and waits for it for a second at most.
+        let_out_last_words(move || drop(queue.lock().take()));
+        let done = run(&cli);
+        drop(logs.lock().take());
+        done
+    });
+    code.unwrap_or_else(|failure| {
         let code = failure.exit_code();
         if code != ExitCode::SUCCESS {
             let _closed = writeln!(std::io::stderr(), "doorbuster: {failure}");
         }
         code
-    });
-    drop(logs.lock().take());
-    code
+    })
 }
 
 /// A file that may not grow further (`RLIMIT_FSIZE`) is a full disk: the write says so, if SIGXFSZ does not kill first.
@@ -173,7 +172,8 @@ fn run(cli: &Cli) -> Result<ExitCode, Failure> {
         Command::Calibrate(options) => calibrate_disk(cli, options),
         Command::Top(options) => show_top(cli, options),
         Command::Inventory(_) => {
-            let loaded = load_with_secrets(cli.sources())?;
+            let loaded = load_with_secrets(cli.sources(), &[Purpose::Pull])?;
+            warn_of_exposed_files(&loaded);
             actix_web::rt::System::new().block_on(inventory::run(&loaded))?;
             Ok(ExitCode::SUCCESS)
         }
@@ -193,37 +193,47 @@ fn run(cli: &Cli) -> Result<ExitCode, Failure> {
     }
 }
 
-/// In development mode the secrets are generated once, beside the data file.
-fn load_with_secrets(sources: Sources) -> Result<Loaded, ConfigError> {
+/// The configuration with the secrets that `purposes` need; in development mode they are generated once, beside the
+/// data file.
+fn load_with_secrets(sources: Sources, purposes: &[Purpose]) -> Result<Loaded, ConfigError> {
     let mut loaded = config::load(sources)?;
-    if loaded.mode == Mode::Development {
-        config::fill_secrets(&mut loaded)?;
-    }
+    config::fill_secrets(&mut loaded)?;
+    purposes.iter().try_for_each(|purpose| config::demand(&loaded, *purpose))?;
     Ok(loaded)
 }
 
 fn show_config(cli: &Cli, command: &ConfigCommand) -> Result<ExitCode, Failure> {
+    let mut out = std::io::stdout().lock();
     match command {
         ConfigCommand::Check(_) => {
-            load_with_secrets(cli.sources())?;
-            writeln!(std::io::stdout(), "the configuration is valid")?;
+            let loaded = load_with_secrets(cli.sources(), &[Purpose::Serve])?;
+            writeln!(out, "the configuration is valid")?;
+            writeln!(out, "{} mode: {}", loaded.mode, loaded.cause)?;
+            for exposure in &loaded.exposed {
+                writeln!(out, "warning: {exposure}")?;
+            }
         }
-        ConfigCommand::Show(_) => {
-            let loaded = config::load(cli.sources())?;
-            std::io::stdout().write_all(config::show(&loaded).as_bytes())?;
-        }
+        ConfigCommand::Show(_) => out.write_all(config::show(&config::load(cli.sources())?).as_bytes())?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
+/// Files with secrets that others can use are told, not refused: see [`config::Exposure`].
+fn warn_of_exposed_files(loaded: &Loaded) {
+    for exposure in &loaded.exposed {
+        tracing::warn!(%exposure, "a file with secrets is open to other users");
+    }
+}
+
 fn serve(cli: &Cli, command: &Serve) -> Result<ExitCode, Failure> {
-    let loaded = load_with_secrets(cli.sources())?;
+    let loaded = load_with_secrets(cli.sources(), &[Purpose::Serve])?;
+    warn_of_exposed_files(&loaded);
     actix_web::rt::System::new().block_on(server::run(&loaded, command.slow_item.clone()))?;
     Ok(ExitCode::SUCCESS)
 }
 
 fn print_tokens(cli: &Cli, token: &Token) -> Result<ExitCode, Failure> {
-    let loaded = load_with_secrets(cli.sources())?;
+    let loaded = load_with_secrets(cli.sources(), &[Purpose::Sign])?;
     let mint = Mint::new(&loaded.config.auth)?;
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     match token.count {
@@ -240,7 +250,7 @@ fn print_tokens(cli: &Cli, token: &Token) -> Result<ExitCode, Failure> {
 }
 
 fn show_top(cli: &Cli, options: &Top) -> Result<ExitCode, Failure> {
-    let loaded = load_with_secrets(cli.sources())?;
+    let loaded = load_with_secrets(cli.sources(), &[Purpose::Operate])?;
     let url = options.url.clone().or_else(|| OpsUrl::of(loaded.config.server.ops_listen)).ok_or(Failure::NoPort)?;
     let view = top::View {
         url,
@@ -270,10 +280,12 @@ fn run_bench(cli: &Cli, command: &Bench) -> Result<ExitCode, Failure> {
         (cli.sources(), None)
     };
     let needs_tokens = command.tokens.is_none() && !command.self_test;
-    let report = if needs_tokens || command.ops_url.is_some() {
-        with_keys(sources, needs_tokens, |keys| Ok(bench::run(command, recipe, keys)?))?
-    } else {
+    let sign = needs_tokens.then_some(Purpose::Sign);
+    let purposes: Vec<_> = sign.into_iter().chain(command.ops_url.as_ref().map(|_| Purpose::Operate)).collect();
+    let report = if purposes.is_empty() {
         bench::run(command, recipe, &Keys { admin_token: String::new(), mint: &no_token })?
+    } else {
+        with_keys(sources, &purposes, |keys| Ok(bench::run(command, recipe, keys)?))?
     };
     let mut out = std::io::stdout().lock();
     if command.json {
@@ -286,20 +298,22 @@ fn run_bench(cli: &Cli, command: &Bench) -> Result<ExitCode, Failure> {
 
 fn run_demo(cli: &Cli, command: &Demo) -> Result<ExitCode, Failure> {
     let (sources, recipe) = own_server(cli, "", demo::KEYS)?;
-    let is_clean =
-        with_keys(sources, true, |keys| Ok(demo::run(command, recipe, keys, &mut std::io::stdout().lock())?))?;
+    let is_clean = with_keys(sources, &[Purpose::Sign, Purpose::Operate], |keys| {
+        Ok(demo::run(command, recipe, keys, &mut std::io::stdout().lock())?)
+    })?;
     Ok(if is_clean { ExitCode::SUCCESS } else { ExitCode::from(EXIT_VIOLATED) })
 }
 
-/// The configuration of a server in a temporary directory, and how it is started with it. What `keys` say gives way to
-/// what the command line says; where the server lives does not.
+/// The configuration of a server in a temporary directory, in development mode whatever else is configured, and how it
+/// is started with it. What `keys` say gives way to what the command line says; where the server lives does not.
 fn own_server(cli: &Cli, catalogue: &str, keys: &[(&str, &str)]) -> Result<(Sources, Recipe), Failure> {
     let (program, temporary) = Cli::surroundings()?;
     let place = Place::new(&temporary)?;
     let mut sources = cli.sources();
     let weak = keys.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
     sources.flags = weak.chain(std::mem::take(&mut sources.flags)).chain(place.keys(catalogue)?).collect();
-    let mut arguments = vec!["serve".to_owned()];
+    sources.wish = Wish::Development;
+    let mut arguments = vec!["serve".to_owned(), "--dev".to_owned()];
     if let Some(file) = &sources.file {
         arguments.extend(["--config".to_owned(), file.to_string_lossy().into_owned()]);
     }
@@ -315,15 +329,15 @@ fn no_token(_user: &str) -> String {
 /// Runs `work` with what opens the doors of the server that `sources` describe.
 fn with_keys<T>(
     sources: Sources,
-    needs_tokens: bool,
+    purposes: &[Purpose],
     work: impl FnOnce(&Keys<'_>) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
-    let loaded = load_with_secrets(sources)?;
+    let loaded = load_with_secrets(sources, purposes)?;
     let mint = Mint::new(&loaded.config.auth);
     let admin_token = loaded.config.auth.admin_token.expose().to_owned();
     match mint {
         Ok(mint) => work(&Keys { admin_token, mint: &|user| mint.token(user, RUN_TOKEN_LIFE) }),
-        Err(_not_ours) if !needs_tokens => work(&Keys { admin_token, mint: &no_token }),
+        Err(_not_ours) if !purposes.contains(&Purpose::Sign) => work(&Keys { admin_token, mint: &no_token }),
         Err(error) => Err(error.into()),
     }
 }
@@ -336,21 +350,4 @@ fn calibrate_disk(cli: &Cli, options: &Calibrate) -> Result<ExitCode, Failure> {
     let format = if options.json { calibrate::Format::Json } else { calibrate::Format::Text };
     report.print(format, &mut std::io::stdout().lock())?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// Logs go to standard error through a bounded queue that drops what does not fit: a log that nobody reads must not
-/// hold up a sale.
-fn start_logs(format: Option<LogFormat>) -> WorkerGuard {
-    let (writer, guard) = tracing_appender::non_blocking(std::io::stderr());
-    let filter = EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| EnvFilter::new("info,actix_server=warn,rusqlite_migration=warn"));
-    // A span that ends says how long it took; there are none unless purchases are traced.
-    let builder =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_span_events(FmtSpan::CLOSE);
-    let is_terminal = std::io::stderr().is_terminal();
-    match format.unwrap_or(if is_terminal { LogFormat::Text } else { LogFormat::Json }) {
-        LogFormat::Text => builder.with_ansi(is_terminal).init(),
-        LogFormat::Json => builder.json().init(),
-    }
-    guard
 }

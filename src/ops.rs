@@ -3,6 +3,7 @@
 //! **Never:** serves a buyer.
 
 pub mod actors;
+pub mod auth_failures;
 pub mod events;
 pub mod feed;
 pub mod funnel;

@@ -157,3 +157,17 @@ async fn screenshots_of_a_sale_in_the_colours_and_sizes_people_have() {
     }
     browser.assert_quiet(&[]).await;
 }
+
+#[tokio::test]
+async fn somebody_who_tries_tokens_is_in_the_verdict() {
+    let server = Setup::new([Item::new("lamp", 9)]).start();
+    let mut browser = enter(&server).await;
+    let mut stranger = Client::new(server.ops_address());
+    for guess in 0..5 {
+        let bearer = format!("Bearer guess-{guess}");
+        let answer = stranger.get("/actors", &[("Authorization", &bearer)]).await.expect("an answer");
+        assert_eq!(answer.status, 401);
+    }
+    browser.until("document.querySelector('#verdict').dataset.level === 'degraded'").await;
+    browser.until("document.querySelector('#verdict').innerText.includes('tries tokens')").await;
+}

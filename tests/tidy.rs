@@ -18,9 +18,10 @@ use source::{Source, read};
 /// Who may know whom, of the server: a room, and the rooms it may name. `actors::` is the other crate.
 const SERVER: &[(&str, &str)] = &[
     ("config", ""),
+    ("logs", ""),
     ("catalogue", "actors::ids actors::item actors::money actors::time"),
     ("lab", "actors::data_file actors::entry actors::ids actors::ledger actors::money actors::time"),
-    ("cli", "config lab actors::drill actors::ids"),
+    ("cli", "config lab logs actors::drill actors::ids"),
     ("pages", ""),
     ("feed", "actors::ids actors::ledger actors::time"),
     (
@@ -47,7 +48,7 @@ const SERVER: &[(&str, &str)] = &[
          actors::stop actors::time actors::used_keys actors::watchers",
     ),
     ("inventory", "config actors::data_file"),
-    ("main", "cli config feed inventory lab server actors::ids actors::stop"),
+    ("main", "cli config feed inventory lab logs server actors::ids actors::stop"),
 ];
 
 /// Who may know whom, of the sale itself. Read downwards: a room names only rooms above it.
@@ -136,7 +137,7 @@ const PLACES: &[(&str, &[&str], &str)] = &[
     ("thread::spawn", &["src/server"], "threads are named and started by the composition root"),
     (
         "thread::Builder",
-        &["src/server", "src/feed", "src/inventory", "src/lab/bench", "src/lab/top"],
+        &["src/server", "src/feed", "src/inventory", "src/lab/bench", "src/lab/top", "src/logs"],
         "threads are started by the composition root",
     ),
 ];

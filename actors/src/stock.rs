@@ -10,12 +10,14 @@
 //! |---|---|
 //! | `stock/reserve.rs` | purchases and their replays |
 //! | `stock/settle.rs` | payment, cancellation, expiry |
+//! | `stock/holding.rs` | how long a buyer waits who holds units without paying |
 //! | `stock/instruct.rs` | pause, resume, close, restock, change of the definition |
 //! | `stock/book.rs` and what it is made of | nothing: the orders and buyers, in little memory |
 
 mod book;
 mod chunks;
 mod deadlines;
+mod holding;
 mod instruct;
 mod names;
 mod positions;
@@ -66,7 +68,7 @@ pub struct Terms {
     pub pay_within: Option<Duration>,
     /// What happens to late payments.
     pub late: LatePayment,
-    /// First cool-down of a buyer whose orders expire again and again; doubles each time; zero: none.
+    /// First cool-down of a buyer who repeatedly holds units without paying; doubles each time; zero: none.
     pub cool_down: Duration,
 }
 
@@ -149,7 +151,7 @@ impl Stock {
                 self.take(change.quantity);
                 self.book.place(change, slot, entry.at);
             }
-            Change::Order(change) => self.settle(change),
+            Change::Order(change) => self.settle(change, entry.at),
             Change::Restocked { quantity } => {
                 self.supply += quantity;
                 self.remaining += quantity;
@@ -205,13 +207,13 @@ impl Stock {
         self.remaining -= quantity;
     }
 
-    fn settle(&mut self, change: &OrderChange) {
+    fn settle(&mut self, change: &OrderChange, at: Timestamp) {
         match self.book.effect(change).expect("checked before anything was changed") {
             Units::Unchanged => {}
             Units::Released(units) => self.remaining += units,
             Units::TakenAgain(units) => self.take(units),
         }
-        self.book.settle(change);
+        self.book.settle(change, at);
     }
 
     /// Applies entries that were decided from this state.

@@ -1,127 +1,26 @@
 //! The state machine of an item against a model without cleverness, over random histories: same answers, same balances,
 //! and the ledger's entries rebuild exactly the state that made them.
 
+#[path = "stock_model/histories.rs"]
+mod histories;
 mod support;
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use doorbuster_actors::entry::{Balance, Change, Entry, Order, OrderChange, Payment, PaymentResult, Status};
-use doorbuster_actors::item::ItemDefinition;
-use doorbuster_actors::letters::{Instruction, Query, Reservation};
+use doorbuster_actors::letters::{Query, Reservation};
 use doorbuster_actors::money::Amount;
-use doorbuster_actors::stock::{LatePayment, MAX_LISTED_ORDERS, Stock, Terms};
+use doorbuster_actors::stock::{MAX_LISTED_ORDERS, Stock};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
+use histories::{Act, EVENTS, History, KEYS, Step, history, holders};
 use support::model::{ITEM, Model, Moves, NAMES, number};
 use support::{item, moment, placed, seed, user};
 
-/// Random histories per test; each has up to [`MOST_STEPS`] steps.
+/// Random histories per test.
 const HISTORIES: u32 = 500;
-const MOST_STEPS: usize = 60;
-
-const KEYS: [&str; 3] = ["key-1", "key-2", "key-3"];
-const EVENTS: [&str; 3] = ["event-1", "event-2", "event-3"];
-/// Which orders a history talks about; some are never placed.
-const MOST_ORDERS: std::ops::Range<usize> = 0..12;
-
-/// One step of a history. Times are relative to the step before and go both ways.
-#[derive(Debug, Clone)]
-struct Step {
-    later: i64,
-    act: Act,
-}
-
-#[derive(Debug, Clone)]
-enum Act {
-    Reserve {
-        name: usize,
-        key: Option<usize>,
-        quantity: u32,
-    },
-    Instruct(Instruction),
-    Pay {
-        order: usize,
-        event: usize,
-        result: PaymentResult,
-        is_whole: bool,
-    },
-    Cancel {
-        order: usize,
-        name: usize,
-    },
-    Expire {
-        most: usize,
-    },
-    /// The server was started again with another time to pay.
-    Restart {
-        pay_within: Option<u64>,
-    },
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    let reserve = (0..NAMES.len(), proptest::option::of(0..KEYS.len()), 1..=4_u32);
-    let instruction = prop_oneof![
-        4 => Just(Instruction::Pause),
-        8 => Just(Instruction::Resume),
-        1 => Just(Instruction::Close),
-        4 => (1..4_u32).prop_map(|quantity| Instruction::Restock { quantity }),
-    ];
-    let result = prop_oneof![4 => Just(PaymentResult::Succeeded), 1 => Just(PaymentResult::Failed)];
-    let pay = (MOST_ORDERS, 0..EVENTS.len(), result, proptest::bool::weighted(0.9));
-    let act = prop_oneof![
-        10 => reserve.prop_map(|(name, key, quantity)| Act::Reserve { name, key, quantity }),
-        2 => instruction.prop_map(Act::Instruct),
-        4 => pay.prop_map(|(order, event, result, is_whole)| Act::Pay { order, event, result, is_whole }),
-        2 => (MOST_ORDERS, 0..NAMES.len()).prop_map(|(order, name)| Act::Cancel { order, name }),
-        2 => (0..4_usize).prop_map(|most| Act::Expire { most }),
-        1 => pay_within().prop_map(|pay_within| Act::Restart { pay_within }),
-    ];
-    (-50..60_i64, act).prop_map(|(later, act)| Step { later, act })
-}
-
-/// Milliseconds.
-fn pay_within() -> impl Strategy<Value = Option<u64>> {
-    prop_oneof![Just(None), Just(Some(1)), Just(Some(40)), Just(Some(900_000)), Just(Some(u64::MAX))]
-}
-
-fn terms() -> impl Strategy<Value = Terms> {
-    let late = prop_oneof![Just(LatePayment::Refund), Just(LatePayment::Honour)];
-    (pay_within(), late, prop_oneof![Just(0), Just(20_u64)]).prop_map(|(pay_within, late, cool_down)| Terms {
-        pay_within: pay_within.map(Duration::from_millis),
-        late,
-        cool_down: Duration::from_millis(cool_down),
-    })
-}
-
-#[derive(Debug, Clone)]
-struct History {
-    stock: u32,
-    limit: u32,
-    opens_at: Option<i64>,
-    closes_at: Option<i64>,
-    terms: Terms,
-    steps: Vec<Step>,
-}
-
-fn history() -> impl Strategy<Value = History> {
-    let window = (proptest::option::of(0..100_i64), proptest::option::of(200..600_i64));
-    let steps = proptest::collection::vec(step(), 1..MOST_STEPS);
-    (0..12_u32, 1..6_u32, window, terms(), steps).prop_map(|(stock, limit, (opens_at, closes_at), terms, steps)| {
-        History { stock, limit, opens_at, closes_at, terms, steps }
-    })
-}
-
-impl History {
-    fn definition(&self) -> ItemDefinition {
-        ItemDefinition {
-            per_user_limit: self.limit,
-            opens_at: self.opens_at.map(moment),
-            closes_at: self.closes_at.map(moment),
-            ..item("sku-1", self.stock)
-        }
-    }
-}
 
 /// Which order went to which status, as entries tell it.
 fn moves_in(entries: &[Entry]) -> Moves {
@@ -189,6 +88,11 @@ impl Trial {
                 let settled = self.live.cancel(number(order), &user(NAMES[name]), now);
                 assert_eq!((settled.answer, moves_in(&settled.entries)), self.model.cancel(order, name));
                 settled.entries.to_vec()
+            }
+            Act::GiveUp { name } => {
+                let mut orders = self.model.orders.iter();
+                let newest = orders.rposition(|order| order.name == name && order.status == Status::Pending);
+                self.act(&Act::Cancel { order: newest.unwrap_or(self.model.orders.len()), name })
             }
             Act::Expire { most } => {
                 let entries = self.live.expire(most, now);
@@ -318,11 +222,15 @@ fn unreachable_status(status: Status) -> Status {
 }
 
 fn run(check: impl Fn(&Trial)) {
+    run_histories(history(), check);
+}
+
+fn run_histories(histories: impl Strategy<Value = History>, check: impl Fn(&Trial)) {
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&seed().to_le_bytes());
     let config = Config { cases: HISTORIES, failure_persistence: None, ..Config::default() };
     let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes));
-    let result = runner.run(&history(), |history| {
+    let result = runner.run(&histories, |history| {
         let mut trial = Trial::new(&history);
         history.steps.iter().for_each(|step| trial.take(step));
         check(&trial);
@@ -336,6 +244,16 @@ fn run(check: impl Fn(&Trial)) {
 #[test]
 fn the_stock_answers_as_the_model_does() {
     run(|_trial| ());
+}
+
+#[test]
+fn who_holds_without_paying_waits_as_long_as_the_model_says_and_after_a_restart_too() {
+    let slowed = Cell::new(0);
+    run_histories(holders(), |trial| {
+        slowed.set(slowed.get() + trial.model.slowed_by_cancels.get());
+        trial.check_replay();
+    });
+    assert!(slowed.get() > 10, "only {} refusals were about who cancels late again and again", slowed.get());
 }
 
 #[test]

@@ -36,8 +36,9 @@ intended start, so waiting for a free connection is part of it: nothing is left 
 Spike (--profile spike): nobody until T0, then every user at once, then purchases at --rate (none without it) until
 --duration is over: the sold-out tail.
 
-With no --url a server is started in a temporary directory, with the keys of the configuration and of --set, a catalogue
-of its own and, but for the spike, no throttle. It is killed at the end, and its data file audited.
+With no --url a server is started in a temporary directory, in development mode, with the keys of the configuration and
+of --set but secrets and a catalogue of its own, and, but for the spike, no throttle. It is killed at the end, and its
+data file audited.
 Buyers' tokens are signed with auth.jwt_secret before the clock starts; for a server with another secret give --tokens.
 
 The audit asks the operations listener (--ops-url, auth.admin_token) for the entries of the ledger since the start.

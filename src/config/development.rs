@@ -1,11 +1,11 @@
-//! **Job:** secrets for a server that was started without a configuration file.
+//! **Job:** secrets for a server in development mode.
 //! **Owns:** `development.toml` beside the data file: generated once, so that tokens outlive a restart.
-//! **Never:** makes a secret in production mode, or trusts a file that others can read.
+//! **Never:** makes a secret in production mode, or trusts a file that others can read or have made.
 
 use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write as _};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use rand::TryRng;
@@ -35,36 +35,29 @@ struct Secrets {
     webhook_secret: String,
 }
 
-/// Gives the empty secrets of a server in development mode values that stay the same from one start to the next.
-/// Does nothing in production mode, or if none is empty.
+/// Gives a server in development mode secrets that stay the same from one start to the next. Does nothing in production
+/// mode.
 ///
 /// # Errors
-/// The file cannot be made or read, others may read it, or it does not contain the three secrets.
+/// The file cannot be made or read, others may use it, or it does not contain the three secrets.
 pub fn fill_secrets(loaded: &mut Loaded) -> Result<(), ConfigError> {
     match loaded.mode {
         Mode::Production => return Ok(()),
         Mode::Development => {}
     }
-    let auth = &mut loaded.config.auth;
-    let places = [
-        ("auth.jwt_secret", &mut auth.jwt_secret),
-        ("auth.admin_token", &mut auth.admin_token),
-        ("payment.webhook_secret", &mut loaded.config.payment.webhook_secret),
-    ];
-    if places.iter().all(|(_, secret)| !secret.is_empty()) {
-        return Ok(());
-    }
-
     let path = secrets_path(&loaded.config.storage.path);
     let found = read_or_create(&path).map_err(|reason| ConfigError::new(path.display(), reason))?;
-    let values = [found.jwt_secret, found.admin_token, found.webhook_secret].map(Secret::new);
-    for ((key, place), value) in places.into_iter().zip(values) {
-        if place.is_empty() {
-            let origin = Origin::File(path.clone());
-            strong(key, &value).map_err(|error| error.given_by(&origin))?;
-            *place = value;
-            loaded.origins.insert(key, origin);
-        }
+    let (auth, payment) = (&mut loaded.config.auth, &mut loaded.config.payment);
+    let places = [
+        ("auth.jwt_secret", &mut auth.jwt_secret, found.jwt_secret),
+        ("auth.admin_token", &mut auth.admin_token, found.admin_token),
+        ("payment.webhook_secret", &mut payment.webhook_secret, found.webhook_secret),
+    ];
+    for (key, place, text) in places {
+        let (origin, secret) = (Origin::File(path.clone()), Secret::new(text));
+        strong(key, &secret).map_err(|error| error.given_by(&origin))?;
+        *place = secret;
+        loaded.origins.insert(key, origin);
     }
     Ok(())
 }
@@ -90,9 +83,18 @@ fn read(file: File) -> Result<Secrets, String> {
     if mode & !PRIVATE != 0 {
         return Err(format!("may be used by others (mode {mode:04o}): set its mode to 0600, or delete it"));
     }
+    // Whoever runs as root could be handed the secrets of somebody else, in a folder where everybody may write.
+    if own_user().is_some_and(|user| user != metadata.uid()) {
+        return Err("belongs to another user: delete it, or move the data file".to_owned());
+    }
     let mut text = String::new();
     file.take(MAX_BYTES).read_to_string(&mut text).map_err(|error| format!("cannot be read: {error}"))?;
     toml::from_str(&text).map_err(|fault| describe(&fault, &text))
+}
+
+/// Whom this process runs as, where the operating system says so.
+fn own_user() -> Option<u32> {
+    fs::metadata("/proc/self").ok().map(|process| process.uid())
 }
 
 /// Makes the file appear complete or not at all: it is written under another name and then linked, which fails if
@@ -205,13 +207,15 @@ mod tests {
     }
 
     #[test]
-    fn given_secrets_are_kept() {
+    fn secrets_that_another_user_has_laid_out_are_refused() {
         let desk = tempfile::tempdir().expect("a temporary directory");
-        let mut loaded = development(&desk.path().join("doorbuster.db"));
-        loaded.config.auth.admin_token = Secret::new("given".to_owned());
-        fill_secrets(&mut loaded).expect("filled");
-        assert_eq!(loaded.config.auth.admin_token.expose(), "given");
-        assert_eq!(loaded.config.auth.jwt_secret.expose().len(), 2 * SECRET_BYTES);
+        let data_file = desk.path().join("doorbuster.db");
+        fill_secrets(&mut development(&data_file)).expect("made");
+        // Only root can give a file away: for everybody else the case does not exist, and neither does the test.
+        if std::os::unix::fs::chown(desk.path().join(FILE_NAME), Some(65_534), None).is_ok() {
+            let refusal = fill_secrets(&mut development(&data_file)).expect_err("another's").to_string();
+            assert!(refusal.contains("belongs to another user"), "{refusal}");
+        }
     }
 
     #[test]

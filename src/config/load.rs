@@ -1,33 +1,28 @@
 //! **Job:** one configuration from three sources: flag over environment over file over default.
 //! **Owns:** the precedence, and where each value came from.
-//! **Never:** knows a key by name, but for the one whose default depends on the mode.
+//! **Never:** decides what a mode is (`mode.rs` does), or uses a given secret in development mode.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::exposure::{Content, Exposure, FileMode};
+use super::mode::{Cause, Mode, Wish, public_listener};
 use super::sources::{self, Entry, Given};
 use super::{Config, ConfigError, validate};
 
 /// What the operator gave. No `Debug`: environment and flags may contain secrets.
 #[derive(Clone, Default)]
 pub struct Sources {
-    /// The configuration file; without one the server runs in development mode.
+    /// The configuration file; with one the server runs in production mode.
     pub file: Option<PathBuf>,
     /// Environment variables; those that do not begin with [`super::ENVIRONMENT_PREFIX`] are ignored.
     pub environment: Vec<(String, String)>,
     /// Flags as (`section.key`, value); of two for the same key the later one counts.
     pub flags: Vec<(String, String)>,
-}
-
-/// What a missing configuration file means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
-    /// No file given: sample catalogue, generated secrets.
-    Development,
-    /// A file given: every secret must be.
-    Production,
+    /// The mode that was asked for.
+    pub wish: Wish,
 }
 
 /// Where a value came from.
@@ -66,35 +61,82 @@ pub struct Loaded {
     pub config: Config,
     /// Where each came from, by `section.key`; every key has one.
     pub origins: BTreeMap<&'static str, Origin>,
-    /// Whether a configuration file was given.
+    /// How the server runs.
     pub mode: Mode,
+    /// Why it runs so.
+    pub cause: Cause,
+    /// Keys that were given and are not used, because development mode uses no given secret.
+    pub unused: Vec<(&'static str, Origin)>,
+    /// Files with secrets that other users can read or change.
+    pub exposed: Vec<Exposure>,
 }
 
-/// Reads, merges and validates a configuration.
+/// Reads, merges and validates a configuration. Secrets may be missing; see [`super::demand`].
 ///
 /// # Errors
 /// An unreadable file, an unknown key, a value of another type, a secret given in both forms at one level, or
 /// whatever [`validate`] refuses.
 pub fn load(sources: Sources) -> Result<Loaded, ConfigError> {
-    let mode = if sources.file.is_some() { Mode::Production } else { Mode::Development };
-    let mut loaded = Loaded::defaults(mode);
+    let mut levels = Vec::new();
+    let mut exposed = Vec::new();
     if let Some(path) = &sources.file {
-        loaded.overlay(sources::file(path)?)?;
+        let (entries, mode) = sources::file(path)?;
+        exposed.extend(Exposure::of(path, mode, content_of(&entries)));
+        levels.push(entries);
     }
-    loaded.overlay(sources::environment(sources.environment)?)?;
-    loaded.overlay(sources::flags(sources.flags))?;
+    levels.push(sources::environment(sources.environment)?);
+    levels.push(sources::flags(sources.flags));
+    let given = levels.iter().flatten().find_map(Entry::identity_key);
+    let cause = match (sources.wish, &sources.file, given) {
+        (Wish::Development, _, _) => Cause::Asked,
+        (Wish::None, Some(_), _) => Cause::File,
+        (Wish::None, None, Some(key)) => Cause::Given(key),
+        (Wish::None, None, None) => Cause::NothingGiven,
+    };
+    let mut loaded = Loaded::defaults(cause, exposed);
+    levels.into_iter().try_for_each(|level| loaded.overlay(level))?;
+    loaded.settle_mode();
     validate(&loaded)?;
+    loaded.look_at_public_key();
     Ok(loaded)
 }
 
+/// What lies in the configuration file: secrets themselves, or at most the way to them.
+fn content_of(entries: &[Entry]) -> Content {
+    let holds = |entry: &Entry| {
+        let text = entry.given.as_text().unwrap_or_default();
+        !text.is_empty()
+            && Config::default().settings().iter().any(|(key, setting)| *key == entry.key && setting.holds_secret(text))
+    };
+    if entries.iter().any(holds) { Content::Secrets } else { Content::Trust }
+}
+
 impl Loaded {
-    fn defaults(mode: Mode) -> Self {
+    fn defaults(cause: Cause, exposed: Vec<Exposure>) -> Self {
         let mut config = Config::default();
-        if mode == Mode::Development {
-            config.payment.cool_down = Duration::ZERO;
-        }
         let origins = config.settings().into_iter().map(|(key, _)| (key, Origin::Default)).collect();
-        Self { config, origins, mode }
+        Self { config, origins, mode: cause.mode(), cause, unused: Vec::new(), exposed }
+    }
+
+    /// Now that the listeners are known: what nobody asked for is not opened to the world. One key has a default that
+    /// depends on the mode.
+    fn settle_mode(&mut self) {
+        if self.cause == Cause::NothingGiven
+            && let Some(key) = public_listener(&self.config)
+        {
+            self.cause = Cause::Public(key);
+        }
+        self.mode = self.cause.mode();
+        if self.mode == Mode::Development && self.origins["payment.cool_down"] == Origin::Default {
+            self.config.payment.cool_down = Duration::ZERO;
+        }
+    }
+
+    /// Whoever can change the key that tokens are checked with can be any buyer.
+    fn look_at_public_key(&mut self) {
+        let Some(path) = &self.config.auth.jwt_public_key_file else { return };
+        let Ok(metadata) = std::fs::metadata(path) else { return };
+        self.exposed.extend(Exposure::of(path, FileMode::from(&metadata), Content::Trust));
     }
 
     /// Lays one source over what is there.
@@ -106,7 +148,13 @@ impl Loaded {
                 return Err(ConfigError::new(&other.key, reason).given_by(&entry.origin));
             }
         }
-        entries.into_iter().try_for_each(|entry| self.set(entry))
+        for entry in entries {
+            match entry.identity_key() {
+                Some(key) if self.mode == Mode::Development => self.unused.push((key, entry.origin)),
+                Some(_) | None => self.set(entry)?,
+            }
+        }
+        Ok(())
     }
 
     fn set(&mut self, entry: Entry) -> Result<(), ConfigError> {
@@ -122,8 +170,10 @@ impl Loaded {
                 .map_err(|mismatch| error(&mismatch))?;
             } else if setting.is_secret() && Some(name) == secret {
                 let path = given.as_text().ok_or_else(|| error(&"expected a path"))?;
-                let text = sources::secret_file(Path::new(path)).map_err(|reason| error(&reason))?;
+                let path = Path::new(path);
+                let (text, mode) = sources::secret_file(path).map_err(|reason| error(&reason))?;
                 setting.set_text(&text).map_err(|mismatch| error(&mismatch))?;
+                self.exposed.extend(Exposure::of(path, mode, Content::Secrets));
             } else {
                 continue;
             }

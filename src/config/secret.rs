@@ -92,6 +92,11 @@ impl fmt::Debug for RedisUrl {
 impl Value for RedisUrl {
     const EXPECTED: &'static str = "a URL like redis://127.0.0.1:6379 or unix:///run/redis.sock";
 
+    /// A password stands before `@`, or in the parameter `pass` of a socket.
+    fn holds_secret(text: &str) -> bool {
+        text.contains('@') || text.contains("pass=")
+    }
+
     fn from_text(text: &str) -> Option<Self> {
         let known = ["redis://", "unix://", "redis+unix://"].iter().any(|scheme| text.starts_with(scheme));
         known.then(|| Self(text.to_owned()))

@@ -6,11 +6,16 @@ use std::fmt::Write;
 
 use super::Loaded;
 
-/// The configuration as TOML, one `key = value  # origin` a line; secrets are `"***"`, or `""` if not set.
+/// The configuration as TOML, the mode in a comment at its head, then one `key = value  # origin` a line; secrets are
+/// `"***"`, or `""` if not set.
 #[must_use]
 pub fn show(loaded: &Loaded) -> String {
     let mut config = loaded.config.clone();
-    let mut text = String::new();
+    let mut text = format!("# {} mode: {}\n", loaded.mode, loaded.cause);
+    for (key, origin) in &loaded.unused {
+        writeln!(text, "# {key} is given ({origin}) and not used").expect("a String takes any text");
+    }
+    text.push('\n');
     let mut open_section = "";
     for (path, setting) in config.settings() {
         let (section, key) = path.rsplit_once('.').expect("a key's name is made of its section and its own");

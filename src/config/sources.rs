@@ -6,7 +6,9 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+use super::exposure::FileMode;
 use super::load::{Origin, shown};
+use super::mode::identity_key;
 use super::{Config, ConfigError};
 
 /// Beginning of every environment variable of this product.
@@ -45,14 +47,22 @@ pub(super) struct Entry {
     pub(super) origin: Origin,
 }
 
-/// The entries of a configuration file.
-pub(super) fn file(path: &Path) -> Result<Vec<Entry>, ConfigError> {
+impl Entry {
+    /// The key it gives a value to, if that says who is a buyer, an operator or a provider. An empty value counts: it
+    /// is how a variable looks whose content got lost on its way.
+    pub(super) fn identity_key(&self) -> Option<&'static str> {
+        identity_key(&self.key, self.given.as_text())
+    }
+}
+
+/// The entries of a configuration file, and who may use it.
+pub(super) fn file(path: &Path) -> Result<(Vec<Entry>, FileMode), ConfigError> {
     let error = |reason: &str| ConfigError::new(path.display(), reason);
-    let text = read_text(path, MAX_FILE_BYTES).map_err(|reason| error(&reason))?;
+    let (text, mode) = read_text(path, MAX_FILE_BYTES).map_err(|reason| error(&reason))?;
     let table: toml::Table = toml::from_str(&text).map_err(|fault| error(&describe(&fault, &text)))?;
     let mut entries = Vec::new();
     flatten("", table, &Origin::File(path.to_owned()), &mut entries);
-    Ok(entries)
+    Ok((entries, mode))
 }
 
 /// A syntax error without the line it is on, which its own text would quote.
@@ -116,22 +126,27 @@ pub(super) fn flags(flags: Vec<(String, String)>) -> Vec<Entry> {
     flags.into_iter().map(entry).collect()
 }
 
-/// The secret in a file of its own, without the newline that editors put at its end.
-pub(super) fn secret_file(path: &Path) -> Result<String, String> {
-    let text = read_text(path, MAX_SECRET_FILE_BYTES).map_err(|reason| format!("{}: {reason}", shown(path)))?;
+/// The secret in a file of its own, without the newline that editors put at its end, and who may use that file.
+pub(super) fn secret_file(path: &Path) -> Result<(String, FileMode), String> {
+    let read = read_text(path, MAX_SECRET_FILE_BYTES);
+    let (text, mode) = read.map_err(|reason| format!("{}: {reason}", shown(path)))?;
     let line = text.strip_suffix("\r\n").or_else(|| text.strip_suffix('\n')).unwrap_or(&text);
     if line.is_empty() {
         return Err(format!("{}: is empty", shown(path)));
     }
-    Ok(line.to_owned())
+    Ok((line.to_owned(), mode))
 }
 
-fn read_text(path: &Path, limit: u64) -> Result<String, String> {
+fn read_text(path: &Path, limit: u64) -> Result<(String, FileMode), String> {
     let mut text = String::new();
-    let read = File::open(path).and_then(|file| file.take(limit + 1).read_to_string(&mut text));
+    let read = File::open(path).and_then(|file| {
+        let mode = FileMode::from(&file.metadata()?);
+        file.take(limit + 1).read_to_string(&mut text)?;
+        Ok(mode)
+    });
     match read {
         Ok(_) if text.len() as u64 > limit => Err(format!("has more than {limit} bytes")),
-        Ok(_) => Ok(text),
+        Ok(mode) => Ok((text, mode)),
         Err(error) => Err(format!("cannot be read: {error}")),
     }
 }
@@ -158,7 +173,7 @@ mod tests {
         let path = directory.path().join("secret");
         for (content, secret) in [("a b\n", "a b"), ("a\n\n", "a\n"), ("a\r\n", "a"), (" a", " a")] {
             std::fs::write(&path, content).expect("writable");
-            assert_eq!(secret_file(&path).as_deref(), Ok(secret));
+            assert_eq!(secret_file(&path).map(|(text, _mode)| text).as_deref(), Ok(secret));
         }
         std::fs::write(&path, "\n").expect("writable");
         assert!(secret_file(&path).is_err_and(|reason| reason.ends_with("is empty")));

@@ -49,7 +49,7 @@ prefix = "doorbuster:"
 pay_within = "15m"
 webhook_secret = ""
 late = "refund"
-cool_down = "30s" # not in the contract: slows who lets orders expire again and again
+cool_down = "30s" # not in the contract: slows who holds units again and again without paying
 [ops]
 public_metrics = false
 [feed]
@@ -121,7 +121,7 @@ fn a_flag_beats_the_environment_which_beats_the_file_which_beats_the_default() {
     let environment =
         pairs(&[("DOORBUSTER_STORAGE_MAX_BATCH", "3"), ("DOORBUSTER_STORAGE_LINGER", "3ms"), ("HOME", "/")]);
     let flags = pairs(&[("storage.max_batch", "1"), ("storage.max_batch", "4")]);
-    let loaded = load(Sources { file: Some(file.clone()), environment, flags }).expect("valid");
+    let loaded = load(Sources { file: Some(file.clone()), environment, flags, ..Sources::default() }).expect("valid");
 
     let storage = &loaded.config.storage;
     assert_eq!((storage.max_batch, storage.linger), (4, Duration::from_millis(3)));
@@ -244,10 +244,14 @@ fn values_on_the_limits_are_taken() {
 fn production_needs_its_secrets_and_development_does_not() {
     assert_eq!(load_flags(&[]).map(|loaded| loaded.mode), Ok(Mode::Development));
     let desk = Desk::new();
-    assert_eq!(refusal(desk.load_file("")), "auth.jwt_secret: must be set, with at least 32 bytes");
+    let missing = |content: &str| {
+        let loaded = desk.load_file(content).expect("valid");
+        demand(&loaded, Purpose::Serve).err().map(|error| error.key)
+    };
+    assert_eq!(missing("").as_deref(), Some("auth.jwt_secret, auth.admin_token"));
     let without_admin = "[auth]\njwt_secret = \"0123456789abcdef0123456789abcdef\"";
-    assert_eq!(refusal(desk.load_file(without_admin)), "auth.admin_token: must be set, with at least 32 bytes");
-    assert!(desk.load_file(SECRETS).is_ok());
+    assert_eq!(missing(without_admin).as_deref(), Some("auth.admin_token"));
+    assert_eq!(missing(SECRETS), None);
 }
 
 #[test]
@@ -258,6 +262,13 @@ fn a_secret_that_can_be_guessed_is_refused_and_not_repeated() {
         ("auth.admin_token", "canarycanarycanarycanarycanarycanary", "fewer than 8 distinct characters"),
         ("payment.webhook_secret", "canary-ChangeMe-0123456789abcdef0123", "contains a word of examples"),
         ("feed.token", "canary 0123456789abcdef0123456789abcdef", "must be visible ASCII"),
+        ("auth.jwt_secret", &" ".repeat(40), "must have at least 32 bytes"),
+        (
+            "auth.jwt_secret",
+            " \t\n\u{a0}\u{2000}\u{2001}\u{2002}\u{2003}\u{2004}\u{2005}\u{2006}",
+            "must have at least",
+        ),
+        ("auth.jwt_secret", &format!("{canary}{}", " ".repeat(40)), "must have at least 32 bytes"),
     ] {
         let refusal = refusal(load_flags(&[(key, bad)]));
         assert!(refusal.starts_with(key) && refusal.contains(reason), "{refusal}");
@@ -293,8 +304,42 @@ fn a_secret_may_be_in_a_file_of_its_own_in_every_source() {
     for loaded in [from_file, from_environment, from_flag] {
         assert_eq!(loaded.map(|loaded| loaded.config.feed.token.expose().to_owned()).as_deref(), Ok(secret));
     }
-    let refusal = refusal(load_flags(&[("feed.token_file", "none")]));
-    assert!(refusal.starts_with("feed.token_file: none: cannot be read"), "{refusal}");
+    let refused = refusal(load_flags(&[("feed.token_file", "none")]));
+    assert!(refused.starts_with("feed.token_file: none: cannot be read"), "{refused}");
+    for (content, reason) in [("", "is empty"), ("\n", "is empty"), (" \n", "must have at least 32 bytes")] {
+        let path = desk.file("blank", content);
+        let refused = refusal(load_flags(&[("auth.jwt_secret_file", path.to_str().expect("UTF-8"))]));
+        assert!(refused.starts_with("auth.jwt_secret") && refused.contains(reason), "{refused}");
+    }
+}
+
+#[test]
+fn files_with_secrets_that_others_can_use_are_told_and_not_refused() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let desk = Desk::new();
+    let secret = desk.file("secret", "0123456789abcdef-0123456789abcdef");
+    let inline = desk.file("inline.toml", SECRETS);
+    let pointing = desk.file("pointing.toml", &format!("[feed]\ntoken_file = {secret:?}\n"));
+    let told = |file: &PathBuf| {
+        let loaded = load(Sources { file: Some(file.clone()), ..Sources::default() }).expect("valid");
+        loaded.exposed.into_iter().map(|exposure| exposure.path).collect::<Vec<_>>()
+    };
+    let set = |file: &PathBuf, mode| fs::set_permissions(file, fs::Permissions::from_mode(mode)).expect("own file");
+    for (mode, inline_is_told, pointing_is_told) in
+        [(0o600, false, false), (0o400, false, false), (0o644, true, false), (0o640, true, false), (0o620, true, true)]
+    {
+        set(&inline, mode);
+        set(&pointing, mode);
+        set(&secret, 0o600);
+        assert_eq!(!told(&inline).is_empty(), inline_is_told, "{mode:o}");
+        assert_eq!(!told(&pointing).is_empty(), pointing_is_told, "{mode:o}");
+    }
+    // As an orchestrator mounts them.
+    for mode in [0o444, 0o644] {
+        set(&secret, mode);
+        set(&pointing, 0o600);
+        assert_eq!(told(&pointing), std::slice::from_ref(&secret), "{mode:o}");
+    }
 }
 
 #[test]

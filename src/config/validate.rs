@@ -5,7 +5,7 @@
 use std::fs::File;
 use std::time::Duration;
 
-use super::{AuthMode, Config, ConfigError, InventorySource, JwtAlgorithm, Loaded, Mode, Origin, Secret};
+use super::{AuthMode, Config, ConfigError, InventorySource, JwtAlgorithm, Loaded, Origin, Secret};
 
 /// Most HTTP workers: far more than cores of one box; past it somebody mistook the key.
 const MAX_WORKERS: usize = 256;
@@ -46,8 +46,8 @@ const MIN_DISTINCT_CHARACTERS: usize = 8;
 /// Words of examples and placeholders; a random secret contains none.
 const WELL_KNOWN: [&str; 5] = ["changeme", "secret123", "password", "example", "default"];
 
-/// Checks what types cannot: limits, keys that need each other, and secrets. A secret that is missing is refused in
-/// production mode only, because development mode makes it; one that was given must be a good one in either.
+/// Checks what types cannot: limits, keys that need each other, and secrets. Which secrets must be there is for the
+/// command to say, with [`demand`]; one that was given must be a good one.
 ///
 /// # Errors
 /// The first key that cannot be used, with the reason and where its value came from.
@@ -60,7 +60,7 @@ pub fn validate(loaded: &Loaded) -> Result<(), ConfigError> {
         .and_then(|()| redis(config))
         .and_then(|()| inventory(config))
         .and_then(|()| identity(config))
-        .and_then(|()| secrets(loaded));
+        .and_then(|()| secrets(config));
     checked.map_err(|error| match loaded.origins.get(error.key.as_str()) {
         None | Some(Origin::Default) => error,
         Some(origin) => error.given_by(origin),
@@ -164,18 +164,7 @@ fn public_key(config: &Config) -> Result<(), ConfigError> {
     File::open(path).map(drop).map_err(|error| ConfigError::new(key, format!("cannot be read: {error}")))
 }
 
-fn secrets(loaded: &Loaded) -> Result<(), ConfigError> {
-    let config = &loaded.config;
-    let production = match loaded.mode {
-        Mode::Production => true,
-        Mode::Development => false,
-    };
-    let signs = config.auth.mode == AuthMode::Jwt && config.auth.jwt_algorithm == JwtAlgorithm::Hs256;
-    let given = |secret: &Secret| !secret.is_empty();
-    let missing = format!("must be set, with at least {MIN_SECRET_BYTES} bytes");
-    check(given(&config.auth.jwt_secret) || !(production && signs), "auth.jwt_secret", &missing)?;
-    check(given(&config.auth.admin_token) || !production, "auth.admin_token", &missing)?;
-
+fn secrets(config: &Config) -> Result<(), ConfigError> {
     strong("auth.jwt_secret", &config.auth.jwt_secret)?;
     strong("payment.webhook_secret", &config.payment.webhook_secret)?;
     for (key, token) in [("auth.admin_token", &config.auth.admin_token), ("feed.token", &config.feed.token)] {
@@ -186,12 +175,53 @@ fn secrets(loaded: &Loaded) -> Result<(), ConfigError> {
     Ok(())
 }
 
+/// What a command cannot do without.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// Run the server.
+    Serve,
+    /// Sign tokens of buyers.
+    Sign,
+    /// Ask the operations listener.
+    Operate,
+    /// Take entries from where `inventory.source` says.
+    Pull,
+}
+
+/// Checks that the secrets which `purpose` needs are there.
+///
+/// # Errors
+/// All that are missing, and what can be done about it.
+pub fn demand(loaded: &Loaded, purpose: Purpose) -> Result<(), ConfigError> {
+    let config = &loaded.config;
+    let signs = config.auth.mode == AuthMode::Jwt && config.auth.jwt_algorithm == JwtAlgorithm::Hs256;
+    let buyers = ("auth.jwt_secret", config.auth.jwt_secret.is_empty() && signs);
+    let admin = ("auth.admin_token", config.auth.admin_token.is_empty());
+    let pulls = matches!(config.inventory.source, InventorySource::Pull(_));
+    let feed = ("feed.token", pulls && config.feed.token.is_empty() && config.auth.admin_token.is_empty());
+    let needed = match purpose {
+        Purpose::Serve => vec![buyers, admin],
+        Purpose::Sign => vec![buyers],
+        Purpose::Operate => vec![admin],
+        Purpose::Pull => vec![feed],
+    };
+    let missing: Vec<_> = needed.into_iter().filter(|(_, is_missing)| *is_missing).map(|(key, _)| key).collect();
+    let reason = format!(
+        "must be set, with at least {MIN_SECRET_BYTES} bytes, in production mode ({}): give it, for example with --set \
+         {}_file=PATH, or try things out with generated secrets: --dev",
+        loaded.cause,
+        missing.first().unwrap_or(&""),
+    );
+    check(missing.is_empty(), &missing.join(", "), reason)
+}
+
 /// Refuses a secret that can be guessed; one that is not set is not guessed either.
 pub(super) fn strong(key: &str, secret: &Secret) -> Result<(), ConfigError> {
     if secret.is_empty() {
         return Ok(());
     }
-    let text = secret.expose();
+    // Blanks around it are often an accident of a file, and nothing that makes it harder to guess.
+    let text = secret.expose().trim();
     check(text.len() >= MIN_SECRET_BYTES, key, format!("must have at least {MIN_SECRET_BYTES} bytes"))?;
     let distinct = text.chars().collect::<std::collections::BTreeSet<_>>().len();
     let reason = format!("is too easy to guess: fewer than {MIN_DISTINCT_CHARACTERS} distinct characters");

@@ -20,6 +20,11 @@ pub(super) trait Value: Sized {
     /// Whether the value must not be shown, and may be read from a file instead.
     const SECRET: bool = false;
 
+    /// Whether this text contains a secret: always where the type is one, and in some texts of other types.
+    fn holds_secret(_text: &str) -> bool {
+        Self::SECRET
+    }
+
     /// Reads a value of the environment or the command line.
     fn from_text(text: &str) -> Option<Self>;
 
@@ -38,6 +43,7 @@ pub(super) trait Setting {
     fn set_toml(&mut self, value: &toml::Value) -> Result<(), Mismatch>;
     fn to_toml(&self) -> toml::Value;
     fn is_secret(&self) -> bool;
+    fn holds_secret(&self, text: &str) -> bool;
 }
 
 impl<T: Value> Setting for T {
@@ -57,6 +63,10 @@ impl<T: Value> Setting for T {
 
     fn is_secret(&self) -> bool {
         T::SECRET
+    }
+
+    fn holds_secret(&self, text: &str) -> bool {
+        T::holds_secret(text)
     }
 }
 
@@ -199,6 +209,10 @@ impl Value for PathBuf {
 impl<T: Value> Value for Option<T> {
     const EXPECTED: &'static str = T::EXPECTED;
     const SECRET: bool = T::SECRET;
+
+    fn holds_secret(text: &str) -> bool {
+        T::holds_secret(text)
+    }
 
     fn from_text(text: &str) -> Option<Self> {
         if text.is_empty() { Some(None) } else { T::from_text(text).map(Some) }

@@ -1,6 +1,6 @@
 //! **Job:** pushes an order to its buyer each time it changes (server-sent events, WHATWG HTML section 9.2).
-//! **Owns:** the streams that are open.
-//! **Never:** sends what is not durable, or one status twice in a row.
+//! **Owns:** the streams that are open: how many there may be, and when one ends.
+//! **Never:** sends what is not durable, one status twice in a row, or anything after the token has expired.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -15,11 +15,13 @@ use doorbuster_actors::directory::Listing;
 use doorbuster_actors::entry::{Order, Status};
 use doorbuster_actors::letters::Query;
 use doorbuster_actors::observe::Code;
-use doorbuster_actors::watchers::{Watch, Watchers};
+use doorbuster_actors::watchers::{Crowded, Limits, Watch, Watchers};
 use futures_util::Stream;
 use futures_util::stream::unfold;
 
 use super::clerk::Clerk;
+use super::hangup::Hangup;
+use super::identity::{Pass, unauthenticated};
 use super::json::private;
 use super::order_view::Shown;
 use super::problem::Problem;
@@ -28,6 +30,14 @@ use super::{AtFront, Front, words};
 /// Streams that may be open at once, over all workers: half of the connections of a worker, so that watching cannot
 /// keep anybody from buying.
 const MAX_STREAMS: usize = 10_000;
+
+/// Streams of one buyer: a few tabs on a few devices, each with an order or two.
+const MAX_STREAMS_PER_BUYER: usize = 8;
+
+const _: () = assert!(MAX_STREAMS_PER_BUYER < MAX_STREAMS);
+
+/// How many streams there may be.
+const LIMITS: Limits = Limits { total: MAX_STREAMS, per_user: MAX_STREAMS_PER_BUYER };
 
 /// How often a stream says that it is alive. Proxies cut connections that are silent for a minute.
 const HEARTBEAT: Duration = Duration::from_secs(15);
@@ -41,27 +51,43 @@ pub struct Events {
 /// Pushes an order on each change, first as it is now.
 ///
 /// Each event is an `order`, its data the order. Its id is the order's status: a status never comes back, so
-/// `Last-Event-ID` says exactly what the client knows.
+/// `Last-Event-ID` says exactly what the client knows. A buyer may have eight streams at once. A stream ends when the
+/// token expires that it was opened with; open it again with a fresh one.
 #[utoipa::path(get, path = "/v1/orders/{order_id}/events", operation_id = "stream_order", tag = "orders",
     params(("order_id" = inline(words::OrderId), Path), words::LastEvent),
-    responses((status = 200, description = "Events without an end.", body = String,
+    responses((status = 200, description = "Events, until the token expires.", body = String,
         content_type = "text/event-stream")))]
 pub(super) async fn stream(front: AtFront, request: HttpRequest) -> HttpResponse {
     open(&front, &request).await.unwrap_or_else(|problem| problem.respond())
 }
 
 async fn open(front: &Front, request: &HttpRequest) -> Result<HttpResponse, Problem> {
-    let order = front.orders.own(request).await?;
+    let pass = front.orders.identity.pass(request)?;
+    // Clocks may differ a little where a request is answered at once; a stream would only end again.
+    if pass.remaining(HEARTBEAT).is_zero() {
+        return Err(unauthenticated());
+    }
+    let order = front.orders.own_of(pass.user.clone(), request).await?;
     if request.method() == Method::HEAD {
         return Ok(private(&mut HttpResponse::Ok()).insert_header((CONTENT_TYPE, "text/event-stream")).finish());
     }
-    let watch = front.events.watchers.watch(order.id, MAX_STREAMS);
-    let watch = watch.ok_or_else(|| Problem::new(Code::Overloaded, "too many orders are being watched"))?;
+    let watch = front.events.watchers.watch(order.id, &pass.user, LIMITS).map_err(crowded)?;
     let listing = front.orders.items.directory.find_number(order.id.item).ok_or_else(Problem::not_found)?;
     let known = request.headers().get("Last-Event-ID").and_then(|id| id.to_str().ok()).and_then(status_of);
     let (clerk, shown) = (front.orders.clerk.clone(), front.orders.shown);
-    let follower = Follower { clerk, shown, listing, order, watch, known, ready: VecDeque::from([retry()]) };
-    Ok(private(&mut HttpResponse::Ok()).insert_header((CONTENT_TYPE, "text/event-stream")).streaming(events(follower)))
+    let follower = Follower { clerk, shown, listing, order, pass, watch, known, ready: VecDeque::from([retry()]) };
+    let events = Hangup::of(request).ends(events(follower));
+    Ok(private(&mut HttpResponse::Ok()).insert_header((CONTENT_TYPE, "text/event-stream")).streaming(events))
+}
+
+fn crowded(crowded: Crowded) -> Problem {
+    match crowded {
+        Crowded::Total => Problem::new(Code::Overloaded, "too many orders are being watched").retry_soon(),
+        Crowded::User => {
+            let detail = format!("this buyer has {MAX_STREAMS_PER_BUYER} streams open: close one");
+            Problem::new(Code::Throttled, detail).retry_soon()
+        }
+    }
 }
 
 struct Follower {
@@ -69,6 +95,7 @@ struct Follower {
     shown: Shown,
     listing: Arc<Listing>,
     order: Order,
+    pass: Pass,
     watch: Watch,
     /// The status the client has seen last.
     known: Option<Status>,
@@ -77,26 +104,33 @@ struct Follower {
 
 fn events(follower: Follower) -> impl Stream<Item = Result<Bytes, Infallible>> {
     unfold(follower, |mut follower| async move {
-        let bytes = follower.next().await;
+        let bytes = follower.next().await?;
         Some((Ok(bytes), follower))
     })
 }
 
 impl Follower {
-    async fn next(&mut self) -> Bytes {
+    /// What is pushed next; nothing more once the token has expired.
+    async fn next(&mut self) -> Option<Bytes> {
         loop {
             if let Some(bytes) = self.ready.pop_front() {
-                return bytes;
+                return Some(bytes);
+            }
+            // By the wall clock, like the token itself; looked at anew with each heartbeat, because it may be set.
+            let wait = self.pass.remaining(HEARTBEAT);
+            if wait.is_zero() {
+                return None;
             }
             // Asked for again each time, and after the watch began: no change falls between the two.
             if let Some(order) = self.current().await
                 && self.known != Some(order.status)
             {
                 self.known = Some(order.status);
-                return self.event(&order);
+                return Some(self.event(&order));
             }
-            if tokio::time::timeout(HEARTBEAT, self.watch.changed()).await.is_err() {
-                return Bytes::from_static(b": still here\n\n");
+            let is_silent = tokio::time::timeout(wait, self.watch.changed()).await.is_err();
+            if is_silent && wait == HEARTBEAT {
+                return Some(Bytes::from_static(b": still here\n\n"));
             }
         }
     }

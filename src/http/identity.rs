@@ -3,7 +3,7 @@
 //! **Never:** lets a token choose how it is checked, or says why one was refused.
 
 use std::net::IpAddr;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use actix_web::HttpRequest;
 use actix_web::http::header::AUTHORIZATION;
@@ -27,6 +27,24 @@ const LEEWAY: u64 = 5;
 
 /// Latest expiry that is a date at all: the end of the year 9999, in seconds.
 const MAX_EXPIRY: u64 = 253_402_300_799;
+
+/// Who is asking, and until when that holds.
+#[derive(Debug, Clone)]
+pub struct Pass {
+    /// The buyer.
+    pub user: UserId,
+    /// When the token expires. None: a proxy vouches for each request.
+    pub expires_at: Option<SystemTime>,
+}
+
+impl Pass {
+    /// How long it still holds, at most `longest`; zero if it has expired.
+    #[must_use]
+    pub fn remaining(&self, longest: Duration) -> Duration {
+        let left = |expiry: SystemTime| expiry.duration_since(SystemTime::now()).unwrap_or_default();
+        self.expires_at.map_or(longest, left).min(longest)
+    }
+}
 
 /// How buyers prove who they are.
 pub enum Identity {
@@ -86,15 +104,26 @@ impl Identity {
 
     /// Who sent the request.
     pub fn of(&self, request: &HttpRequest) -> Result<UserId, Problem> {
-        let user = match self {
+        self.pass(request).map(|pass| pass.user)
+    }
+
+    /// Who sent the request, and until when that holds.
+    pub fn pass(&self, request: &HttpRequest) -> Result<Pass, Problem> {
+        let pass = match self {
             Self::Jwt { key, validation } => bearer(request).and_then(|token| verified(token, key, validation)),
             Self::Header { trusted } => {
                 let peer = request.peer_addr().map(|address| address.ip().to_canonical());
-                forwarded(request, peer.filter(|peer| trusted.iter().any(|network| network.contains(peer))))
+                let user = forwarded(request, peer.filter(|peer| trusted.iter().any(|network| network.contains(peer))));
+                user.map(|user| Pass { user, expires_at: None })
             }
         };
-        user.ok_or_else(|| Problem::new(Code::Unauthenticated, "send a valid token"))
+        pass.ok_or_else(unauthenticated)
     }
+}
+
+/// What everybody hears who is not known, whatever the reason.
+pub(super) fn unauthenticated() -> Problem {
+    Problem::new(Code::Unauthenticated, "send a valid token")
 }
 
 /// The token of the one `Authorization: Bearer` header.
@@ -112,7 +141,7 @@ fn forwarded(request: &HttpRequest, trusted_peer: Option<IpAddr>) -> Option<User
     value.parse().ok()
 }
 
-fn verified(token: &[u8], key: &DecodingKey, validation: &Validation) -> Option<UserId> {
+fn verified(token: &[u8], key: &DecodingKey, validation: &Validation) -> Option<Pass> {
     let token = decode::<Claims>(token, key, validation).ok()?;
     let header = token.header;
     // Keys and rules come from the configuration; a token that brings or names its own is not for us.
@@ -128,7 +157,8 @@ fn verified(token: &[u8], key: &DecodingKey, validation: &Validation) -> Option<
     if brings_its_own || !is_jwt || issued_later || claims.exp > MAX_EXPIRY {
         return None;
     }
-    claims.sub.parse().ok()
+    let expires_at = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(claims.exp));
+    Some(Pass { user: claims.sub.parse().ok()?, expires_at })
 }
 
 fn decoding_key(auth: &Auth) -> Result<(Algorithm, DecodingKey), IdentityError> {
@@ -203,6 +233,6 @@ impl<'a> Mint<'a> {
 
 /// Tokens are checked by the wall clock, like everywhere else they are used.
 fn now() -> u64 {
-    let since_epoch = std::time::SystemTime::now().duration_since(std::time::SystemTime::UNIX_EPOCH);
+    let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     since_epoch.map_or(0, |since_epoch| since_epoch.as_secs())
 }

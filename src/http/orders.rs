@@ -8,7 +8,7 @@ use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue, LOCATION};
 use actix_web::{HttpRequest, HttpResponse, web};
 use doorbuster_actors::directory::Listing;
 use doorbuster_actors::entry::Order;
-use doorbuster_actors::ids::{IdempotencyKey, ItemId, OrderId};
+use doorbuster_actors::ids::{IdempotencyKey, ItemId, OrderId, UserId};
 use doorbuster_actors::letters::{Query, Reservation, Step};
 use doorbuster_actors::observe::Code;
 use doorbuster_actors::reply::{Confirmed, Outcome, Rejection};
@@ -166,7 +166,11 @@ impl Orders {
 
     /// The order that the path names, if it is the asker's own.
     pub(super) async fn own(&self, request: &HttpRequest) -> Result<Order, Problem> {
-        let user = self.identity.of(request)?;
+        self.own_of(self.identity.of(request)?, request).await
+    }
+
+    /// The order that the path names, if it is this user's own.
+    pub(super) async fn own_of(&self, user: UserId, request: &HttpRequest) -> Result<Order, Problem> {
         let (listing, id) = self.named(request)?;
         let found = self.clerk.find(&listing, Query::Own { user, number: id.order }).await?;
         found.into_iter().next().ok_or_else(Problem::not_found)

@@ -312,7 +312,7 @@ fn from_rejection(rejection: Rejection) -> Problem {
             ..no_members
         }),
         Rejection::CoolingDown { retry_after } => {
-            problem("orders of this buyer expired again and again").retry(retry_after)
+            problem("this buyer has held units again and again without paying").retry(retry_after)
         }
         Rejection::AmountOutOfRange => Problem::invalid("quantity", "times the price is out of range"),
         Rejection::SupplyOutOfRange => Problem::invalid("quantity", "is more than an item can have"),

@@ -81,7 +81,7 @@ pub(super) async fn asset(front: AtFront, request: HttpRequest, named: web::Path
     asset.map_or_else(|| Problem::not_found().respond(), |asset| pages::respond(&request, asset))
 }
 
-/// Makes up a buyer. With a configuration file there is no such route.
+/// Makes up a buyer. Only in development mode is there such a route.
 #[utoipa::path(post, path = "/dev/buyer", operation_id = "make_buyer", tag = "orders",
     responses((status = 201, description = "A fresh buyer, for twelve hours.", body = Guest)))]
 pub(super) async fn guest(front: AtFront) -> HttpResponse {

@@ -83,6 +83,8 @@ impl Collector for Scrape {
         writer(observed, &mut page)?;
         items(observed, &mut page)?;
         feed_and_redis(observed, &mut page)?;
+        let failures = observed.auth_failures.total();
+        page.counter("doorbuster_ops_auth_failures", "Wrong tokens on the operations listener", failures)?;
         process(observed, &mut page)
     }
 }

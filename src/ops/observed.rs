@@ -23,9 +23,11 @@ use crate::gate::funnel::Funnel;
 use crate::gate::redis::{BreakerState, Redis};
 use crate::http::responses::Responses;
 
+use super::auth_failures::AuthFailures;
 use process::Process;
 use views::{
-    CoreView, DistributionView, FeedView, HouseView, RedisView, StorageView, TriggersView, WithBuckets, WriterView,
+    CoreView, DistributionView, FeedView, HouseView, OperationsView, RedisView, StorageView, TriggersView, WithBuckets,
+    WriterView,
 };
 
 /// Everything that is observed.
@@ -58,6 +60,8 @@ pub struct Observed {
     pub durability: &'static str,
     /// Set when the house closes.
     pub closing: Arc<AtomicBool>,
+    /// Wrong tokens on the operations listener.
+    pub auth_failures: Arc<AuthFailures>,
     /// What the operating system knows of the process.
     pub process: Process,
 }
@@ -154,6 +158,12 @@ impl Observed {
     #[must_use]
     pub fn house(&self) -> HouseView {
         HouseView { inside: self.house.inside(), capacity: self.house.capacity() }
+    }
+
+    /// The operations listener itself.
+    #[must_use]
+    pub fn operations(&self) -> OperationsView {
+        OperationsView { auth_failures_total: self.auth_failures.total() }
     }
 
     /// The sizes of the data file and of its write-ahead log.

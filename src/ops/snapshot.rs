@@ -14,7 +14,8 @@ use utoipa::ToSchema;
 
 use super::observed::Observed;
 use super::observed::views::{
-    ActorView, CoreView, FeedView, HouseView, LayerView, ProcessView, RedisView, StorageView, WithBuckets, WriterView,
+    ActorView, CoreView, FeedView, HouseView, LayerView, OperationsView, ProcessView, RedisView, StorageView,
+    WithBuckets, WriterView,
 };
 use crate::http::words;
 
@@ -42,6 +43,7 @@ pub struct Snapshot {
     items: ItemsView,
     feed: Vec<FeedView>,
     redis: Option<RedisView>,
+    operations: OperationsView,
     storage: StorageView,
     process: Option<ProcessView>,
 }
@@ -92,6 +94,7 @@ impl Photographer {
             items: self.items(observed, now),
             feed: observed.sinks(),
             redis: observed.redis(),
+            operations: observed.operations(),
             storage: observed.storage(),
             process: observed.process.view(),
         }

@@ -17,6 +17,7 @@ use tokio::net::TcpStream;
 
 use super::ServeError;
 use crate::http::connection::{Connection, Connections, NoRoom};
+use crate::http::hangup::Line;
 use crate::http::problem::Problem;
 
 /// Connections that may wait to be accepted: the crowd comes in one second.
@@ -67,7 +68,8 @@ where
     let connections = Arc::clone(connections);
     let connection = move || {
         let (stopping, connections) = (stopping.clone(), Arc::clone(&connections));
-        let requests = HttpService::<Connection, _, _>::build()
+        let requests = HttpService::<Line<Connection>, _, _>::build()
+            .on_connect_ext(Line::introduce)
             .graceful_shutdown_signal(move || {
                 let stopping = stopping.clone();
                 async move { stopping.notified().await }
@@ -89,11 +91,11 @@ where
 fn accept(
     stream: TcpStream,
     connections: &Arc<Connections>,
-) -> Result<(Connection, Option<SocketAddr>), DispatchError> {
+) -> Result<(Line<Connection>, Option<SocketAddr>), DispatchError> {
     let _ = stream.set_nodelay(true);
     let peer = stream.peer_addr().ok();
     match connections.admit(peer.map(|peer| peer.ip())) {
-        Ok(ticket) => Ok((Connection::new(stream, ticket), peer)),
+        Ok(ticket) => Ok((Line::new(Connection::new(stream, ticket)), peer)),
         Err(NoRoom) => {
             let refusal = Problem::new(Code::Overloaded, "there are too many connections").retry_soon().to_bytes();
             // As much as the socket takes at once: a client for whom there is no room is not waited for.

@@ -9,6 +9,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use actix_web::dev::ServerHandle;
+use actix_web::middleware::from_fn;
 use actix_web::web::Bytes;
 use actix_web::{App, web};
 
@@ -21,6 +22,7 @@ use crate::feed::Feed;
 use crate::http::connection::{Connections, Limits};
 use crate::http::problem::query_config;
 use crate::ops;
+use crate::ops::auth_failures;
 use crate::ops::events::Snapshots;
 use crate::ops::metrics::Metrics;
 use crate::ops::observed::Observed;
@@ -54,7 +56,12 @@ pub(super) fn open(
     let (config, common) = (config.clone(), common.clone());
     let app = move || {
         let desk = equip(&config, &common, &observed, &openapi);
-        App::new().app_data(query_config()).app_data(web::ThinData(desk)).configure(ops::routes)
+        let failures = Arc::clone(&observed.auth_failures);
+        App::new()
+            .app_data(query_config())
+            .app_data(web::ThinData(desk))
+            .wrap(from_fn(move |request, next| auth_failures::slow(Arc::clone(&failures), request, next)))
+            .configure(ops::routes)
     };
     listener::open("operations", socket, 1, &Connections::new(limits), app)
 }
@@ -107,6 +114,7 @@ fn observed(config: &Config, common: &Common, closing: &Arc<AtomicBool>, feed: &
         data_file: config.storage.path.clone(),
         durability: common.shown.durability,
         closing: Arc::clone(closing),
+        auth_failures: Arc::default(),
         process: Process::this(),
     }
 }

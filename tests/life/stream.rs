@@ -3,7 +3,7 @@
 //! **Never:** asks for the order again to find out what was pushed.
 
 use std::io::{Error, ErrorKind, Result};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::street::{SKU, buy, cancel, order_of, path, pay, until};
-use super::support::{Client, Item, Server, Setup, assert_problem, authorization};
+use super::support::{Claims, Client, Item, Response, Server, Setup, assert_problem, authorization, hs256, now_s};
 
 /// How long an event may take that should come at once, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -33,8 +33,24 @@ struct Stream {
 impl Stream {
     /// Opens the stream of the order as its buyer, who has seen `last` before.
     async fn open(server: &Server, order: &Value, last: Option<&str>) -> Self {
-        let last = last.map_or_else(String::new, |id| format!("Last-Event-ID: {id}\r\n"));
         let buyer = authorization(order["user_id"].as_str().expect("a user"));
+        Self::open_with(server, order, &buyer, last).await
+    }
+
+    /// The same with any `Authorization`.
+    async fn open_with(server: &Server, order: &Value, buyer: &str, last: Option<&str>) -> Self {
+        let stream = Self::ask(server, order, buyer, last).await;
+        assert!(stream.is_open(), "{}", stream.head);
+        stream
+    }
+
+    fn is_open(&self) -> bool {
+        self.head.starts_with("http/1.1 200")
+    }
+
+    /// Whatever the answer is.
+    async fn ask(server: &Server, order: &Value, buyer: &str, last: Option<&str>) -> Self {
+        let last = last.map_or_else(String::new, |id| format!("Last-Event-ID: {id}\r\n"));
         let request = format!(
             "GET {}/events HTTP/1.1\r\nHost: {}\r\nAccept: text/event-stream\r\nAuthorization: {buyer}\r\n{last}\r\n",
             path(order),
@@ -45,7 +61,6 @@ impl Stream {
         let mut stream = Self { connection: BufReader::new(connection), head: String::new(), text: String::new() };
         let head = timeout(PATIENCE, stream.read_head()).await.expect("an answer in time");
         head.expect("the head of an answer");
-        assert!(stream.head.starts_with("http/1.1 200"), "{}", stream.head);
         stream
     }
 
@@ -187,4 +202,61 @@ async fn watching_keeps_an_orderly_stop_from_nothing() {
     let mut stream = Stream::open(&server, &order, None).await;
     assert_eq!(stream.next().await.id, "expired");
     assert_eq!(server.terminate().code(), Some(0), "{}", server.stderr());
+}
+
+/// The answer to who may not watch.
+async fn refusal(server: &Server, order: &Value, buyer: &str) -> Response {
+    let headers = [("Authorization", buyer), ("Accept", "text/event-stream")];
+    let (mut client, events) = (Client::new(server.address()), format!("{}/events", path(order)));
+    timeout(PATIENCE, client.get(&events, &headers)).await.expect("a stream was opened").expect("an answer")
+}
+
+#[tokio::test]
+async fn a_buyer_has_eight_streams_and_a_place_again_as_soon_as_one_is_closed() {
+    let server = Setup::new([Item::new(SKU, 9).limit(2)]).start();
+    let orders = [buy(&server, "ann", 1).await, buy(&server, "ann", 1).await];
+    let mut streams = Vec::new();
+    for number in 0..8 {
+        streams.push(Stream::open(&server, &orders[number % 2], None).await);
+    }
+    for order in &orders {
+        let refused = refusal(&server, order, &authorization("ann")).await;
+        assert_problem(&refused, 429, "throttled");
+        assert!(refused.header("retry-after").is_some());
+    }
+    let bobs = buy(&server, "bob", 1).await;
+    assert_eq!(Stream::open(&server, &bobs, None).await.next().await.id, "pending", "another buyer has their own");
+    let paid = pay(&server, "e1", &orders[0]).await;
+    assert_eq!(paid.status, 200, "watching keeps nobody from paying");
+    let ann = authorization("ann");
+    for round in 0..50 {
+        drop(streams.pop());
+        let begun = Instant::now();
+        let mut next = Stream::ask(&server, &orders[1], &ann, None).await;
+        while !next.is_open() {
+            assert!(begun.elapsed() < Duration::from_secs(5), "round {round}: a closed stream keeps its place");
+            next = Stream::ask(&server, &orders[1], &ann, None).await;
+        }
+        streams.insert(0, next);
+    }
+    assert_problem(&refusal(&server, &orders[0], &ann).await, 429, "throttled");
+}
+
+#[tokio::test]
+async fn a_stream_ends_with_its_token_and_goes_on_with_a_fresh_one() {
+    let server = Setup::new([Item::new(SKU, 9)]).start();
+    let order = buy(&server, "ann", 1).await;
+    let expiry = now_s() + 3;
+    let claims = Claims::of("ann").with("exp", expiry);
+    let short = format!("Bearer {}", hs256(&json!({"alg": "HS256"}), claims.json()));
+    let mut stream = Stream::open_with(&server, &order, &short, None).await;
+    assert_eq!(stream.next().await.id, "pending");
+    let end = timeout(PATIENCE, stream.read_event()).await.expect("it ends").expect_err("and says nothing more");
+    assert_eq!(end.kind(), ErrorKind::UnexpectedEof, "in order: {end}");
+    assert!((expiry..expiry + 3).contains(&now_s()), "{} s after the expiry", now_s() - expiry);
+    let refused = refusal(&server, &order, &short).await;
+    assert_problem(&refused, 401, "unauthenticated");
+    let mut again = Stream::open(&server, &order, Some("pending")).await;
+    assert_eq!(pay(&server, "e1", &order).await.status, 200);
+    assert_eq!(again.next().await.id, "paid", "nothing in between was lost");
 }

@@ -3,6 +3,8 @@
 //! **Never:** knows a member of an answer: the document does.
 
 use serde_json::Value;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 use super::document::Document;
 use super::schema::complaints;
@@ -132,4 +134,61 @@ async fn what_the_owner_is_answered_is_as_described() {
     }
     witness.owner("GET", "/readyz", "/readyz?verbose", None).await;
     witness.owner("GET", "/readyz", "/readyz?verbose&verbose", None).await;
+}
+
+/// The members of `GET /actors` as the contract lists them, by where they stand.
+const INSPECTED: [(&str, &[&str]); 7] = [
+    ("", &["captured_at", "uptime_s", "actors", "writer"]),
+    ("/actors/0", &["name", "kind", "core", "mailbox", "processed_total", "wait_us", "handle_us"]),
+    ("/actors/0/mailbox", &["depth", "capacity", "high_water"]),
+    ("/actors/0/wait_us", &["p50", "p99", "max"]),
+    ("/actors/0/handle_us", &["p50", "p99", "max"]),
+    ("/writer", &["commits_total", "orders_total", "triggers", "batch_size", "commit_us", "queue_depth"]),
+    ("/writer/triggers", &["drained", "full", "linger"]),
+];
+
+#[tokio::test]
+async fn the_inspector_keeps_its_own_schema_before_and_after_a_sale() {
+    let witness = Witness::of(Setup::new([Item::new(SKU, 3), Item::new(STEERED, 1)]).start()).await;
+    for buyer in ["ann", "bob"] {
+        for query in ["", "?buckets=true", "?item=sku", "?search=s&limit=1", "?sort=wait&buckets=false", "?limit=1"] {
+            let answer = witness.owner("GET", "/actors", &format!("/actors{query}"), None).await.json();
+            if answer["actors"] == serde_json::json!([]) {
+                continue;
+            }
+            for (place, members) in INSPECTED {
+                let there = answer.pointer(place).unwrap_or_else(|| panic!("{place} of {query} is missing: {answer}"));
+                let missing: Vec<_> = members.iter().filter(|member| there.get(**member).is_none()).collect();
+                assert!(missing.is_empty(), "{missing:?} at {place} of {query}: {answer}");
+            }
+        }
+        witness.owner("GET", "/actors", "/actors?sort=size", None).await;
+        witness.purchase(Attempt::new(buyer, SKU), 201).await;
+        let target = format!("/v1/admin/items/{STEERED}/close");
+        let closed = witness.owner("POST", "/v1/admin/items/{item_id}/close", &target, None).await;
+        assert_eq!(closed.status, 200);
+    }
+}
+
+#[tokio::test]
+async fn a_snapshot_is_as_described() {
+    let witness = Witness::of(Setup::new([Item::new(SKU, 3)]).start()).await;
+    let mut stream = TcpStream::connect(witness.server.ops_address()).await.expect("the server listens");
+    let request = format!("GET /events HTTP/1.1\r\nHost: x\r\nAuthorization: {}\r\n\r\n", admin_authorization());
+    stream.write_all(request.as_bytes()).await.expect("the server reads");
+    let mut text = String::new();
+    let data = loop {
+        if let Some((_, data)) = text.split_once("data: ").filter(|(_, data)| data.contains("\n\n")) {
+            break data.split_once("\n\n").expect("seen above").0.to_owned();
+        }
+        let mut bytes = [0; 4096];
+        let read = stream.read(&mut bytes).await.expect("the stream stays open");
+        assert!(read > 0, "{text}");
+        text.push_str(std::str::from_utf8(&bytes[..read]).expect("ids and titles of the test are ASCII"));
+    };
+    let schema =
+        &witness.document.0["paths"]["/events"]["get"]["responses"]["200"]["content"]["text/event-stream"]["schema"];
+    let snapshot = serde_json::from_str(&data).expect("a snapshot is JSON");
+    let complaints = complaints(&witness.document.0, schema, &snapshot);
+    assert!(complaints.is_empty(), "{data}:\n{}", complaints.join("\n"));
 }

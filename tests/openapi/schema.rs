@@ -118,6 +118,7 @@ fn is_of(rule: &Value, value: &Value) -> bool {
         "array" => value.is_array(),
         "string" => value.is_string(),
         "integer" => value.is_i64() || value.is_u64(),
+        "number" => value.is_number(),
         "boolean" => value.is_boolean(),
         "null" => value.is_null(),
         other => panic!("type {other} is not known here"),
@@ -128,7 +129,7 @@ fn is_of(rule: &Value, value: &Value) -> bool {
 fn fits_format(rule: &Value, value: &Value) -> bool {
     match (rule.as_str().expect("a format has a name"), value) {
         ("date-time", Value::String(text)) => text.parse::<jiff::Timestamp>().is_ok(),
-        ("int32" | "int64" | "date-time", _) => true,
+        ("int32" | "int64" | "double" | "date-time", _) => true,
         _ => false,
     }
 }

@@ -27,6 +27,8 @@ pub(super) struct Launch {
     pub(super) rust_log: Option<String>,
     /// A program and its arguments that become the server: `prlimit`, `unshare`.
     pub(super) wrapper: Vec<String>,
+    /// Variables of its environment.
+    pub(super) environment: Vec<(String, String)>,
 }
 
 /// A running (or killed) server.
@@ -57,6 +59,7 @@ impl Server {
     pub(super) const DATA_FILE: &str = "doorbuster.db";
     pub(super) const PORT_FILE: &str = "ports.json";
     const STDERR_FILE: &str = "stderr.log";
+    const STDOUT_FILE: &str = "stdout.log";
 
     pub(super) fn start_in(directory: TempDir, items: Vec<String>, launch: Launch) -> Result<Self, Stopped> {
         let mut child = spawn(directory.path(), &launch);
@@ -69,6 +72,15 @@ impl Server {
         let directory = tempfile::tempdir().expect("a temporary directory");
         Self::start_in(directory, Vec::new(), Launch::default())
             .unwrap_or_else(|stopped| panic!("the server did not start: {stopped}"))
+    }
+
+    /// Starts a server without a configuration file, with these variables and arguments; listeners on loopback unless
+    /// they say otherwise. Says how it ended if it did not become ready.
+    pub fn start_without_file(environment: &[(&str, &str)], arguments: &[&str]) -> Result<Self, Stopped> {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let arguments = arguments.iter().map(|argument| (*argument).to_owned()).collect();
+        Self::start_in(directory, Vec::new(), Launch { arguments, environment, ..Launch::default() })
     }
 
     /// The public listener.
@@ -94,6 +106,11 @@ impl Server {
     /// What all processes of this directory have written to stderr so far.
     pub fn stderr(&self) -> String {
         stderr_of(self.directory.path())
+    }
+
+    /// What the processes of this directory have written to stdout so far.
+    pub fn stdout(&self) -> String {
+        String::from_utf8_lossy(&read(self.directory.path(), Self::STDOUT_FILE)).into_owned()
     }
 
     /// CPU time of the process so far, user and system, in seconds.
@@ -255,7 +272,10 @@ fn wrapped(binary: Command, wrapper: &[String]) -> Command {
 fn spawn(directory: &Path, launch: &Launch) -> Child {
     // A port file of the last start must not be taken for this one's.
     let _ = std::fs::remove_file(directory.join(Server::PORT_FILE));
-    let stderr = File::options().create(true).append(true).open(directory.join(Server::STDERR_FILE));
+    let open = |name: &str| {
+        let file = File::options().create(true).append(true).open(directory.join(name));
+        file.expect("the temporary directory takes files")
+    };
     let mut command = wrapped(binary(directory), &launch.wrapper);
     let file = directory.join(Server::CONFIG_FILE);
     if file.exists() {
@@ -266,7 +286,8 @@ fn spawn(directory: &Path, launch: &Launch) -> Child {
         command.envs(["LISTEN", "OPS_LISTEN"].map(|key| (format!("DOORBUSTER_SERVER_{key}"), "127.0.0.1:0")));
     }
     command.args(&launch.arguments).envs(launch.rust_log.iter().map(|filter| ("RUST_LOG", filter)));
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(stderr.expect("the temporary directory takes files"));
+    command.envs(launch.environment.iter().map(|(name, value)| (name, value)));
+    command.stdin(Stdio::null()).stdout(open(Server::STDOUT_FILE)).stderr(open(Server::STDERR_FILE));
     command.spawn().expect("the binary runs")
 }
 
@@ -297,6 +318,10 @@ fn read_ports(directory: &Path) -> Option<(SocketAddr, SocketAddr)> {
 }
 
 fn stderr_of(directory: &Path) -> String {
-    let bytes = std::fs::read(directory.join(Server::STDERR_FILE)).unwrap_or_default();
-    String::from_utf8_lossy(&bytes).into_owned()
+    String::from_utf8_lossy(&read(directory, Server::STDERR_FILE)).into_owned()
+}
+
+/// A file that is not there is empty.
+fn read(directory: &Path, name: &str) -> Vec<u8> {
+    std::fs::read(directory.join(name)).unwrap_or_default()
 }

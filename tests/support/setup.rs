@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use tempfile::TempDir;
@@ -110,6 +111,12 @@ impl Setup {
         self
     }
 
+    /// An argument after `serve`.
+    pub fn argument(mut self, argument: &str) -> Self {
+        self.launch.arguments.push(argument.to_owned());
+        self
+    }
+
     /// Sets the filter of the server's log.
     pub fn log(mut self, filter: &str) -> Self {
         self.launch.rust_log = Some(filter.to_owned());
@@ -142,6 +149,9 @@ impl Setup {
         let write = |name: &str, text: String| std::fs::write(self.directory.path().join(name), text);
         write("catalogue.toml", catalogue).expect("the temporary directory takes files");
         write(Server::CONFIG_FILE, self.rendered_keys()).expect("the temporary directory takes files");
+        // It contains secrets: as an operator keeps it.
+        let own = std::fs::Permissions::from_mode(0o600);
+        std::fs::set_permissions(self.directory.path().join(Server::CONFIG_FILE), own).expect("an own file");
         Server::start_in(self.directory, self.items.into_iter().map(|item| item.id).collect(), self.launch)
     }
 

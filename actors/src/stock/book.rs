@@ -17,13 +17,14 @@ use crate::time::Timestamp;
 
 use super::chunks::Chunks;
 use super::deadlines::Deadlines;
+use super::holding::Holding;
 use super::names::{Name, Names};
 use super::positions::Positions;
-use super::record::{EventMark, Record, hash_key, mark_of};
+use super::record::{End, Record, hash_key, held_for, mark_of};
 use super::{Discrepancy, ensure};
 
-/// Orders of a buyer that are looked at for expiries: more than any cool-down needs, and no work for the counter even
-/// if he orders and cancels all day.
+/// Orders of a buyer that are looked back at for what they held without paying: more than any cool-down needs, and no
+/// work for the counter even if they order and cancel all day.
 const MAX_LOOK_BACK: usize = 256;
 
 /// A buyer's newest orders are looked through for a key, older ones are found by a table. Nearly all buyers have no
@@ -196,7 +197,7 @@ impl OrderBook {
             pay_within_ms,
             previous,
             status: Status::Pending,
-            payment: EventMark::default(),
+            end: End::default(),
         });
         if let Some(pay_by) = change.pay_by {
             self.deadlines.add(pay_by, number - 1, &self.orders);
@@ -230,13 +231,10 @@ impl OrderBook {
         self.deadlines.next(&self.orders).map(|(pay_by, position)| (pay_by, OrderNumber(position + 1)))
     }
 
-    /// How many of the buyer's orders have expired since he last paid one, at most `most`, and when the last of them
-    /// did.
-    pub(super) fn expiries(&self, slot: Slot, most: usize) -> (u32, Option<Timestamp>) {
+    /// What the buyer has held without paying since they last paid an order.
+    pub(super) fn unpaid(&self, slot: Slot, now: Timestamp) -> impl Iterator<Item = Holding> {
         let orders = self.orders_from(self.newest(slot)).take(MAX_LOOK_BACK).map(|(_number, order)| order);
-        let unpaid = orders.take_while(|order| !matches!(order.status, Status::Paid | Status::RefundDue));
-        let expired = unpaid.filter(|order| order.status == Status::Expired);
-        expired.take(most).fold((0, None), |(count, last), order| (count + 1, last.max(order.pay_by())))
+        orders.take_while(|order| !order.was_paid()).filter_map(move |order| order.unpaid(now))
     }
 
     /// What the step would do to the units on sale, if the order can take it.
@@ -256,13 +254,15 @@ impl OrderBook {
     }
 
     /// Moves an order on, after [`OrderBook::effect`] has said that it can.
-    pub(super) fn settle(&mut self, change: &OrderChange) {
+    pub(super) fn settle(&mut self, change: &OrderChange, at: Timestamp) {
         let order = &mut self.orders[position(change.number).expect("the effect of the step was checked")];
         self.buyers[order.buyer].live = change.user_live;
         order.status = change.status;
-        if let Some(event) = &change.key {
-            order.payment = mark_of(event);
-        }
+        order.end = match (&change.key, change.status) {
+            (Some(event), _) => mark_of(event),
+            (None, Status::Cancelled) => held_for(at.since(order.created_at)),
+            (None, Status::Pending | Status::Paid | Status::Expired | Status::RefundDue) => End::default(),
+        };
         self.deadlines.drop_met(&self.orders);
     }
 }

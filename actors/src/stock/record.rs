@@ -10,6 +10,8 @@ use crate::entry::Status;
 use crate::ids::IdempotencyKey;
 use crate::time::Timestamp;
 
+use super::holding::{Holding, WHOLE, parts};
+
 /// One order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Record {
@@ -24,18 +26,44 @@ pub(super) struct Record {
     /// The buyer's order before this one, 0 if it is his first.
     pub(super) previous: u32,
     pub(super) status: Status,
-    /// Of the payment event that settled it; zeros without one.
-    pub(super) payment: EventMark,
+    /// How it ended, by its status.
+    pub(super) end: End,
 }
 
 const _: () = assert!(size_of::<Record>() == 40);
 
-/// 56 bits of an event's hash, so that they lie beside the status. Compared only with events for the same order.
-pub(super) type EventMark = [u8; 7];
+/// Seven bytes, so that they lie beside the status, which says what they are. Of a paid order: 56 bits of the hash of
+/// the payment event, compared only with events for the same order; zeros without one. Of a cancelled order: the
+/// milliseconds for which it was held.
+pub(super) type End = [u8; 7];
 
 impl Record {
     pub(super) fn was_paid_by(&self, event: &IdempotencyKey) -> bool {
-        self.payment == mark_of(event)
+        match self.status {
+            Status::Paid | Status::RefundDue => self.end == mark_of(event),
+            Status::Pending | Status::Cancelled | Status::Expired => false,
+        }
+    }
+
+    /// What it adds to the time for which its buyer has held units without paying, if it has ended so. A deadline that
+    /// has passed has passed, whether the order has been found expired or not.
+    pub(super) fn unpaid(&self, now: Timestamp) -> Option<Holding> {
+        let overdue = self.pay_by().filter(|pay_by| *pay_by <= now);
+        match self.status {
+            Status::Cancelled => {
+                let held_ms = held_of(self.end);
+                let ended_at = self.created_at.plus(Duration::from_millis(held_ms.into()));
+                Some(Holding { parts: parts(held_ms, self.pay_within_ms), ended_at })
+            }
+            Status::Expired => Some(Holding { parts: WHOLE, ended_at: self.pay_by().unwrap_or(self.created_at) }),
+            Status::Pending => overdue.map(|ended_at| Holding { parts: WHOLE, ended_at }),
+            Status::Paid | Status::RefundDue => None,
+        }
+    }
+
+    /// Whether it was paid, in time or late.
+    pub(super) fn was_paid(&self) -> bool {
+        matches!(self.status, Status::Paid | Status::RefundDue)
     }
 
     pub(super) fn pay_by(&self) -> Option<Timestamp> {
@@ -49,8 +77,19 @@ pub(super) fn hash_key(key: &IdempotencyKey) -> u64 {
     xxh3_64(key.as_str().as_bytes()).max(1)
 }
 
+/// The end of an order that is cancelled `held` after it was placed; no time to pay is longer than 32 bits of
+/// milliseconds.
+pub(super) fn held_for(held: Duration) -> End {
+    let [a, b, c, d] = u32::try_from(held.as_millis()).unwrap_or(u32::MAX).to_le_bytes();
+    [a, b, c, d, 0, 0, 0]
+}
+
+fn held_of([a, b, c, d, ..]: End) -> u32 {
+    u32::from_le_bytes([a, b, c, d])
+}
+
 /// Never zeros, which say "no event".
-pub(super) fn mark_of(event: &IdempotencyKey) -> EventMark {
+pub(super) fn mark_of(event: &IdempotencyKey) -> End {
     let [_dropped, mark @ ..] = hash_key(event).max(1 << 8).to_le_bytes();
     mark
 }

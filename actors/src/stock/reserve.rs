@@ -7,18 +7,13 @@ use std::time::Duration;
 use smallvec::smallvec;
 
 use super::book::Slot;
+use super::holding::waits_until;
 use super::{MAX_PAY_WITHIN, Stock, Terms};
 use crate::entry::{Change, Entries, Entry, Order, OrderChange, Status};
 use crate::ids::{IdempotencyKey, OrderNumber, UserId};
 use crate::letters::Reservation;
 use crate::reply::Rejection;
 use crate::time::Timestamp;
-
-/// Expiries in a row that are counted: 31 doublings make more than a day of a millisecond.
-const MAX_EXPIRIES: usize = 33;
-
-/// Longest cool-down.
-const MAX_COOL_DOWN: Duration = Duration::from_hours(24);
 
 /// What the stock decided about a purchase.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,16 +76,15 @@ impl Stock {
         Ok(())
     }
 
-    /// Holding stock without paying: the first expiry is free, from the second in a row on the buyer has to wait, each
-    /// time twice as long. A payment ends the row.
+    /// Holding stock without paying: see `holding.rs`.
     fn cooled_down(&self, slot: Slot, cool_down: Duration, now: Timestamp) -> Result<(), Rejection> {
         if cool_down.is_zero() {
             return Ok(());
         }
-        let (expiries, last) = self.book.expiries(slot, MAX_EXPIRIES);
-        let (Some(last), Some(doublings)) = (last, expiries.checked_sub(2)) else { return Ok(()) };
-        let until = last.plus(cool_down.saturating_mul(1 << doublings).min(MAX_COOL_DOWN));
-        if now >= until { Ok(()) } else { Err(Rejection::CoolingDown { retry_after: until.since(now) }) }
+        match waits_until(self.book.unpaid(slot, now), cool_down) {
+            Some(until) if now < until => Err(Rejection::CoolingDown { retry_after: until.since(now) }),
+            Some(_) | None => Ok(()),
+        }
     }
 
     fn placing(&self, wanted: Reservation, number: OrderNumber, slot: Slot, terms: &Terms, now: Timestamp) -> Entries {

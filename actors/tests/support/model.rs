@@ -2,6 +2,7 @@
 //! **Owns:** the rules of the contract in plain words.
 //! **Never:** shares a line with the stock that it checks.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -30,6 +31,8 @@ pub struct ModelOrder {
     pub pay_by: Option<i64>,
     pub status: Status,
     pub paid_by: Option<usize>,
+    /// When it was cancelled.
+    pub cancelled: Option<i64>,
 }
 
 /// What is true of an item, in plain words: every question is answered by counting.
@@ -43,6 +46,8 @@ pub struct Model {
     pub closed: bool,
     /// Server time of the item: does not go back.
     pub now: i64,
+    /// How often a buyer was told to wait who had let no order expire.
+    pub slowed_by_cancels: Cell<u32>,
 }
 
 /// The contract's longest time to pay.
@@ -53,8 +58,9 @@ pub type Moves = Vec<(usize, Status)>;
 
 impl Model {
     pub fn new(definition: ItemDefinition, terms: Terms) -> Self {
-        let (orders, keys) = (Vec::new(), HashMap::new());
-        Self { definition, terms, orders, keys, restocked: 0, paused: false, closed: false, now: 0 }
+        let (orders, keys, slowed_by_cancels) = (Vec::new(), HashMap::new(), Cell::default());
+        let (restocked, paused, closed, now) = (0, false, false, 0);
+        Self { definition, terms, orders, keys, restocked, paused, closed, now, slowed_by_cancels }
     }
 
     pub fn supply(&self) -> u32 {
@@ -110,16 +116,43 @@ impl Model {
         (limit < held + quantity).then_some(Rejection::LimitReached { limit, held })
     }
 
-    /// Two expiries since the last payment: the cool-down; each further one: twice as long.
+    /// When an order ended unpaid, and for how many 64ths of its time to pay it was held: each begun one, all from the
+    /// 48th on.
+    fn unpaid(&self, order: &ModelOrder) -> Option<(i64, i64)> {
+        let pay_by = order.pay_by?;
+        let expired = order.status == Status::Expired || (order.status == Status::Pending && pay_by <= self.now);
+        if expired {
+            return Some((pay_by, 64));
+        }
+        let cancelled = order.cancelled.filter(|_cancelled| order.status == Status::Cancelled)?;
+        let (held, time) = (cancelled - order.at, pay_by - order.at);
+        let begun = (1..=64).find(|parts| held * 64 <= parts * time).unwrap_or(64);
+        Some((cancelled, if begun >= 48 { 64 } else { begun }))
+    }
+
+    /// Two whole times to pay held since the last payment: the cool-down, from the moment the last whole one was full;
+    /// with each further one: twice as long.
     fn cool_down_left(&self, name: usize) -> Option<Duration> {
         let own = self.orders.iter().rev().filter(|order| order.name == name);
-        let unpaid = own.take_while(|order| !matches!(order.status, Status::Paid | Status::RefundDue));
-        let expired: Vec<i64> =
-            unpaid.filter(|order| order.status == Status::Expired).filter_map(|order| order.pay_by).take(12).collect();
-        let wait = (2..expired.len()).fold(self.terms.cool_down, |wait, _expiry| wait * 2);
-        let until = expired.iter().max()? + i64::try_from(wait.as_millis()).expect("short");
-        let left = u64::try_from(until - self.now).ok().filter(|left| *left > 0)?;
-        (expired.len() >= 2 && !wait.is_zero()).then_some(Duration::from_millis(left))
+        let row = own.take_while(|order| !matches!(order.status, Status::Paid | Status::RefundDue));
+        let row: Vec<&ModelOrder> = row.collect();
+        let has_expired = row.iter().any(|order| order.status != Status::Cancelled);
+        let mut row: Vec<(i64, i64)> = row.into_iter().filter_map(|order| self.unpaid(order)).collect();
+        row.sort_unstable();
+        let (mut parts, mut wholes, mut full_at) = (0, 0, 0);
+        for (ended, more) in row {
+            parts += more;
+            if parts / 64 > wholes {
+                (wholes, full_at) = (parts / 64, ended);
+            }
+        }
+        let wait = (2..wholes).fold(self.terms.cool_down, |wait, _whole| wait * 2);
+        let left = full_at + i64::try_from(wait.as_millis()).expect("short") - self.now;
+        if wholes < 2 || wait.is_zero() || left <= 0 {
+            return None;
+        }
+        self.slowed_by_cancels.update(|slowed| slowed + u32::from(!has_expired));
+        Some(Duration::from_millis(left.unsigned_abs()))
     }
 
     /// What the stock should answer. `None`: a new order, which is the last one then.
@@ -140,7 +173,7 @@ impl Model {
         let pay_within = self.terms.pay_within.map(|time| time.as_millis().min(u128::from(THIRTY_DAYS_MS)));
         let pay_by = pay_within.map(|millis| self.now + i64::try_from(millis).expect("at most thirty days"));
         let status = if pay_by.is_some() { Status::Pending } else { Status::Paid };
-        self.orders.push(ModelOrder { name, quantity, at: self.now, pay_by, status, paid_by: None });
+        self.orders.push(ModelOrder { name, quantity, at: self.now, pay_by, status, paid_by: None, cancelled: None });
         None
     }
 
@@ -167,6 +200,9 @@ impl Model {
 
     fn go(&mut self, index: usize, status: Status, moves: &mut Moves) {
         self.orders[index].status = status;
+        if status == Status::Cancelled {
+            self.orders[index].cancelled = Some(self.now);
+        }
         moves.push((index, status));
     }
 

@@ -17,6 +17,9 @@ export const SLOW_COMMIT_US = 500_000;
 /** Entries behind from which a growing lag of the feed is reported: less is one breath of a busy consumer. */
 export const FEED_LAG_ENTRIES = 1_000;
 
+/** Wrong tokens in about 10 s that are reported: the operator's own mistake is one or two. */
+export const WRONG_TOKENS = 3;
+
 /** p99 of handling a letter: worth a look, and bad. A decision takes a few microseconds. */
 export const SLOW_HANDLE_US = { warn: 1_000, bad: 10_000 };
 
@@ -113,6 +116,11 @@ function degrading(current, earlier) {
   const commit = windowed(current.writer.commit_us, earlier.writer.commit_us).p99;
   if (commit >= SLOW_COMMIT_US) {
     say("commits are slow", `One commit in a hundred takes ${duration(commit)} or longer. Look at the disk.`);
+  }
+  const wrong = (current.operations?.auth_failures_total ?? 0) - (earlier.operations?.auth_failures_total ?? 0);
+  if (wrong >= WRONG_TOKENS) {
+    say("somebody tries tokens", `${count(wrong)} wrong tokens came to this listener in the last ${seconds} s. Buyers do ` +
+      "not notice. See who can reach it; the log names the first address.");
   }
   return [...found, ...lagging(current, earlier), ...struggling(current, earlier)];
 }

@@ -10,7 +10,7 @@ use doorbuster_actors::ids::ItemId;
 use doorbuster_actors::time::Timestamp;
 
 use super::Observed;
-use super::views::{ActorItemView, ActorView, DistributionView, MailboxView, WithBuckets};
+use super::views::{ActorView, DistributionView, MailboxView, WithBuckets};
 
 /// What a table of actors is sorted by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -122,14 +122,12 @@ impl Observed {
             processed_total: seen.handled,
             wait_us: DistributionView::of(seen.wait_us, buckets),
             handle_us: DistributionView::of(seen.handle_us, buckets),
-            item: Some(ActorItemView {
-                started: seen.handled > 0,
-                item_id: definition.id.clone(),
-                title: definition.title.clone(),
-                state: listing.state(now),
-                supply: listing.supply(),
-                remaining: listing.remaining(),
-            }),
+            started: Some(seen.handled > 0),
+            item_id: Some(definition.id.clone()),
+            title: Some(definition.title.clone()),
+            state: Some(listing.state(now)),
+            supply: Some(listing.supply()),
+            remaining: Some(listing.remaining()),
         }
     }
 
@@ -149,7 +147,12 @@ impl Observed {
             processed_total: seen.handled,
             wait_us: DistributionView::of(seen.wait_us, buckets),
             handle_us: DistributionView::of(seen.handle_us, buckets),
-            item: None,
+            started: None,
+            item_id: None,
+            title: None,
+            state: None,
+            supply: None,
+            remaining: None,
         }
     }
 }

@@ -36,6 +36,7 @@ pub struct DistributionView {
     /// Upper bound, and how many values lie between it and the bound before. Bounds double; empty stretches are left
     /// out.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub buckets: Option<Vec<[u64; 2]>>,
 }
 
@@ -63,14 +64,15 @@ pub struct MailboxView {
     pub high_water: u32,
 }
 
-/// An actor.
+/// An actor. What only the actor of an item has is absent from the writer.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ActorView {
     /// `stock/<item_id>`, or `order_writer`.
     pub name: String,
     /// `stock` or `writer`.
     pub kind: &'static str,
-    /// The core whose thread it runs on; the writer has a thread of its own.
+    /// The core whose thread it runs on; null for the writer, which has a thread of its own.
+    #[schema(required)]
     pub core: Option<u16>,
     /// Its mailbox.
     pub mailbox: MailboxView,
@@ -81,28 +83,30 @@ pub struct ActorView {
     pub wait_us: DistributionView,
     /// How long a letter took.
     pub handle_us: DistributionView,
-    /// The item, if it is the actor of one.
-    #[serde(flatten)]
-    pub item: Option<ActorItemView>,
-}
-
-/// The item of an actor.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct ActorItemView {
     /// Whether the actor has been needed yet.
-    pub started: bool,
-    /// Which item.
-    #[schema(value_type = words::ItemId)]
-    pub item_id: ItemId,
-    /// Its title.
-    pub title: String,
-    /// Whether it can be bought now.
-    #[schema(value_type = words::State)]
-    pub state: SaleState,
-    /// The first stock and all restocks.
-    pub supply: u32,
-    /// Units that nobody holds.
-    pub remaining: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub started: Option<bool>,
+    /// Its item.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<words::ItemId>, nullable = false)]
+    pub item_id: Option<ItemId>,
+    /// The title of the item.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub title: Option<String>,
+    /// Whether the item can be bought now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<words::State>, nullable = false)]
+    pub state: Option<SaleState>,
+    /// The first stock of the item and all restocks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub supply: Option<u32>,
+    /// Units of the item that nobody holds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub remaining: Option<u32>,
 }
 
 /// Why batches were closed.
@@ -195,6 +199,13 @@ pub struct HouseView {
     pub inside: usize,
     /// How many may be inside.
     pub capacity: usize,
+}
+
+/// The operations listener itself.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct OperationsView {
+    /// Requests with a wrong token, since the start.
+    pub auth_failures_total: u64,
 }
 
 /// A sink of the feed.

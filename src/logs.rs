@@ -1,0 +1,84 @@
+//! **Job:** the logs' way out: standard error, as text or as JSON lines, at most so many a minute from one place.
+//! **Owns:** the default filter, and the bound on what anybody can make us write.
+//! **Never:** holds up a sale: what does not fit into the queue is dropped.
+
+mod limit;
+
+use std::io::IsTerminal as _;
+use std::thread::JoinHandle;
+
+use crossbeam::channel::{RecvTimeoutError, Sender, bounded};
+use tracing_appender::non_blocking::WorkerGuard;
+use tracing_subscriber::fmt::format::FmtSpan;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer as _};
+
+use limit::{Limit, TELL_EVERY};
+
+/// What is logged if `RUST_LOG` does not say.
+const DEFAULT_FILTER: &str = "info,actix_server=warn,rusqlite_migration=warn";
+
+/// How a line is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// The logs of this process; when it is dropped, what is still in the queue is written.
+pub struct Logs {
+    // In this order: the last count of what was left out must reach the queue before it is emptied.
+    _keeper: Keeper,
+    _queue: WorkerGuard,
+}
+
+/// Starts the logs; without a format, text on a terminal and JSON otherwise.
+///
+/// # Errors
+/// If there is no thread for them.
+pub fn start(format: Option<Format>) -> std::io::Result<Logs> {
+    let (writer, queue) = tracing_appender::non_blocking(std::io::stderr());
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(DEFAULT_FILTER));
+    let is_terminal = std::io::stderr().is_terminal();
+    // A span that ends says how long it took; there are none unless purchases are traced.
+    let lines = tracing_subscriber::fmt::layer().with_writer(writer).with_span_events(FmtSpan::CLOSE);
+    let lines = match format.unwrap_or(if is_terminal { Format::Text } else { Format::Json }) {
+        Format::Text => lines.with_ansi(is_terminal).boxed(),
+        Format::Json => lines.json().boxed(),
+    };
+    let limit = Limit::default();
+    tracing_subscriber::registry().with(lines).with(limit.clone()).with(filter).init();
+    Ok(Logs { _keeper: Keeper::start(limit)?, _queue: queue })
+}
+
+/// Tells now and then how many lines were left out; ends when this is dropped.
+struct Keeper {
+    stop: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Keeper {
+    fn start(limit: Limit) -> std::io::Result<Self> {
+        let (stop, stopped) = bounded::<()>(0);
+        let work = move || {
+            while stopped.recv_timeout(TELL_EVERY) == Err(RecvTimeoutError::Timeout) {
+                limit.tell();
+            }
+            limit.tell();
+        };
+        let thread = std::thread::Builder::new().name("log-keeper".to_owned()).spawn(work)?;
+        Ok(Self { stop: Some(stop), thread: Some(thread) })
+    }
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let _ended = thread.join();
+        }
+    }
+}
