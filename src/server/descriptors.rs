@@ -14,15 +14,23 @@ const MAX_CONNECTIONS: usize = 20_000;
 /// Fewer public connections than this are no shop.
 const MIN_CONNECTIONS: usize = 16;
 
-/// Connections of the operations listener: dashboards, scrapers, consumers of the feed.
-pub(super) const OPS_CONNECTIONS: usize = 64;
+/// Most and fewest connections of the operations listener: dashboards, scrapers, consumers of the feed that wait.
+const MAX_OPS: usize = 256;
+const MIN_OPS: usize = 16;
 
-/// Files and sockets of the house: data file, log and index for the ledger and each reader; logs; an event loop with
-/// its wakers and a Redis connection per thread; what libraries open in passing.
-const HOUSE: usize = 96;
+/// Files and sockets of the house, 40 of them on two cores: data file, log and index for the ledger and each reader; an
+/// event loop with its wakers and a Redis connection per thread; what libraries open in passing.
+const HOUSE: usize = 64;
+
+/// How many connections the operations listener has for itself: an eighth of all.
+pub(super) fn ops_connections(limit: usize) -> usize {
+    (limit / 8).clamp(MIN_OPS, MAX_OPS)
+}
 
 /// What public connections leave alone.
-const RESERVE: usize = OPS_CONNECTIONS + HOUSE + 2 * SLACK;
+fn reserve(limit: usize) -> usize {
+    ops_connections(limit) + HOUSE + 2 * SLACK
+}
 
 /// Raises the limit of open files as far as we may. Returns it.
 pub(super) fn raise_limit() -> usize {
@@ -39,9 +47,10 @@ pub(super) fn raise_limit() -> usize {
 
 /// How many public connections there may be; `asked` is what the configuration says, 0 = as many as there is room for.
 pub(super) fn public_connections(asked: usize, limit: usize) -> Result<usize, ServeError> {
-    let room = limit.saturating_sub(RESERVE);
-    if room < MIN_CONNECTIONS.max(asked) {
-        return Err(ServeError::Descriptors { limit, needed: RESERVE + MIN_CONNECTIONS.max(asked) });
+    let (reserve, wanted) = (reserve(limit), MIN_CONNECTIONS.max(asked));
+    let room = limit.saturating_sub(reserve);
+    if room < wanted {
+        return Err(ServeError::Descriptors { limit, needed: reserve + wanted });
     }
     Ok(if asked == 0 { room.min(MAX_CONNECTIONS) } else { asked })
 }
@@ -53,10 +62,11 @@ mod tests {
     #[test]
     fn the_reserve_is_left_alone() {
         assert_eq!(public_connections(0, 1 << 20).expect("room"), MAX_CONNECTIONS);
-        assert_eq!(public_connections(0, 1_024).expect("room"), 1_024 - RESERVE);
+        assert_eq!(public_connections(0, 1_024).expect("room"), 1_024 - reserve(1_024));
+        assert_eq!(public_connections(0, 128).expect("a small shop"), MIN_CONNECTIONS);
         assert_eq!(public_connections(100, 1_024).expect("room"), 100);
         assert_eq!(public_connections(50_000, 1 << 20).expect("room"), 50_000, "who asks for it gets it");
-        for (asked, limit) in [(0, 64), (0, RESERVE + MIN_CONNECTIONS - 1), (1_000, 1_024)] {
+        for (asked, limit) in [(0, 64), (0, 127), (1_000, 1_024)] {
             assert!(public_connections(asked, limit).is_err(), "{asked} of {limit}");
         }
     }

@@ -83,7 +83,8 @@ impl House {
         let config = &loaded.config;
         let identity = Arc::new(Identity::new(&config.auth, &config.server.trusted_proxies)?);
         let redis = open_redis(config)?;
-        let limits = limits(config)?;
+        let descriptors = descriptors::raise_limit();
+        let limits = limits(config, descriptors)?;
         let public_socket = listener::bind("server.listen", config.server.listen)?;
         let ops_socket = listener::bind("server.ops_listen", config.server.ops_listen)?;
         let (listen, ops_listen) = (public_socket.local_addr()?, ops_socket.local_addr()?);
@@ -109,7 +110,7 @@ impl House {
 
         let feed = Arc::new(Feed::open(&config.storage.path, common.writer_counters.last_seq())?);
         let relay = start_relay(config, &feed)?;
-        let operations = operations::open((ops_socket, listen), loaded, &common, &closing, &feed)?;
+        let operations = operations::open((ops_socket, listen), descriptors, loaded, &common, &closing, &feed)?;
         let (writer, responses) = (common.writer.clone(), Arc::clone(&common.responses));
         let (core_threads, seats) = place(common, config.server.layout, stocks);
         let public =
@@ -278,9 +279,9 @@ fn place(common: Common, layout: Layout, stocks: Vec<Vec<Stock>>) -> (Vec<Arbite
 }
 
 /// What the clients of the public listener may have.
-fn limits(config: &Config) -> Result<Limits, ServeError> {
+fn limits(config: &Config, descriptors: usize) -> Result<Limits, ServeError> {
     let server = &config.server;
-    let connections = descriptors::public_connections(server.max_connections, descriptors::raise_limit())?;
+    let connections = descriptors::public_connections(server.max_connections, descriptors)?;
     tracing::info!(connections, per_address = server.max_connections_per_address, "room for public connections");
     Ok(Limits {
         connections,

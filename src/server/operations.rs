@@ -14,7 +14,7 @@ use actix_web::web::Bytes;
 use actix_web::{App, web};
 
 use super::ServeError;
-use super::descriptors::OPS_CONNECTIONS;
+use super::descriptors::ops_connections;
 use super::listener;
 use super::threads::Common;
 use crate::config::{Config, Loaded};
@@ -37,6 +37,7 @@ const MAX_UNFLUSHED_TOTAL: usize = 64 << 20;
 /// Opens the listener, with one worker.
 pub(super) fn open(
     (socket, public): (TcpListener, SocketAddr),
+    descriptors: usize,
     loaded: &Loaded,
     common: &Common,
     closing: &Arc<AtomicBool>,
@@ -46,7 +47,7 @@ pub(super) fn open(
     let observed = Arc::new(observed(config, common, closing, feed));
     let openapi = ops::openapi::document(public, loaded.mode);
     let limits = Limits {
-        connections: OPS_CONNECTIONS,
+        connections: ops_connections(descriptors),
         per_address: 0,
         shared_addresses: Vec::new(),
         write_stall: config.server.write_stall,

@@ -14,7 +14,7 @@ use ipnet::IpNet;
 use parking_lot::Mutex;
 
 /// Connections that may be on their way out while new ones come in.
-pub const SLACK: usize = 32;
+pub const SLACK: usize = 16;
 
 /// Candidates that one look over all connections finds: in a flood, not every new one is worth a look of its own.
 const CANDIDATES: usize = 64;
