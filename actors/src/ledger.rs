@@ -3,8 +3,10 @@
 //! **Never:** decides what is written, retries a commit whose outcome is unknown, or is shared: one thread, one ledger.
 
 mod file;
+pub mod format;
 mod mark;
 mod row;
+pub mod salvage;
 mod schema;
 
 use std::path::PathBuf;

@@ -9,9 +9,9 @@ use rusqlite_migration::{M, Migrations};
 use super::{Durability, LedgerError, LedgerSettings};
 
 /// Written into every data file (`PRAGMA application_id`): `DBst`.
-const APPLICATION_ID: i64 = 0x4442_7374;
+pub(super) const APPLICATION_ID: i64 = 0x4442_7374;
 
-const MIGRATIONS: &[M<'static>] =
+pub(super) const MIGRATIONS: &[M<'static>] =
     &[M::up(include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../data/schema/0001_ledger.sql")))];
 
 /// The schema this program writes.
@@ -67,15 +67,19 @@ pub(super) fn check_identity(settings: &LedgerSettings) -> Result<(), LedgerErro
     Ok(())
 }
 
-#[expect(clippy::wildcard_enum_match_arm, reason = "an enum of the library, which may grow")]
 fn migrate(connection: &mut Connection) -> Result<(), LedgerError> {
     connection.pragma_update(None, "application_id", APPLICATION_ID)?;
-    Migrations::from_slice(MIGRATIONS).to_latest(connection).map_err(|error| match error {
+    Migrations::from_slice(MIGRATIONS).to_latest(connection).map_err(migration_failed)
+}
+
+#[expect(clippy::wildcard_enum_match_arm, reason = "an enum of the library, which may grow")]
+pub(super) fn migration_failed(error: rusqlite_migration::Error) -> LedgerError {
+    match error {
         rusqlite_migration::Error::RusqliteError { err, .. } => LedgerError::Sqlite(err),
         other => {
             LedgerError::Setting { setting: "user_version", wanted: VERSION.to_string(), found: other.to_string() }
         }
-    })
+    }
 }
 
 fn number(connection: &Connection, pragma: &str) -> rusqlite::Result<i64> {
