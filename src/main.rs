@@ -21,7 +21,7 @@ use doorbuster::lab::bench::{self, BenchError, Keys};
 use doorbuster::lab::calibrate::{self, CalibrateError};
 use doorbuster::lab::house::{Place, Recipe};
 use doorbuster::lab::top::{self, OpsUrl, TopError};
-use doorbuster::lab::{backup, demo, export, verify};
+use doorbuster::lab::{DataFileError, backup, demo, export, verify};
 use doorbuster::server::{self, ServeError};
 use doorbuster_actors::ids::UserId;
 use doorbuster_actors::stop::EXIT_STORAGE;
@@ -50,7 +50,7 @@ enum Failure {
     #[error(transparent)]
     Inventory(#[from] InventoryError),
     #[error(transparent)]
-    DataFile(#[from] doorbuster::lab::DataFileError),
+    DataFile(#[from] DataFileError),
     #[error(transparent)]
     Backup(#[from] backup::BackupError),
     #[error(transparent)]
@@ -111,9 +111,14 @@ impl Failure {
                 }
                 CalibrateError::Interrupted | CalibrateError::Signals(_) => ExitCode::FAILURE,
             },
-            Self::DataFile(_) | Self::Backup(_) => ExitCode::from(storage),
             // The reader of a pipe has gone: that is how `head` says it has enough.
-            Self::Output(error) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+            Self::Output(error) | Self::DataFile(DataFileError::Output(error))
+                if error.kind() == std::io::ErrorKind::BrokenPipe =>
+            {
+                ExitCode::SUCCESS
+            }
+            Self::DataFile(DataFileError::NotWhole(_)) => ExitCode::from(EXIT_VIOLATED),
+            Self::DataFile(_) | Self::Backup(_) => ExitCode::from(storage),
             Self::Bench(_) | Self::Output(_) | Self::Top(_) => ExitCode::FAILURE,
         }
     }
@@ -140,12 +145,7 @@ fn run(cli: &Cli) -> Result<ExitCode, Failure> {
             report.print(*json, &mut std::io::stdout().lock())?;
             Ok(if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_VIOLATED) })
         }
-        Command::Backup(Backup { to, .. }) => {
-            let path = config::load(cli.sources())?.config.storage.path;
-            let report = backup::run(&path, to)?;
-            report.print(false, &mut std::io::stdout().lock())?;
-            Ok(if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_VIOLATED) })
-        }
+        Command::Backup(Backup { to, .. }) => back_up(cli, to),
         Command::Orders(Orders { item, format, .. }) => {
             let path = config::load(cli.sources())?.config.storage.path;
             let out = std::io::BufWriter::new(std::io::stdout().lock());
@@ -173,6 +173,17 @@ fn run(cli: &Cli) -> Result<ExitCode, Failure> {
             Ok(ExitCode::SUCCESS)
         }
     }
+}
+
+fn back_up(cli: &Cli, to: &Path) -> Result<ExitCode, Failure> {
+    let report = backup::run(&config::load(cli.sources())?.config.storage.path, to)?;
+    let mut out = std::io::stdout().lock();
+    report.print(false, &mut out)?;
+    if report.is_clean() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    writeln!(out, "the ledger is not whole: no copy is kept. `doorbuster salvage` rebuilds what can be proven")?;
+    Ok(ExitCode::from(EXIT_VIOLATED))
 }
 
 /// In development mode the secrets are generated once, beside the data file.
