@@ -11,6 +11,7 @@ mod draft;
 pub mod export;
 pub mod house;
 mod mark;
+pub mod salvage;
 pub mod top;
 pub mod verify;
 

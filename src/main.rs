@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use clap::{CommandFactory as _, Parser as _};
 use doorbuster::cli::{
-    Backup, Bench, Calibrate, Cli, Command, ConfigCommand, Demo, LogFormat, Orders, Serve, Token, Top, Verify,
+    Backup, Bench, Calibrate, Cli, Command, ConfigCommand, Demo, LogFormat, Orders, Salvage, Serve, Token, Top, Verify,
 };
 use doorbuster::config::{self, ConfigError, Loaded, Mode, Sources};
 use doorbuster::feed::FeedError;
@@ -21,7 +21,7 @@ use doorbuster::lab::bench::{self, BenchError, Keys};
 use doorbuster::lab::calibrate::{self, CalibrateError};
 use doorbuster::lab::house::{Place, Recipe};
 use doorbuster::lab::top::{self, OpsUrl, TopError};
-use doorbuster::lab::{DataFileError, backup, demo, export, verify};
+use doorbuster::lab::{DataFileError, backup, demo, export, salvage, verify};
 use doorbuster::server::{self, ServeError};
 use doorbuster_actors::ids::UserId;
 use doorbuster_actors::stop::EXIT_STORAGE;
@@ -53,6 +53,8 @@ enum Failure {
     DataFile(#[from] DataFileError),
     #[error(transparent)]
     Backup(#[from] backup::BackupError),
+    #[error(transparent)]
+    Salvage(#[from] salvage::CommandError),
     #[error(transparent)]
     Calibrate(#[from] CalibrateError),
     #[error("server.ops_listen: has port 0, which the system picks: name the server with --url")]
@@ -118,7 +120,7 @@ impl Failure {
                 ExitCode::SUCCESS
             }
             Self::DataFile(DataFileError::NotWhole(_)) => ExitCode::from(EXIT_VIOLATED),
-            Self::DataFile(_) | Self::Backup(_) => ExitCode::from(storage),
+            Self::DataFile(_) | Self::Backup(_) | Self::Salvage(_) => ExitCode::from(storage),
             Self::Bench(_) | Self::Output(_) | Self::Top(_) => ExitCode::FAILURE,
         }
     }
@@ -146,6 +148,11 @@ fn run(cli: &Cli) -> Result<ExitCode, Failure> {
             Ok(if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_VIOLATED) })
         }
         Command::Backup(Backup { to, .. }) => back_up(cli, to),
+        Command::Salvage(Salvage { to, json, .. }) => {
+            let outcome = salvage::run(&config::load(cli.sources())?.config.storage.path, to)?;
+            outcome.print(*json, &mut std::io::stdout().lock())?;
+            Ok(if outcome.is_complete() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_VIOLATED) })
+        }
         Command::Orders(Orders { item, format, .. }) => {
             let path = config::load(cli.sources())?.config.storage.path;
             let out = std::io::BufWriter::new(std::io::stdout().lock());
