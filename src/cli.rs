@@ -120,8 +120,12 @@ pub enum Command {
     Orders(Orders),
     /// Show a running server in the terminal: the sale, the writer, every actor. Needs the admin token.
     Top(Top),
-    /// Copy a data file while a server is running on it or not, and audit the copy: exit 1 if it is not clean.
+    /// Copy a data file while a server is running on it or not, and audit the copy: exit 1, and no copy, if it is not
+    /// whole.
     Backup(Backup),
+    /// Rebuild what can be proven of a damaged data file, its log and its mark into a new file, and leave the old ones
+    /// alone: exit 1 if something is missing or doubtful.
+    Salvage(Salvage),
     /// Measure what the ledger makes of this disk, and propose settings. Takes a quarter of a minute.
     Calibrate(Calibrate),
     /// Run the independent inventory system (keys: inventory.*), until SIGTERM or Ctrl-C.
@@ -250,6 +254,23 @@ pub struct Backup {
     pub assignments: Assignments,
 }
 
+/// `doorbuster salvage`.
+#[derive(Args)]
+pub struct Salvage {
+    /// The new data file; must not exist yet. Doubtful entries, if there are any, go into NEW.doubtful.ndjson.
+    #[arg(long, value_name = "NEW")]
+    pub to: PathBuf,
+    /// The damaged data file.
+    #[command(flatten)]
+    pub data_file: DataFile,
+    /// Keys set after the command.
+    #[command(flatten)]
+    pub assignments: Assignments,
+    /// Print the result as one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// Which data file.
 #[derive(Args)]
 pub struct DataFile {
@@ -277,6 +298,7 @@ impl Command {
             | Self::Orders(Orders { assignments, .. })
             | Self::Top(Top { assignments, .. })
             | Self::Backup(Backup { assignments, .. })
+            | Self::Salvage(Salvage { assignments, .. })
             | Self::Calibrate(Calibrate { assignments, .. })
             | Self::Inventory(Inventory { assignments, .. })
             | Self::Demo(Demo { assignments, .. })
@@ -325,6 +347,7 @@ impl Cli {
             | Command::Orders(Orders { data_file, .. })
             | Command::Top(Top { data_file, .. })
             | Command::Backup(Backup { data_file, .. })
+            | Command::Salvage(Salvage { data_file, .. })
             | Command::Calibrate(Calibrate { data_file, .. }) => shorthand("storage.path", &data_file.db),
             Command::Inventory(inventory) => shorthand("inventory.listen", &inventory.listen),
             Command::Bench(_) | Command::Demo(_) | Command::Config(_) | Command::Completions { .. } | Command::Man => {}

@@ -12,7 +12,9 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use clap::{CommandFactory as _, Parser as _};
-use doorbuster::cli::{Backup, Bench, Calibrate, Cli, Command, ConfigCommand, Demo, Orders, Serve, Token, Top, Verify};
+use doorbuster::cli::{
+    Backup, Bench, Calibrate, Cli, Command, ConfigCommand, Demo, Orders, Salvage, Serve, Token, Top, Verify,
+};
 use doorbuster::config::{self, ConfigError, Loaded, Purpose, Sources, Wish};
 use doorbuster::feed::FeedError;
 use doorbuster::http::identity::{IdentityError, Mint};
@@ -21,7 +23,7 @@ use doorbuster::lab::bench::{self, BenchError, Keys};
 use doorbuster::lab::calibrate::{self, CalibrateError};
 use doorbuster::lab::house::{Place, Recipe};
 use doorbuster::lab::top::{self, OpsUrl, TopError};
-use doorbuster::lab::{backup, demo, export, verify};
+use doorbuster::lab::{DataFileError, backup, demo, export, salvage, verify};
 use doorbuster::logs;
 use doorbuster::server::{self, ServeError};
 use doorbuster_actors::ids::UserId;
@@ -49,9 +51,11 @@ enum Failure {
     #[error(transparent)]
     Inventory(#[from] InventoryError),
     #[error(transparent)]
-    DataFile(#[from] doorbuster::lab::DataFileError),
+    DataFile(#[from] DataFileError),
     #[error(transparent)]
     Backup(#[from] backup::BackupError),
+    #[error(transparent)]
+    Salvage(#[from] salvage::CommandError),
     #[error(transparent)]
     Calibrate(#[from] CalibrateError),
     #[error("server.ops_listen: has port 0, which the system picks: name the server with --url")]
@@ -111,9 +115,14 @@ impl Failure {
                 }
                 CalibrateError::Interrupted | CalibrateError::Signals(_) => ExitCode::FAILURE,
             },
-            Self::DataFile(_) | Self::Backup(_) => ExitCode::from(storage),
             // The reader of a pipe has gone: that is how `head` says it has enough.
-            Self::Output(error) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+            Self::Output(error) | Self::DataFile(DataFileError::Output(error))
+                if error.kind() == std::io::ErrorKind::BrokenPipe =>
+            {
+                ExitCode::SUCCESS
+            }
+            Self::DataFile(DataFileError::NotWhole(_)) => ExitCode::from(EXIT_VIOLATED),
+            Self::DataFile(_) | Self::Backup(_) | Self::Salvage(_) => ExitCode::from(storage),
             Self::Bench(_) | Self::Output(_) | Self::Top(_) => ExitCode::FAILURE,
         }
     }
@@ -157,11 +166,11 @@ fn run(cli: &Cli) -> Result<ExitCode, Failure> {
             report.print(*json, &mut std::io::stdout().lock())?;
             Ok(if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_VIOLATED) })
         }
-        Command::Backup(Backup { to, .. }) => {
-            let path = config::load(cli.sources())?.config.storage.path;
-            let report = backup::run(&path, to)?;
-            report.print(false, &mut std::io::stdout().lock())?;
-            Ok(if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_VIOLATED) })
+        Command::Backup(Backup { to, .. }) => back_up(cli, to),
+        Command::Salvage(Salvage { to, json, .. }) => {
+            let outcome = salvage::run(&config::load(cli.sources())?.config.storage.path, to)?;
+            outcome.print(*json, &mut std::io::stdout().lock())?;
+            Ok(if outcome.is_complete() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_VIOLATED) })
         }
         Command::Orders(Orders { item, format, .. }) => {
             let path = config::load(cli.sources())?.config.storage.path;
@@ -191,6 +200,17 @@ fn run(cli: &Cli) -> Result<ExitCode, Failure> {
             Ok(ExitCode::SUCCESS)
         }
     }
+}
+
+fn back_up(cli: &Cli, to: &Path) -> Result<ExitCode, Failure> {
+    let report = backup::run(&config::load(cli.sources())?.config.storage.path, to)?;
+    let mut out = std::io::stdout().lock();
+    report.print(false, &mut out)?;
+    if report.is_clean() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    writeln!(out, "the ledger is not whole: no copy is kept. `doorbuster salvage` rebuilds what can be proven")?;
+    Ok(ExitCode::from(EXIT_VIOLATED))
 }
 
 /// The configuration with the secrets that `purposes` need; in development mode they are generated once, beside the

@@ -6,28 +6,18 @@ mod support;
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 
-use support::{Attempt, Client, Item, Server, Setup, assert_conservation, authorization, crowd, crowd_counting};
+use support::{
+    Attempt, Client, Item, Server, Setup, assert_conservation, authorization, beside, crowd, crowd_counting,
+    doorbuster, flip, text,
+};
 use tokio::sync::watch;
 
 const SKU: &str = "sku-1";
 
-fn doorbuster(arguments: &[&str], files: &[(&str, &Path)]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_doorbuster"));
-    command.args(arguments);
-    for (option, file) in files {
-        command.arg(option).arg(file);
-    }
-    command.output().expect("the binary runs")
-}
-
 fn backup(db: &Path, to: &Path) -> Output {
     doorbuster(&["backup"], &[("--db", db), ("--to", to)])
-}
-
-fn text(output: &Output) -> String {
-    String::from_utf8_lossy(&[output.stdout.as_slice(), &output.stderr].concat()).into_owned()
 }
 
 /// Puts `copy` in place of the data file, as data/README.md says.
@@ -124,15 +114,48 @@ async fn a_backup_writes_over_nothing_and_leaves_nothing_behind_when_it_fails() 
 }
 
 #[tokio::test]
-async fn a_backup_of_a_damaged_ledger_says_so() {
+async fn of_a_damaged_ledger_there_is_no_backup() {
     let mut server = Setup::new([Item::new(SKU, 100)]).start();
     crowd(server.address(), Attempt::shuffled(SKU, 50, 1)).await;
     assert!(server.terminate().success());
     let connection = rusqlite::Connection::open(server.data_file()).unwrap();
     connection.execute("UPDATE ledger SET user_id = 'mallory' WHERE seq = 7", []).unwrap();
     drop(connection);
-    let folder = tempfile::tempdir().unwrap();
-    let written = backup(&server.data_file(), &folder.path().join("copy.db"));
+    assert_no_backup(&server.data_file(), "VIOLATED  chain");
+}
+
+#[tokio::test]
+async fn of_a_ledger_that_is_short_there_is_no_backup() {
+    let mut server = Setup::new([Item::new(SKU, 100)]).set("storage.max_batch", "1").start();
+    crowd(server.address(), Attempt::shuffled(SKU, 40, 1)).await;
+    server.kill9();
+    let log = beside(&server.data_file(), "-wal");
+    let last_frames = 3 * (24 + 4096);
+    flip(&log, usize::try_from(std::fs::metadata(&log).unwrap().len()).unwrap() - last_frames + 4000, 3);
+    assert_no_backup(&server.data_file(), "VIOLATED  acknowledged");
+}
+
+fn assert_no_backup(db: &Path, why: &str) {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let written = backup(db, &folder.path().join("copy.db"));
     assert_eq!(written.status.code(), Some(1), "{}", text(&written));
-    assert!(text(&written).contains("VIOLATED"), "{}", text(&written));
+    assert!(text(&written).contains(why) && text(&written).contains("doorbuster salvage"), "{}", text(&written));
+    assert_eq!(std::fs::read_dir(folder.path()).expect("readable").count(), 0, "a copy that is not whole was kept");
+}
+
+#[tokio::test]
+async fn what_is_left_of_another_file_does_not_become_part_of_a_backup() {
+    let server = Setup::new([Item::new(SKU, 100)]).start();
+    let folder = tempfile::tempdir().unwrap();
+    let copy = folder.path().join("copy.db");
+    for suffix in ["-wal", "-shm", "-journal", ".mark"] {
+        std::fs::write(beside(&copy, suffix), "of another one").unwrap();
+        let refused = backup(&server.data_file(), &copy);
+        assert_eq!(refused.status.code(), Some(74), "{}", text(&refused));
+        assert!(text(&refused).contains("exists already"), "{}", text(&refused));
+        std::fs::remove_file(beside(&copy, suffix)).unwrap();
+    }
+    let itself = backup(&server.data_file(), &server.data_file());
+    assert_eq!(itself.status.code(), Some(74), "{}", text(&itself));
+    assert_eq!(backup(&server.data_file(), &copy).status.code(), Some(0));
 }

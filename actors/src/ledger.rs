@@ -4,9 +4,11 @@
 
 mod error;
 mod fold;
+pub mod format;
 mod inspection;
 mod mark;
 mod row;
+pub mod salvage;
 mod schema;
 mod session;
 

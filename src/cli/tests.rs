@@ -35,6 +35,7 @@ fn every_command_of_the_manual_is_understood() {
         "doorbuster top",
         "doorbuster top --url http://127.0.0.1:9090 --once --sort rate --limit 5 --search sku --db x.db",
         "doorbuster backup --db x.db --to y.db",
+        "doorbuster salvage --db x.db --to y.db --json",
         "doorbuster inventory --config c.toml --listen 127.0.0.1:0 --set inventory.rate=5",
         "doorbuster bench",
         "doorbuster bench --url http://127.0.0.1:8080 --ops-url http://127.0.0.1:9090/ --item a,b --item c --rate 1e4",

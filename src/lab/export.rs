@@ -1,6 +1,6 @@
 //! **Job:** writes the orders of a data file for people and other programs.
 //! **Owns:** the three formats.
-//! **Never:** interprets: what is written is the view `orders`.
+//! **Never:** interprets: what is written is the view `orders`; or writes any of it if the ledger is not whole.
 
 use std::io::Write;
 use std::path::Path;
@@ -8,7 +8,8 @@ use std::path::Path;
 use doorbuster_actors::ids::ItemId;
 use serde::Serialize;
 
-use super::DataFileError;
+use super::data_file::DataFile;
+use super::{DataFileError, verify};
 use crate::cli::OrdersFormat;
 
 /// One row of the view.
@@ -28,24 +29,28 @@ struct Row {
 const COLUMNS: [&str; 9] =
     ["order_id", "item_id", "user_id", "quantity", "unit_price", "total_price", "currency", "status", "created_at"];
 
-/// Writes the orders of the data file at `path`, of one item or of all, in the order in which they were placed.
+/// Writes the orders of the data file at `path`, of one item or of all, in the order in which they were placed. In the
+/// same view of the file it is made sure before that they are all there and are what was written; if not, there is
+/// nothing.
 pub fn orders(
     path: &Path,
     item: Option<&ItemId>,
     format: OrdersFormat,
     mut out: impl Write,
 ) -> Result<(), DataFileError> {
-    let connection = super::open(path)?;
+    let file = DataFile::open(path)?;
+    verify::expect_whole(&file)?;
+    let failed = |source| file.failed(source);
     let sql = format!("SELECT {} FROM orders WHERE ?1 IS NULL OR item_id = ?1", COLUMNS.join(", "));
-    let mut statement = connection.prepare(&sql)?;
-    let mut rows = statement.query([item.map(ItemId::as_str)])?;
+    let mut statement = file.connection.prepare(&sql).map_err(failed)?;
+    let mut rows = statement.query([item.map(ItemId::as_str)]).map_err(failed)?;
     match format {
         OrdersFormat::Table => writeln!(out, "{}", table_line(&COLUMNS.map(str::to_owned)))?,
         OrdersFormat::Csv => write!(out, "{}\r\n", COLUMNS.join(","))?,
         OrdersFormat::Ndjson => {}
     }
-    while let Some(row) = rows.next()? {
-        let row = Row::read(row)?;
+    while let Some(row) = rows.next().map_err(failed)? {
+        let row = Row::read(row).map_err(failed)?;
         match format {
             OrdersFormat::Table => writeln!(out, "{}", table_line(&row.fields()))?,
             // No field can contain a comma, a quote or a line end: RFC 4180 asks for no quoting.
@@ -56,7 +61,8 @@ pub fn orders(
             }
         }
     }
-    Ok(out.flush()?)
+    out.flush()?;
+    file.expect_unchanged()
 }
 
 impl Row {

@@ -11,9 +11,9 @@ use super::{Durability, LedgerError};
 use crate::data_file::look;
 
 /// Written into every data file (`PRAGMA application_id`): `DBst`.
-const APPLICATION_ID: i64 = 0x4442_7374;
+pub(super) const APPLICATION_ID: i64 = 0x4442_7374;
 
-const MIGRATIONS: &[M<'static>] = &[
+pub(super) const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../data/schema/0001_ledger.sql"))),
     M::up(include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../data/schema/0002_session.sql"))),
 ];
@@ -134,7 +134,7 @@ fn migrate(connection: &mut Connection) -> Result<(), LedgerError> {
 }
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "an enum of the library, which may grow")]
-fn migration_failed(error: rusqlite_migration::Error) -> LedgerError {
+pub(super) fn migration_failed(error: rusqlite_migration::Error) -> LedgerError {
     match error {
         rusqlite_migration::Error::RusqliteError { err, .. } => LedgerError::Sqlite(err),
         other => {

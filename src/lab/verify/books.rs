@@ -2,12 +2,12 @@
 //! **Owns:** plain maps of items, orders, holdings and keys.
 //! **Never:** trusts a balance that is written in an entry.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use doorbuster_actors::ledger::{Kind, Row};
 use doorbuster_actors::time::Timestamp;
 
-use super::{Findings, Promise};
+use super::report::{Findings, Promise};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Standing {
@@ -17,16 +17,26 @@ enum Standing {
     RefundDue,
 }
 
+/// An order, as a row of the view should tell it.
 #[derive(Debug)]
-struct Order {
-    user: String,
-    quantity: i64,
+pub(super) struct Order {
+    pub(super) user: String,
+    pub(super) quantity: i64,
+    pub(super) unit_price: i64,
+    pub(super) placed_at: i64,
+    /// The last step it took, in the words of the contract.
+    pub(super) status: &'static str,
     standing: Standing,
 }
 
+/// An item.
 #[derive(Debug, Default)]
-struct Item {
+pub(super) struct Item {
     defined: bool,
+    /// The latest definition, as it was written.
+    pub(super) definition: serde_json::Value,
+    /// What the last entry about it says.
+    pub(super) remaining: i64,
     supply: i64,
     live: i64,
     limit: i64,
@@ -44,10 +54,25 @@ struct Item {
 /// violation by itself.
 #[derive(Debug, Default)]
 pub(super) struct Books {
-    items: HashMap<i64, Item>,
+    items: BTreeMap<i64, Item>,
+    /// Item and number of the orders, as they were placed.
+    placed: Vec<(i64, i64)>,
 }
 
 impl Books {
+    /// The items by number.
+    pub(super) fn all_items(&self) -> impl Iterator<Item = (i64, &Item)> {
+        self.items.iter().map(|(number, item)| (*number, item))
+    }
+
+    /// The orders as they were placed: item, number, and what became of it.
+    pub(super) fn all_orders(&self) -> impl Iterator<Item = (i64, i64, &Item, &Order)> {
+        self.placed.iter().filter_map(|(item, number)| {
+            let its = self.items.get(item)?;
+            Some((*item, *number, its, its.orders.get(number)?))
+        })
+    }
+
     pub(super) fn items(&self) -> usize {
         self.items.len()
     }
@@ -66,12 +91,17 @@ impl Books {
         findings
             .expect(row.at >= item.latest, Promise::TimeOrder, || format!("entry {seq} is older than the one before"));
         item.latest = row.at;
+        item.remaining = row.remaining;
+        if row.kind == Kind::Placed as i64 {
+            self.placed.push((row.item, row.order_number.unwrap_or(0)));
+        }
         match Kind::from_number(row.kind) {
             Some(Kind::Item) => item.define(row, findings),
             Some(Kind::Placed) => item.place(row, findings),
-            Some(Kind::Paid) => item.step(row, Standing::Paid, findings),
-            Some(Kind::Cancelled | Kind::Expired) => item.step(row, Standing::Released, findings),
-            Some(Kind::RefundDue) => item.step(row, Standing::RefundDue, findings),
+            Some(Kind::Paid) => item.step(row, (Standing::Paid, "paid"), findings),
+            Some(Kind::Cancelled) => item.step(row, (Standing::Released, "cancelled"), findings),
+            Some(Kind::Expired) => item.step(row, (Standing::Released, "expired"), findings),
+            Some(Kind::RefundDue) => item.step(row, (Standing::RefundDue, "refund_due"), findings),
             Some(Kind::Restocked) => item.supply = item.supply.saturating_add(row.quantity.unwrap_or(0)),
             Some(Kind::Paused) => item.paused = true,
             Some(Kind::Resumed) => item.paused = false,
@@ -85,6 +115,8 @@ impl Books {
 impl Item {
     fn define(&mut self, row: &Row<'_>, findings: &mut Findings) {
         let seq = row.seq;
+        let written = row.definition.as_deref().unwrap_or_default();
+        self.definition = serde_json::from_str(written).unwrap_or_default();
         match row.item_definition() {
             Ok(definition) => {
                 // A change of the definition leaves the stock alone.
@@ -123,10 +155,13 @@ impl Item {
             format!("entry {seq}: {user} holds {held} of at most {}", self.limit)
         });
         self.live = self.live.saturating_add(quantity);
-        self.orders.insert(number, Order { user, quantity, standing: Standing::Pending });
+        let unit_price = row.unit_price.unwrap_or(0);
+        let standing = Standing::Pending;
+        self.orders
+            .insert(number, Order { user, quantity, unit_price, placed_at: row.at, status: "pending", standing });
     }
 
-    fn step(&mut self, row: &Row<'_>, to: Standing, findings: &mut Findings) {
+    fn step(&mut self, row: &Row<'_>, (to, status): (Standing, &'static str), findings: &mut Findings) {
         let seq = row.seq;
         let Some(order) = row.order_number.and_then(|number| self.orders.get_mut(&number)) else {
             return findings.expect(false, Promise::StateMachine, || format!("entry {seq} is about no order"));
@@ -152,7 +187,7 @@ impl Item {
         self.live = self.live.saturating_add(units);
         let held = self.holdings.entry(order.user.clone()).or_default();
         *held = held.saturating_add(units);
-        order.standing = to;
+        (order.standing, order.status) = (to, status);
     }
 
     fn check_balances(&self, row: &Row<'_>, findings: &mut Findings) {
