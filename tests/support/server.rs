@@ -25,6 +25,8 @@ pub(super) struct Launch {
     pub(super) arguments: Vec<String>,
     /// The filter of its log.
     pub(super) rust_log: Option<String>,
+    /// A program, with its arguments, that runs the binary; none: it is run directly.
+    pub(super) runner: Vec<String>,
 }
 
 /// A running (or killed) server.
@@ -87,6 +89,16 @@ impl Server {
     /// The data file.
     pub fn data_file(&self) -> PathBuf {
         self.directory.path().join(Self::DATA_FILE)
+    }
+
+    /// The folder of the data file and of all else that is the server's.
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// The process, or its last one.
+    pub fn process(&self) -> u32 {
+        self.child.id()
     }
 
     /// What all processes of this directory have written to stderr so far.
@@ -206,7 +218,19 @@ impl Drop for Server {
 
 /// The binary, with nothing in its environment that could configure it.
 fn binary(directory: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_doorbuster"));
+    binary_run_by(&[], directory)
+}
+
+fn binary_run_by(runner: &[String], directory: &Path) -> Command {
+    let binary = env!("CARGO_BIN_EXE_doorbuster");
+    let mut command = match runner {
+        [] => Command::new(binary),
+        [program, arguments @ ..] => {
+            let mut command = Command::new(program);
+            command.args(arguments).arg(binary);
+            command
+        }
+    };
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("DOORBUSTER_") || name == "RUST_LOG" {
             command.env_remove(name);
@@ -220,7 +244,7 @@ fn spawn(directory: &Path, launch: &Launch) -> Child {
     // A port file of the last start must not be taken for this one's.
     let _ = std::fs::remove_file(directory.join(Server::PORT_FILE));
     let stderr = File::options().create(true).append(true).open(directory.join(Server::STDERR_FILE));
-    let mut command = binary(directory);
+    let mut command = binary_run_by(&launch.runner, directory);
     let file = directory.join(Server::CONFIG_FILE);
     if file.exists() {
         command.args(["serve", "--config"]).arg(file);

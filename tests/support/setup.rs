@@ -110,6 +110,12 @@ impl Setup {
         self
     }
 
+    /// Has the server run by another program, for example a tracer. Its process must be the server's own in the end.
+    pub fn run_by(mut self, runner: &[&str]) -> Self {
+        self.launch.runner = runner.iter().map(|word| (*word).to_owned()).collect();
+        self
+    }
+
     /// Sets the filter of the server's log.
     pub fn log(mut self, filter: &str) -> Self {
         self.launch.rust_log = Some(filter.to_owned());
