@@ -309,6 +309,14 @@ async fn a_child_whose_batch_is_rolled_back() {
     sale.close().await;
 }
 
+/// Changes that the fold of the entries does not notice, because nothing but the checksum looks after them; and the way
+/// back.
+const FORGERIES: [(&str, &str); 3] = [
+    ("idempotency_key = 'forged'", "idempotency_key = NULL"),
+    ("pay_by = pay_by + 1", "pay_by = pay_by - 1"),
+    ("user_id = 'x' || user_id", "user_id = substr(user_id, 2)"),
+];
+
 #[test]
 fn every_entry_is_checked_however_many_are_before_it() {
     const ENTRIES: u64 = 20_000;
@@ -324,18 +332,18 @@ fn every_entry_is_checked_however_many_are_before_it() {
     let forger = shell(&path);
     let mut tried = 0;
     for seq in powers.chain(thousands).chain([ENTRIES - 1, ENTRIES]).filter(|seq| (2..=ENTRIES).contains(seq)) {
-        // A column that nothing but the checksum looks after.
-        let forge = |price: &str| {
-            let changed = forger.execute(&format!("UPDATE ledger SET unit_price = {price} WHERE seq = {seq}"), []);
+        let (forgery, restored) = FORGERIES[tried % FORGERIES.len()];
+        let write = |change: &str| {
+            let changed = forger.execute(&format!("UPDATE ledger SET {change} WHERE seq = {seq}"), []);
             assert_eq!(changed, Ok(1));
         };
-        forge("1");
+        write(forgery);
         match reopen(&path) {
             Err(LedgerError::Damaged { seq: named, .. }) if named == seq => {}
-            Err(other) => panic!("a price changed in entry {seq}, and the start was refused for: {other}"),
-            Ok(_) => panic!("a price changed in entry {seq} of {ENTRIES} was not noticed"),
+            Err(other) => panic!("{forgery} in entry {seq}, and the start was refused for: {other}"),
+            Ok(_) => panic!("{forgery} in entry {seq} of {ENTRIES} was not noticed"),
         }
-        forge("1990");
+        write(restored);
         tried += 1;
     }
     drop(forger);
