@@ -65,8 +65,7 @@ async fn run() {
 
 /// Writes a data file in which every unit of the item is held, and returns the one deadline of all its orders.
 fn hold_everything(path: &Path) -> Wall {
-    let mut ledger = Ledger::open(&ledger_kit::durable(path)).expect("a new data file");
-    ledger.recover(|_entry| ()).expect("an empty ledger");
+    let (mut ledger, _empty) = Ledger::open(&ledger_kit::durable(path), |_entry| ()).expect("a new data file");
     let now = Timestamp::from_millis(Wall::now().as_millisecond());
     let creation = Stock::creation(ItemNumber(1), ledger_kit::item(HELD_ITEM, HELD), now);
     let mut stock = Stock::create(&creation).expect("an entry that creates an item does");

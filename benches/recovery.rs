@@ -10,10 +10,10 @@ mod support;
 use std::path::Path;
 
 use criterion::{Criterion, SamplingMode, Throughput};
-use doorbuster_actors::ledger::{COLUMNS, Ledger, Row};
+use doorbuster_actors::ledger::{COLUMNS, Row};
 use rusqlite::{Connection, OpenFlags};
 
-use support::{TERMS, durable, item, keyed, moment, new_ledger, one_unit, placed, reopen};
+use support::{TERMS, item, keyed, moment, new_ledger, one_unit, placed, reopen};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -63,8 +63,6 @@ fn main() {
     let mut group = criterion.benchmark_group("recovery");
     group.throughput(Throughput::Elements(u64::from(ORDERS))).sample_size(10).sampling_mode(SamplingMode::Flat);
     group.bench_function("open_and_recover", |bencher| bencher.iter(|| recover(&path)));
-    // Takes the lock and compares the page cache with the disk; reads no entry.
-    group.bench_function("open", |bencher| bencher.iter(|| Ledger::open(&durable(&path)).expect("a ledger of ours")));
     group.bench_function("plain_scan", |bencher| bencher.iter(|| scan(&path)));
     group.finish();
     criterion.final_summary();

@@ -66,8 +66,11 @@ section! {
 section! {
     /// `[storage]`: the data file and when it is on disk.
     pub struct Storage in "storage" {
-        /// The data file. Default `data/doorbuster.db`, created if it is missing.
+        /// The data file: a regular file with one name, beside which its log lies. Default `data/doorbuster.db`.
         pub path: PathBuf = PathBuf::from("data/doorbuster.db"),
+        /// Whether a data file that is missing is made. Default `true`, for the first start. `false` afterwards: on a
+        /// volume that was not mounted the stock would be sold a second time.
+        pub create: bool = true,
         /// What a confirmed order survives: `full` a power cut, `normal` only a crash of the process. Default `full`:
         /// that is the promise.
         pub durability: Durability = Durability::Full,

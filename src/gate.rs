@@ -205,7 +205,7 @@ impl Gate {
         match self.shared.writer.storage() {
             StorageState::Open => {}
             StorageState::Full => return Err(Refusal::StorageFull),
-            StorageState::Locked => return Err(Refusal::StorageLocked),
+            StorageState::Locked | StorageState::Moved => return Err(Refusal::StorageLocked),
         }
         let now = self.shared.clock.now();
         match attempt.listing.state(now) {

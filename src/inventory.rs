@@ -112,7 +112,7 @@ pub async fn run(loaded: &Loaded) -> Result<(), InventoryError> {
     stop.set();
     // Waits for the transaction that runs now; after that there will be none. The worker itself may still wait for the
     // feed, and is not waited for.
-    let closed = store.lock().take().map_or(Ok(()), |store| store.checkpoint());
+    let closed = store.lock().take().map_or(Ok(()), Store::close);
     answering.abort();
     outcome.and(closed.map_err(InventoryError::Store))
 }

@@ -7,6 +7,8 @@
 use std::io::{IsTerminal as _, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use clap::{CommandFactory as _, Parser as _};
@@ -24,7 +26,8 @@ use doorbuster::lab::top::{self, OpsUrl, TopError};
 use doorbuster::lab::{backup, demo, export, verify};
 use doorbuster::server::{self, ServeError};
 use doorbuster_actors::ids::UserId;
-use doorbuster_actors::stop::EXIT_STORAGE;
+use doorbuster_actors::stop::{EXIT_STORAGE, let_out_last_words};
+use parking_lot::Mutex;
 use tracing_appender::non_blocking::WorkerGuard;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::FmtSpan;
@@ -120,15 +123,29 @@ impl Failure {
 }
 
 fn main() -> ExitCode {
+    survive_size_limit();
     let cli = Cli::parse();
-    let _logs = start_logs(cli.common.log_format);
-    run(&cli).unwrap_or_else(|failure| {
+    let logs = Arc::new(Mutex::new(Some(start_logs(cli.common.log_format))));
+    let queue = Arc::clone(&logs);
+    // Dropping the guard writes what is in the queue, and waits for it for a second at most.
+    let_out_last_words(move || drop(queue.lock().take()));
+    let code = run(&cli).unwrap_or_else(|failure| {
         let code = failure.exit_code();
         if code != ExitCode::SUCCESS {
             let _closed = writeln!(std::io::stderr(), "doorbuster: {failure}");
         }
         code
-    })
+    });
+    drop(logs.lock().take());
+    code
+}
+
+/// A file that may not grow further (`RLIMIT_FSIZE`) is a full disk: the write says so, if SIGXFSZ does not kill first.
+fn survive_size_limit() {
+    let seen = Arc::new(AtomicBool::new(false));
+    if let Err(error) = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, seen) {
+        let _closed = writeln!(std::io::stderr(), "doorbuster: cannot handle SIGXFSZ: {error}");
+    }
 }
 
 fn run(cli: &Cli) -> Result<ExitCode, Failure> {

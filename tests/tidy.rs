@@ -19,7 +19,7 @@ use source::{Source, read};
 const SERVER: &[(&str, &str)] = &[
     ("config", ""),
     ("catalogue", "actors::ids actors::item actors::money actors::time"),
-    ("lab", "actors::entry actors::ids actors::ledger actors::money actors::time"),
+    ("lab", "actors::data_file actors::entry actors::ids actors::ledger actors::money actors::time"),
     ("cli", "config lab actors::drill actors::ids"),
     ("pages", ""),
     ("feed", "actors::ids actors::ledger actors::time"),
@@ -41,11 +41,12 @@ const SERVER: &[(&str, &str)] = &[
     ),
     (
         "server",
-        "catalogue config feed gate http ops actors::batch actors::cores actors::desk actors::directory actors::drill \
-         actors::entry actors::ids actors::item actors::ledger actors::observe actors::order_writer actors::permit \
-         actors::postbox actors::reply actors::stock actors::stop actors::time actors::used_keys actors::watchers",
+        "catalogue config feed gate http ops actors::batch actors::cores actors::data_file actors::desk \
+         actors::directory actors::drill actors::entry actors::ids actors::item actors::ledger \
+         actors::observe actors::order_writer actors::permit actors::postbox actors::reply actors::stock \
+         actors::stop actors::time actors::used_keys actors::watchers",
     ),
-    ("inventory", "config"),
+    ("inventory", "config actors::data_file"),
     ("main", "cli config feed inventory lab server actors::ids actors::stop"),
 ];
 
@@ -56,6 +57,7 @@ const SALE: &[(&str, &str)] = &[
     ("ids", ""),
     ("money", ""),
     ("item_pool", ""),
+    ("data_file", ""),
     ("used_keys", "ids"),
     ("item", "ids money time"),
     ("entry", "ids item money time"),
@@ -67,8 +69,8 @@ const SALE: &[(&str, &str)] = &[
     ("stock", "entry ids item letters money reply time"),
     ("batch", "letters"),
     ("watchers", "entry ids"),
-    ("observe", "batch reply"),
-    ("ledger", "entry ids item money stock time"),
+    ("observe", "batch data_file reply"),
+    ("ledger", "data_file entry ids item money stock time"),
     ("directory", "entry ids item item_pool observe stock time"),
     ("stock_actor", "directory entry ids letters observe permit reply stock stop time trace used_keys"),
     ("order_writer", "batch entry ids ledger letters observe reply stock stop time watchers"),
@@ -108,7 +110,11 @@ const PLACES: &[(&str, &[&str], &str)] = &[
     ),
     ("^actix", &["src/server", "actors/src"], "post a letter through the `Postbox`"),
     ("^redis", &["src/gate/redis", "src/feed/redis", "src/inventory/redis_source"], "ask a `RedisLink`"),
-    ("^rusqlite", &["actors/src/ledger", "src/feed/reader", "src/inventory", "src/lab"], "ask the `Ledger`"),
+    (
+        "^rusqlite",
+        &["actors/src/ledger", "actors/src/data_file", "src/feed/reader", "src/inventory", "src/lab"],
+        "ask the `Ledger`",
+    ),
     ("^rusqlite_migration", &["actors/src/ledger"], "ask the `Ledger`"),
     ("^clap", &["src/cli", "src/main"], "take what you need as an argument"),
     ("^ratatui", &["src/lab/top"], "print text"),

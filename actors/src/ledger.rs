@@ -2,24 +2,27 @@
 //! **Owns:** the data file, its settings, the order (`seq`) and the checksum chain of its entries.
 //! **Never:** decides what is written, retries a commit whose outcome is unknown, or is shared: one thread, one ledger.
 
-mod file;
+mod error;
+mod fold;
+mod inspection;
 mod mark;
 mod row;
 mod schema;
+mod session;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
+use crate::data_file::{Creation, DataFile, LOG, MARK, Names, look};
 use crate::entry::Entry;
-use crate::reply::Unavailable;
-use crate::stock::{Discrepancy, Stock};
+use crate::stock::Stock;
 use crate::time::Timestamp;
 
-use file::FileLock;
 use mark::Mark;
 
+pub use error::{CommitError, LedgerError};
 pub use row::{COLUMNS, Kind, Row};
 
 /// When a commit counts as done.
@@ -38,96 +41,8 @@ pub struct LedgerSettings {
     pub path: PathBuf,
     /// When a commit counts as done.
     pub durability: Durability,
-}
-
-/// Why a data file cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum LedgerError {
-    /// The file system says no.
-    #[error("cannot use {path}: {source}")]
-    File {
-        /// Which file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// Another server has it.
-    #[error("{0} is in use by another server")]
-    InUse(PathBuf),
-    /// SQLite says no.
-    #[error("the data file cannot be read or written: {0}")]
-    Sqlite(#[from] rusqlite::Error),
-    /// Not ours.
-    #[error("{0} is a database of something else")]
-    Foreign(PathBuf),
-    /// Written by a later version.
-    #[error("the data file has schema version {found}, this program knows up to {known}: use the newer program")]
-    Newer {
-        /// The file's.
-        found: i64,
-        /// Ours.
-        known: i64,
-    },
-    /// A setting did not take.
-    #[error("the data file did not accept {setting} = {wanted}, it has {found}")]
-    Setting {
-        /// Which.
-        setting: &'static str,
-        /// What we asked for.
-        wanted: String,
-        /// What we got.
-        found: String,
-    },
-    /// The file holds less than was acknowledged.
-    #[error(
-        "the ledger ends at entry {found}, but entry {acknowledged} was acknowledged: the data file or its -wal was \
-         cut, replaced or restored. To go on with what is left, delete {mark}"
-    )]
-    Lost {
-        /// Last entry in the file.
-        found: u64,
-        /// Last entry that was acknowledged.
-        acknowledged: u64,
-        /// Where that is written.
-        mark: PathBuf,
-    },
-    /// An entry is not what was written, or does not follow from those before it.
-    #[error("entry {seq} of the ledger is damaged: {reason}")]
-    Damaged {
-        /// Which.
-        seq: u64,
-        /// How it shows.
-        reason: String,
-    },
-}
-
-/// Why a commit did not happen, or may have.
-#[derive(Debug, thiserror::Error)]
-pub enum CommitError {
-    /// Rolled back for certain: nothing of it was written.
-    #[error("rolled back: {cause}")]
-    Definite {
-        /// What the asker is told.
-        answer: Unavailable,
-        /// What SQLite said.
-        cause: rusqlite::Error,
-    },
-    /// Nobody knows until the file is read again.
-    #[error("unknown outcome: {0}")]
-    Unknown(rusqlite::Error),
-}
-
-impl CommitError {
-    fn from_sqlite(cause: rusqlite::Error) -> Self {
-        use rusqlite::ErrorCode::{DatabaseBusy, DatabaseLocked, DiskFull};
-        // Only what SQLite documents as rolled back is definite. A COMMIT that failed with an I/O error may be in the
-        // file after a restart.
-        match cause.sqlite_error_code() {
-            Some(DiskFull) => Self::Definite { answer: Unavailable::StorageFull, cause },
-            Some(DatabaseBusy | DatabaseLocked) => Self::Definite { answer: Unavailable::StorageLocked, cause },
-            Some(_) | None => Self::Unknown(cause),
-        }
-    }
+    /// Whether a data file that is not there is made.
+    pub creation: Creation,
 }
 
 /// The proof that entries were committed. Nothing but a successful commit makes one.
@@ -177,62 +92,53 @@ const COMMIT_BYTES: usize = 2 * (4096 + 24);
 pub struct Ledger {
     connection: Connection,
     mark: Mark,
+    names: Names,
     last_seq: u64,
     last_checksum: i64,
     unchecked_bytes: usize,
     buffer: Vec<u8>,
-    _lock: FileLock,
+    file: DataFile,
 }
 
 impl Ledger {
-    /// Opens the data file, creating it if it is not there, and makes sure that it is ours alone, complete in length
-    /// and kept as durably as `settings` say. Call [`Ledger::recover`] before the first commit.
-    pub fn open(settings: &LedgerSettings) -> Result<Self, LedgerError> {
-        let lock = file::claim(&settings.path)?;
-        schema::check_identity(settings)?;
-        file::make_private(&settings.path)?;
-        let connection = schema::open(settings)?;
-        let mark = Mark::open(&settings.path)?;
-        Ok(Self {
+    /// Opens the data file and folds what it holds; `each` sees the entries on the way. Everything is looked at before
+    /// anything is changed: where this fails, every file is what it was.
+    pub fn open(settings: &LedgerSettings, each: impl FnMut(&Entry)) -> Result<(Self, Recovered), LedgerError> {
+        let file = DataFile::claim(&settings.path, settings.creation, schema::create)?;
+        let found = mark::read(file.path())?;
+        let fold = inspection::read(&file, &found, each)?;
+        file.make_private()?;
+        let mut connection = schema::open(file.path(), settings.durability)?;
+        session::begin(&mut connection, file.path(), &fold)?;
+        let mut mark = Mark::open(file.path(), settings.durability)?;
+        if fold.seq > 0 {
+            mark.acknowledge(fold.seq, fold.checksum);
+        }
+        let names = file.names(&[LOG, MARK])?;
+        let ledger = Self {
             connection,
             mark,
-            last_seq: 0,
-            last_checksum: 0,
+            names,
+            last_seq: fold.seq,
+            last_checksum: fold.checksum,
             unchecked_bytes: 0,
             buffer: Vec::new(),
-            _lock: lock,
-        })
+            file,
+        };
+        Ok((ledger, fold.recovered))
     }
 
-    /// Reads the whole ledger, checks every entry, and folds them. `each` sees the entries on the way.
-    pub fn recover(&mut self, mut each: impl FnMut(&Entry)) -> Result<Recovered, LedgerError> {
-        let mut fold = Recovered::default();
-        let (mut seq, mut checksum) = (0, 0);
-        let acknowledged = self.mark.acknowledged();
-        let mut statement = self.connection.prepare(&format!("SELECT {COLUMNS} FROM ledger ORDER BY seq"))?;
-        let mut rows = statement.query([])?;
-        while let Some(row) = rows.next()? {
-            let row = Row::read(row)?;
-            seq += 1;
-            let damaged = |reason: String| LedgerError::Damaged { seq, reason };
-            checksum = row.verify(seq, checksum, &mut self.buffer).map_err(damaged)?;
-            if acknowledged.is_some_and(|(number, sum)| number == seq && sum != checksum) {
-                return Err(damaged("it is not the entry that was acknowledged under this number".to_owned()));
-            }
-            let entry = row.to_entry().map_err(damaged)?;
-            apply(&mut fold.stocks, &entry).map_err(|Discrepancy(what)| damaged(what.to_owned()))?;
-            each(&entry);
-            fold.latest = fold.latest.max(entry.at);
-        }
-        if let Some((number, _)) = acknowledged.filter(|(number, _)| *number > seq) {
-            let mark = self.mark.path().to_owned();
-            return Err(LedgerError::Lost { found: seq, acknowledged: number, mark });
-        }
-        drop(rows);
-        drop(statement);
-        fold.entries = seq;
-        (self.last_seq, self.last_checksum) = (seq, checksum);
-        Ok(fold)
+    /// Folds the ledger anew, as far as it is committed.
+    pub fn recover(&mut self) -> Result<Recovered, LedgerError> {
+        let fold = fold::read(&self.connection, self.mark.acknowledged(), |_entry| ())?;
+        (self.last_seq, self.last_checksum) = (fold.seq, fold.checksum);
+        Ok(fold.recovered)
+    }
+
+    /// The names under which the open files must stay, for whoever looks from time to time.
+    #[must_use]
+    pub fn names(&self) -> Names {
+        self.names.clone()
     }
 
     /// Writes `entries` in one transaction. When it returns `Ok` they are durable.
@@ -242,8 +148,10 @@ impl Ledger {
             if !self.connection.is_autocommit() {
                 let _shows_in_the_next_commit = self.connection.execute_batch("ROLLBACK");
             }
-            CommitError::from_sqlite(cause)
+            self.classify(cause)
         })?;
+        // What is committed to a file that nobody will find again is not.
+        self.names.check()?;
         let (last_seq, last_checksum, sync) = written;
         self.unchecked_bytes += COMMIT_BYTES + ENTRY_BYTES * usize::try_from(last_seq - self.last_seq).unwrap_or(0);
         (self.last_seq, self.last_checksum) = (last_seq, last_checksum);
@@ -274,15 +182,20 @@ impl Ledger {
         Ok((seq, checksum, started.elapsed()))
     }
 
-    /// Whether something can be written at all: writes what is there already.
+    /// Whether something can be written at all: writes what is there already. A log that may not grow is copied into
+    /// the data file first, after which it begins anew.
     pub fn probe(&mut self) -> Result<(), CommitError> {
+        match self.checkpoint("PASSIVE") {
+            Err(unknown @ (CommitError::Unknown(_) | CommitError::Moved(_))) => return Err(unknown),
+            Err(CommitError::Definite { .. }) | Ok(()) => {}
+        }
         let version = schema::VERSION;
         let rewrite = format!("BEGIN IMMEDIATE; PRAGMA user_version = {version}; COMMIT");
         self.connection.execute_batch(&rewrite).map_err(|cause| {
             if !self.connection.is_autocommit() {
                 let _shows_in_the_next_commit = self.connection.execute_batch("ROLLBACK");
             }
-            CommitError::from_sqlite(cause)
+            self.classify(cause)
         })
     }
 
@@ -296,21 +209,37 @@ impl Ledger {
         self.checkpoint("PASSIVE")
     }
 
-    /// Copies all of the write-ahead log into the data file and cuts it, for a clean end.
+    /// Copies all of the write-ahead log into the data file and cuts it, for a clean end. Where the disk is too full
+    /// for that nothing is lost: the log stays, and the next start reads it.
     pub fn close(mut self) -> Result<(), CommitError> {
+        self.names.check()?;
         self.mark.sync();
-        self.checkpoint("TRUNCATE")
+        match self.settle() {
+            Err(CommitError::Definite { cause, .. }) => {
+                tracing::warn!(%cause, "the log stays beside the data file until the next start: keep them together");
+                Ok(())
+            }
+            settled => settled,
+        }
+    }
+
+    fn settle(&mut self) -> Result<(), CommitError> {
+        session::end(&self.connection).map_err(|cause| self.classify(cause))?;
+        self.checkpoint("TRUNCATE")?;
+        // The log is empty now; closing may take it away.
+        look::clear_log_on_close(&self.connection).map_err(|cause| self.classify(cause))
     }
 
     fn checkpoint(&mut self, mode: &str) -> Result<(), CommitError> {
-        let pragma = format!("PRAGMA wal_checkpoint({mode})");
-        let counts =
-            |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?));
-        let (busy, pages, copied) = self.connection.query_row(&pragma, [], counts).map_err(CommitError::from_sqlite)?;
-        if busy != 0 || copied < pages {
-            tracing::debug!(busy, pages, copied, mode, "a reader keeps the write-ahead log from being copied");
+        let copied = schema::checkpoint(&self.connection, mode).map_err(|cause| self.classify(cause))?;
+        if !copied {
+            tracing::debug!(mode, "a reader keeps the write-ahead log from being copied");
         }
         Ok(())
+    }
+
+    fn classify(&self, cause: rusqlite::Error) -> CommitError {
+        CommitError::of(cause, self.file.path())
     }
 
     /// The last entry's number.
@@ -318,14 +247,4 @@ impl Ledger {
     pub fn last_seq(&self) -> u64 {
         self.last_seq
     }
-}
-
-fn apply(stocks: &mut Vec<Stock>, entry: &Entry) -> Result<(), Discrepancy> {
-    let index = usize::try_from(entry.item.0).ok().and_then(|number| number.checked_sub(1));
-    let index = index.ok_or(Discrepancy("there is no item 0"))?;
-    if index == stocks.len() {
-        stocks.push(Stock::create(entry)?);
-        return Ok(());
-    }
-    stocks.get_mut(index).ok_or(Discrepancy("its item was never created"))?.apply(entry)
 }

@@ -19,6 +19,7 @@
 
 pub mod batch;
 pub mod cores;
+pub mod data_file;
 pub mod desk;
 pub mod directory;
 pub mod drill;

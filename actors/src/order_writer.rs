@@ -106,7 +106,7 @@ impl OrderWriter {
         match self.counters.storage() {
             StorageState::Full => Unavailable::StorageFull,
             // Open: the cause has gone already; the order was not placed all the same.
-            StorageState::Locked | StorageState::Open => Unavailable::StorageLocked,
+            StorageState::Locked | StorageState::Open | StorageState::Moved => Unavailable::StorageLocked,
         }
     }
 
@@ -133,6 +133,10 @@ impl OrderWriter {
         let Some(ledger) = &mut self.ledger else {
             return self.refuse(appends, Unavailable::ShuttingDown);
         };
+        if self.counters.storage() == StorageState::Moved {
+            // Not even what was written before can be told: it will not be found again.
+            return self.refuse(appends, Unavailable::StorageLocked);
+        }
         let entries = appends.iter().map(|append| append.entries.len()).sum();
         if entries == 0 {
             let proof = ledger.proof();
@@ -154,6 +158,10 @@ impl OrderWriter {
                 self.checkpoint();
             }
             Err(CommitError::Unknown(cause)) => storage_failed(&cause),
+            Err(CommitError::Moved(moved)) => {
+                self.counters.lost_files(&moved);
+                self.refuse(appends, Unavailable::OutcomeUnknown);
+            }
             Err(CommitError::Definite { answer, cause }) => self.roll_back(appends, answer, &cause),
         }
     }
@@ -168,6 +176,7 @@ impl OrderWriter {
             // Nothing that was acknowledged depends on it, and it is due again after the next commits.
             Err(CommitError::Definite { cause, .. }) => tracing::warn!(%cause, "checkpoint put off"),
             Err(CommitError::Unknown(cause)) => storage_failed(&cause),
+            Err(CommitError::Moved(moved)) => self.counters.lost_files(&moved),
         }
     }
 
@@ -219,7 +228,7 @@ impl OrderWriter {
         });
         self.epoch.0 += 1;
         self.refuse(appends, answer);
-        let recovered = match self.ledger.as_mut().map(|ledger| ledger.recover(|_entry| ())) {
+        let recovered = match self.ledger.as_mut().map(Ledger::recover) {
             Some(Ok(recovered)) => recovered,
             Some(Err(error)) => storage_failed(&error),
             None => return,
@@ -347,8 +356,9 @@ impl Handler<Probe> for OrderWriter {
 
     fn handle(&mut self, _probe: Probe, _ctx: &mut Context<Self>) {
         let _guard = StopOnPanic;
-        if self.counters.storage() == StorageState::Open {
-            return;
+        match self.counters.storage() {
+            StorageState::Open | StorageState::Moved => return,
+            StorageState::Full | StorageState::Locked => {}
         }
         match self.ledger.as_mut().map(Ledger::probe) {
             Some(Ok(())) => {
@@ -356,6 +366,7 @@ impl Handler<Probe> for OrderWriter {
                 self.counters.set_storage(StorageState::Open);
             }
             Some(Err(CommitError::Unknown(cause))) => storage_failed(&cause),
+            Some(Err(CommitError::Moved(moved))) => self.counters.lost_files(&moved),
             Some(Err(CommitError::Definite { .. })) | None => {}
         }
     }

@@ -1,5 +1,5 @@
-//! A durability that is switched off is seen. What a commit asks of the disk, and what is told meanwhile, is watched from
-//! below: a shim under SQLite keeps a journal of writes and syncs, holds a sync back, or makes the page cache lie.
+//! A durability that is switched off is seen. What a commit asks of the disk, and what is told meanwhile, is watched
+//! from below: a shim under SQLite keeps a journal of writes and syncs, holds a sync back, or makes the page cache lie.
 //!
 //! Each test holds one of the ways in which everything can look right until the power fails.
 

@@ -5,6 +5,7 @@ mod support;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
+use doorbuster_actors::data_file::DataFileError;
 use doorbuster_actors::ledger::{Durability, Ledger, LedgerError, LedgerSettings};
 
 use support::files::{beside, copy_as_killed, eventful_ledger, everything_in, folder, reader, shell};
@@ -23,7 +24,7 @@ fn a_database_of_something_else_is_refused_untouched() {
         drop(owner);
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("our own file");
         let before = everything_in(&folder);
-        assert!(matches!(Ledger::open(&durable(&path)), Err(LedgerError::Foreign(_))));
+        assert!(matches!(reopen(&path), Err(LedgerError::Foreign(_))));
         assert!(everything_in(&folder) == before, "a mode, a byte or a file beside it changed ({journal})");
     }
 }
@@ -41,7 +42,7 @@ fn a_database_of_something_else_that_is_in_use_keeps_its_log() {
         fs::copy(beside(&path, suffix), beside(&killed, suffix)).expect("it is there");
     }
     let before = (fs::read(&killed).expect("there"), fs::read(beside(&killed, "-wal")).expect("there"));
-    assert!(matches!(Ledger::open(&durable(&killed)), Err(LedgerError::Foreign(_))));
+    assert!(matches!(reopen(&killed), Err(LedgerError::Foreign(_))));
     let after = (fs::read(&killed).expect("there"), fs::read(beside(&killed, "-wal")).expect("still there"));
     assert!(before == after);
 }
@@ -52,7 +53,7 @@ fn a_file_that_is_no_database_is_refused_untouched() {
     let path = folder.path().join("sale.db");
     fs::write(&path, "Dear diary, ".repeat(1000)).expect("our own file");
     let before = fs::read(&path).expect("there");
-    assert!(matches!(Ledger::open(&durable(&path)), Err(LedgerError::Sqlite(_))));
+    assert!(matches!(reopen(&path), Err(LedgerError::Foreign(_))));
     assert!(fs::read(&path).expect("there") == before);
 }
 
@@ -67,7 +68,7 @@ fn a_ledger_of_a_newer_program_is_refused_untouched() {
     drop(newer);
     for (folder, path) in [(&folder, &path), (&copy, &killed)] {
         let before = everything_in(folder);
-        assert!(matches!(Ledger::open(&durable(path)), Err(LedgerError::Newer { found: 99, known: 1 })));
+        assert!(matches!(reopen(path), Err(LedgerError::Newer { found: 99, known: 2 })));
         let after = everything_in(folder).into_iter().filter(|(path, _, _)| !path.ends_with("sale.db-shm"));
         assert!(after.eq(before), "the file or its log changed");
     }
@@ -78,7 +79,7 @@ fn a_second_server_on_the_same_file_is_refused_and_the_first_unharmed() {
     let folder = folder();
     let path = folder.path().join("sale.db");
     let (mut ledger, mut stocks) = new_ledger(&path, &[item("sku-1", 5)]);
-    assert!(matches!(Ledger::open(&durable(&path)), Err(LedgerError::InUse(named)) if named == path));
+    assert!(matches!(reopen(&path), Err(LedgerError::File(DataFileError::InUse(named))) if named == path));
     let (_order, entries) = placed(stocks[0].reserve(one_unit("alice"), &TERMS, moment(0)));
     ledger.commit(entries.iter()).expect("room on the disk");
     ledger.close().expect("a clean end");
@@ -109,13 +110,14 @@ fn the_data_file_is_kept_in_a_write_ahead_log_and_named_as_ours() {
     for durability in [Durability::Full, Durability::Normal] {
         let folder = folder();
         let path = folder.path().join("sale.db");
-        let _ledger = Ledger::open(&LedgerSettings { path: path.clone(), durability }).expect("a new ledger");
+        let settings = LedgerSettings { durability, ..durable(&path) };
+        let _ledger = Ledger::open(&settings, |_entry| ()).expect("a new ledger");
         let reader = reader(&path);
         let text = |pragma: &str| reader.query_row(&format!("PRAGMA {pragma}"), [], |row| row.get::<_, String>(0));
         let number = |pragma: &str| reader.query_row(&format!("PRAGMA {pragma}"), [], |row| row.get::<_, i64>(0));
         assert_eq!(text("journal_mode"), Ok("wal".to_owned()));
         assert_eq!(number("application_id"), Ok(0x4442_7374));
-        assert_eq!(number("user_version"), Ok(1));
+        assert_eq!(number("user_version"), Ok(2));
         assert_eq!(text("integrity_check"), Ok("ok".to_owned()));
     }
 }

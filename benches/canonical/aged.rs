@@ -23,8 +23,7 @@ const BATCH: u32 = 10_000;
 const TERMS: Terms = Terms { pay_within: Some(Duration::from_hours(24)), ..ledger_kit::TERMS };
 
 pub(crate) fn write(path: &Path, orders: u32) -> anyhow::Result<()> {
-    let mut ledger = Ledger::open(&durable(path))?;
-    ledger.recover(|_entry| ())?;
+    let (mut ledger, _empty) = Ledger::open(&durable(path), |_entry| ())?;
     let now = Timestamp::from_millis(Wall::now().as_millisecond());
     let creation =
         Stock::creation(ItemNumber(1), ItemDefinition { per_user_limit: 1_000_000, ..item(HOT, AMPLE) }, now);

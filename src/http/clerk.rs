@@ -76,7 +76,7 @@ impl Clerk {
         match self.writer.storage() {
             StorageState::Open => Ok(()),
             StorageState::Full => Err(Unavailable::StorageFull.into()),
-            StorageState::Locked => Err(Unavailable::StorageLocked.into()),
+            StorageState::Locked | StorageState::Moved => Err(Unavailable::StorageLocked.into()),
         }
     }
 }

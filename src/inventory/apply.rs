@@ -60,6 +60,16 @@ impl Store {
         now: &str,
         pause: &mut dyn FnMut(u32),
     ) -> Result<Applied, StoreError> {
+        self.check_names()?;
+        self.apply_at_once(deliveries, now, pause).map_err(|error| self.classify(error))
+    }
+
+    fn apply_at_once(
+        &mut self,
+        deliveries: &[Delivery],
+        now: &str,
+        pause: &mut dyn FnMut(u32),
+    ) -> Result<Applied, StoreError> {
         let mut transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let cursor = transaction.query_row("SELECT seq FROM cursor", [], unsigned)?;
         let mut applied = Applied { cursor, ..Applied::default() };

@@ -1,13 +1,13 @@
 //! **Job:** the inventory's own data file: opens it as ours, and keeps it in order.
-//! **Owns:** the lock against a second inventory, and the settings that durability rests on.
+//! **Owns:** the settings that durability rests on.
 //! **Never:** touches a file that is foreign or newer, or decides what an entry does.
 
-use std::fs::{DirBuilder, File, OpenOptions, Permissions, TryLockError};
-use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, ErrorCode, OpenFlags, Row, TransactionBehavior};
+use doorbuster_actors::data_file::{
+    Creation, DataFile, DataFileError, LOG, Moved, Names, beside, is_at_size_limit, look,
+};
+use rusqlite::{Connection, ErrorCode, Row, TransactionBehavior, ffi};
 
 /// Written into every data file of an inventory (`PRAGMA application_id`): `DBiv`.
 const APPLICATION_ID: i64 = 0x4442_6976;
@@ -16,18 +16,18 @@ const VERSION: i64 = 1;
 const SCHEMA: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/data/schema/inventory/0001_inventory.sql"));
 /// `synchronous = EXTRA`: a commit is on disk before the feed hears of it. In WAL mode it costs no more than FULL.
 const EXTRA: i64 = 3;
-/// The owner reads and writes, nobody else.
-const PRIVATE_FILE: u32 = 0o600;
-const PRIVATE_FOLDER: u32 = 0o700;
 /// Transactions between two checkpoints: of 256 entries each they leave a write-ahead log of some ten megabytes.
 const CHECKPOINT_EVERY: u32 = 16;
 
 /// Why the data file cannot be used. Its exit code is 74.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// Another inventory works on it.
-    #[error("inventory.path: {0} is in use by another inventory")]
-    InUse(PathBuf),
+    /// What the file system says of it.
+    #[error("inventory.path: {0}")]
+    File(#[from] DataFileError),
+    /// It lost its name while it was open.
+    #[error("inventory.path: {0}")]
+    Moved(#[from] Moved),
     /// It is a database of something else.
     #[error("inventory.path: {0} is not a data file of an inventory")]
     Foreign(PathBuf),
@@ -37,14 +37,20 @@ pub enum StoreError {
         /// Its schema.
         found: i64,
     },
-    /// The file or its folder.
-    #[error("inventory.path: cannot use {path}: {source}")]
-    File {
+    /// What is in it is not what was written.
+    #[error(
+        "inventory.path: {path} is damaged ({reason}). Nothing was changed. Keep a copy, move the file away and start \
+         again: the inventory is made anew from the feed"
+    )]
+    Damaged {
         /// Which file.
         path: PathBuf,
-        /// Why not.
-        source: io::Error,
+        /// How it shows.
+        reason: String,
     },
+    /// The disk is full, or files may not grow further: nothing was written.
+    #[error("the disk is full")]
+    Full,
     /// A setting that did not take: durability would be less than promised.
     #[error("the data file does not take {0}")]
     Setting(&'static str),
@@ -53,39 +59,31 @@ pub enum StoreError {
     Sqlite(#[from] rusqlite::Error),
 }
 
-impl StoreError {
-    /// Whether the disk was full: nothing was written, and it may be tried again.
-    #[must_use]
-    pub fn is_full(&self) -> bool {
-        matches!(self, Self::Sqlite(error) if error.sqlite_error_code() == Some(ErrorCode::DiskFull))
-    }
-}
-
 /// The data file, open for writing. One thread has it.
 #[derive(Debug)]
 pub(super) struct Store {
     pub(super) connection: Connection,
     since_checkpoint: u32,
-    /// On the data file itself, so it cannot be deleted separately; `flock` and the locks of SQLite do not see each
-    /// other, so the reader of this process is not kept out.
-    _lock: File,
+    names: Names,
+    file: DataFile,
 }
 
 impl Store {
-    /// Opens the data file, or creates it.
+    /// Opens the data file, or creates it. It is looked at before anything is changed: where this fails, every file is
+    /// what it was.
     ///
     /// # Errors
-    /// It is in use, foreign, newer, or cannot be written.
+    /// It is in use, foreign, newer, damaged, or cannot be written.
     pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
-        let lock = claim(path)?;
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let mut connection = Connection::open_with_flags(path, flags)?;
-        let is_new = is_new(&connection, path)?;
+        let file = DataFile::claim(path, Creation::Allowed, create)?;
+        inspect(&file.look()?, file.path())?;
+        file.make_private()?;
+        let connection = look::connect(file.path())?;
         configure(&connection)?;
-        if is_new {
-            create(&mut connection)?;
-        }
-        Ok(Self { connection, since_checkpoint: 0, _lock: lock })
+        // From here on there is a log, even if nothing is ever written.
+        connection.query_row("SELECT seq FROM cursor", [], unsigned)?;
+        let names = file.names(&[LOG])?;
+        Ok(Self { connection, since_checkpoint: 0, names, file })
     }
 
     /// The last entry that is done with; 0 before the first.
@@ -125,55 +123,71 @@ impl Store {
         self.checkpoint()
     }
 
+    /// Whether the files still have their names: what is written elsewhere is lost.
+    ///
+    /// # Errors
+    /// They have not.
+    pub(super) fn check_names(&self) -> Result<(), StoreError> {
+        Ok(self.names.check()?)
+    }
+
+    /// What an error of a transaction means: whether it is known that nothing was written.
+    pub(super) fn classify(&self, error: StoreError) -> StoreError {
+        let StoreError::Sqlite(cause) = &error else { return error };
+        let is_write_error = cause.sqlite_error().is_some_and(|error| error.extended_code == ffi::SQLITE_IOERR_WRITE);
+        let path = self.file.path();
+        let is_full = cause.sqlite_error_code() == Some(ErrorCode::DiskFull)
+            || is_write_error && is_at_size_limit([path, &beside(path, LOG)]);
+        if is_full { StoreError::Full } else { error }
+    }
+
+    /// Moves everything into the file and takes the log away, for a clean end.
+    ///
+    /// # Errors
+    /// The file cannot be written, or has lost its name.
+    pub(super) fn close(self) -> Result<(), StoreError> {
+        self.check_names()?;
+        match self.checkpoint() {
+            Ok(()) => Ok(look::clear_log_on_close(&self.connection)?),
+            Err(StoreError::Full) => {
+                tracing::warn!("the disk is full: the log stays beside the data file until the next start");
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     /// Moves committed changes from the write-ahead log into the file, as far as no reader is in the way. SQLite's
     /// automatic checkpoint does the same and swallows errors.
     ///
     /// # Errors
     /// The file cannot be written.
     pub(super) fn checkpoint(&self) -> Result<(), StoreError> {
-        Ok(self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?)
+        let copied = self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+        copied.map_err(|error| self.classify(error.into()))
     }
 }
 
-fn claim(path: &Path) -> Result<File, StoreError> {
-    let failed = |source| StoreError::File { path: path.to_owned(), source };
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        DirBuilder::new().recursive(true).mode(PRIVATE_FOLDER).create(folder).map_err(failed)?;
-    }
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false).mode(PRIVATE_FILE);
-    let file = options.open(path).map_err(failed)?;
-    file.try_lock().map_err(|error| match error {
-        TryLockError::WouldBlock => StoreError::InUse(path.to_owned()),
-        TryLockError::Error(source) => failed(source),
-    })?;
-    Ok(file)
-}
-
-/// Whether the file is empty; an error if what is in it is not ours. Reads only.
-fn is_new(connection: &Connection, path: &Path) -> Result<bool, StoreError> {
+/// Whether the file is one of ours and whole.
+fn inspect(connection: &Connection, path: &Path) -> Result<(), StoreError> {
     let tables = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0));
-    let tables = tables.map_err(|error| match error.sqlite_error_code() {
+    tables.map_err(|error| match error.sqlite_error_code() {
         Some(ErrorCode::NotADatabase) => StoreError::Foreign(path.to_owned()),
         _ => StoreError::Sqlite(error),
     })?;
     let (id, found) = (number(connection, "application_id")?, number(connection, "user_version")?);
-    if (tables, id, found) == (0, 0, 0) {
-        return Ok(true);
-    }
     if id != APPLICATION_ID {
         return Err(StoreError::Foreign(path.to_owned()));
     }
-    if found > VERSION { Err(StoreError::Newer { found }) } else { Ok(false) }
+    if found > VERSION {
+        return Err(StoreError::Newer { found });
+    }
+    let verdict: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    if verdict == "ok" { Ok(()) } else { Err(StoreError::Damaged { path: path.to_owned(), reason: verdict }) }
 }
 
-/// Before the journal mode comes `synchronous`, so that the very first commit is written with it. The file is known to
-/// be ours by now, and so is its mode, which SQLite gives to the files beside it.
+/// Before the journal mode comes `synchronous`, so that the very first commit is written with it.
 fn configure(connection: &Connection) -> Result<(), StoreError> {
-    if let Some(path) = connection.path().map(PathBuf::from) {
-        let private = std::fs::set_permissions(&path, Permissions::from_mode(PRIVATE_FILE));
-        private.map_err(|source| StoreError::File { path, source })?;
-    }
     connection.execute_batch(
         "PRAGMA synchronous = EXTRA; PRAGMA wal_autocheckpoint = 0; PRAGMA foreign_keys = ON; \
          PRAGMA trusted_schema = OFF;",
@@ -188,8 +202,9 @@ fn configure(connection: &Connection) -> Result<(), StoreError> {
     settings.into_iter().find(|(_, took)| !took).map_or(Ok(()), |(setting, _)| Err(StoreError::Setting(setting)))
 }
 
-/// All or nothing: a file that was killed while it came into being is an empty one.
-fn create(connection: &mut Connection) -> Result<(), StoreError> {
+/// Writes an inventory that knows nothing into an empty file.
+fn create(path: &Path) -> Result<(), StoreError> {
+    let mut connection = look::connect(path)?;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     transaction.execute_batch(SCHEMA)?;
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
@@ -214,6 +229,8 @@ fn number(connection: &Connection, pragma: &str) -> rusqlite::Result<i64> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
     use crate::inventory::reader::Reader;
 
@@ -228,7 +245,7 @@ mod tests {
         let (_folder, path) = file();
         let store = Store::open(&path).expect("a new file");
         let mode = std::fs::metadata(&path).expect("it exists").permissions().mode() & 0o777;
-        assert_eq!((mode, store.cursor().expect("readable")), (PRIVATE_FILE, 0));
+        assert_eq!((mode, store.cursor().expect("readable")), (0o600, 0));
         let consumer = store.consumer().expect("readable");
         drop(store);
         assert_eq!(Store::open(&path).and_then(|store| store.consumer()).expect("our file"), consumer);
@@ -238,7 +255,7 @@ mod tests {
     fn a_file_in_use_is_refused() {
         let (_folder, path) = file();
         let store = Store::open(&path).expect("a new file");
-        assert!(matches!(Store::open(&path), Err(StoreError::InUse(_))));
+        assert!(matches!(Store::open(&path), Err(StoreError::File(DataFileError::InUse(_)))));
         assert_eq!(Reader::open(&path).and_then(|mut reader| reader.stock()).expect("a reader may").cursor, 0);
         drop(store);
         assert!(Store::open(&path).is_ok());

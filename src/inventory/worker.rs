@@ -110,6 +110,7 @@ impl Worker {
     }
 
     fn round(&mut self) -> Result<Next, StoreError> {
+        self.store.lock().as_ref().map_or(Ok(()), Store::check_names)?;
         let granted = match self.pacer.grant(BATCH, Instant::now()) {
             Grant::Entries(granted) => granted,
             Grant::Wait(pause) => return Ok(self.confirm().unwrap_or(Next::After(pause.min(SILENCE)))),
@@ -136,13 +137,17 @@ impl Worker {
         let now = format!("{:.3}", jiff::Timestamp::now());
         let applied = match store.apply(follow, &now, &mut |_| stop.pause(TRY_PAUSE)) {
             Ok(applied) => applied,
-            Err(error) if error.is_full() => {
+            Err(StoreError::Full) => {
                 tracing::error!("the disk is full: nothing was applied, trying again");
                 return Ok(Next::After(LONGEST_PAUSE));
             }
             Err(error) => return Err(error),
         };
-        store.checkpoint_if_due()?;
+        match store.checkpoint_if_due() {
+            // Due again later; what was applied is in the log.
+            Err(StoreError::Full) => tracing::error!("the disk is full: the log was not copied"),
+            due => due?,
+        }
         drop(open);
 
         for (seq, reason) in &applied.dead {

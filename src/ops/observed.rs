@@ -77,6 +77,7 @@ impl Observed {
             (false, StorageState::Open) => "open",
             (false, StorageState::Full) => "storage-full",
             (false, StorageState::Locked) => "storage-locked",
+            (false, StorageState::Moved) => "storage-moved",
         }
     }
 
@@ -102,6 +103,7 @@ impl Observed {
                 StorageState::Open => "open",
                 StorageState::Full => "full",
                 StorageState::Locked => "locked",
+                StorageState::Moved => "moved",
             },
             last_seq: self.feed.last_seq(),
         }

@@ -31,7 +31,7 @@ pub struct Snapshot {
     uptime_s: f64,
     /// Of the server.
     version: &'static str,
-    /// `open`, `storage-full`, `storage-locked` or `closing`.
+    /// `open`, `storage-full`, `storage-locked`, `storage-moved` or `closing`.
     state: &'static str,
     /// How durable a confirmed order is.
     durability: &'static str,

@@ -106,6 +106,7 @@ impl House {
         let cores = Arc::new(Cores::new(workers, guests));
         let directory = Arc::new(room.directory(&cores));
         let stocks = room.by_core(&cores);
+        let names = room.ledger.names();
         let closing = Arc::new(AtomicBool::new(false));
         let writer_thread = Arbiter::new();
         let common = equip(loaded, room, &cores, &directory, &closing, &writer_thread, identity, redis);
@@ -114,6 +115,7 @@ impl House {
             throttle: Arc::clone(&common.throttle),
             writer: Arc::clone(&common.writer_counters),
             clock: common.clock,
+            names,
         })?;
 
         let feed = Arc::new(Feed::open(&config.storage.path, common.writer_counters.last_seq())?);

@@ -7,6 +7,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crossbeam::channel::{RecvTimeoutError, Sender, bounded};
+use doorbuster_actors::data_file::Names;
 use doorbuster_actors::observe::WriterCounters;
 use doorbuster_actors::stop::storage_failed;
 use doorbuster_actors::time::Clock;
@@ -30,6 +31,8 @@ pub(super) struct Chores {
     pub(super) throttle: Arc<LocalThrottle>,
     pub(super) writer: Arc<WriterCounters>,
     pub(super) clock: Clock,
+    /// Of the data file and those beside it.
+    pub(super) names: Names,
 }
 
 /// The housekeeping thread; ends when this is dropped.
@@ -73,6 +76,9 @@ impl Watch {
         chores.throttle.sweep(Instant::now());
         if self.writer_hangs(&chores.writer) {
             storage_failed(&"a commit has made no progress for 5 seconds");
+        }
+        if let Err(moved) = chores.names.check() {
+            chores.writer.lost_files(&moved);
         }
         let drift = chores.clock.drift();
         if drift > DRIFT_ALARM && self.ticks.is_multiple_of(ALARM_EVERY) {

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use doorbuster_actors::cores::{Cores, core_of};
+use doorbuster_actors::data_file::Creation;
 use doorbuster_actors::directory::{Directory, Listing};
 use doorbuster_actors::entry::{Change, Entry, Status};
 use doorbuster_actors::ids::ItemNumber;
@@ -28,14 +29,14 @@ pub(super) struct Stockroom {
 
 impl Stockroom {
     pub(super) fn open(loaded: &Loaded) -> Result<Self, ServeError> {
-        let config = &loaded.config;
-        let mut ledger = Ledger::open(&settings(config))?;
+        // Before the data file is opened: a catalogue that cannot be used is no reason to touch it.
+        let items = items_of(loaded)?;
         let used_keys = Arc::new(UsedKeys::default());
-        let recovered = ledger.recover(|entry| remember_key(&used_keys, entry))?;
+        let (ledger, recovered) = Ledger::open(&settings(&loaded.config), |entry| remember_key(&used_keys, entry))?;
         let clock = Clock::start(recovered.latest);
         let mut room = Self { ledger, stocks: recovered.stocks, used_keys, clock };
         tracing::info!(entries = recovered.entries, items = room.stocks.len(), "ledger recovered");
-        room.add_unknown(items_of(loaded)?)?;
+        room.add_unknown(items)?;
         Ok(room)
     }
 
@@ -85,7 +86,8 @@ fn settings(config: &Config) -> LedgerSettings {
         config::Durability::Full => Durability::Full,
         config::Durability::Normal => Durability::Normal,
     };
-    LedgerSettings { path: config.storage.path.clone(), durability }
+    let creation = if config.storage.create { Creation::Allowed } else { Creation::Refused };
+    LedgerSettings { path: config.storage.path.clone(), durability, creation }
 }
 
 fn items_of(loaded: &Loaded) -> Result<Vec<ItemDefinition>, ServeError> {

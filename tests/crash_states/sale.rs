@@ -50,7 +50,7 @@ pub(crate) async fn record(more: usize) -> Recording {
     // -D: the server stays our own child, and the tracer is the one beside it.
     let tracer = ["strace", "-D", "-f", "--seccomp-bpf", "-A", "-o", file, "-yy", "-xx", "-s", "1048576", "-e", &calls];
     let items = [Item::new(LAMP, 1_000_000).limit(3)];
-    let server = Setup::new(items).set("payment.pay_within", PAY_WITHIN).run_by(&tracer).start();
+    let server = Setup::new(items).set("payment.pay_within", PAY_WITHIN).under(&tracer).start();
     let folder = server.directory().canonicalize().expect("it is there");
     let (public, owner) = (Client::new(server.address()), Client::new(server.ops_address()));
     let mut sale = Sale { server, public, owner, trace, told: 0, left: Vec::new() };

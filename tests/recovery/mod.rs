@@ -13,6 +13,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
+use doorbuster_actors::data_file::Creation;
 use doorbuster_actors::entry::{Change, Entry};
 use doorbuster_actors::ids::OrderNumber;
 use doorbuster_actors::ledger::{Durability, Ledger, LedgerError, LedgerSettings};
@@ -38,10 +39,10 @@ pub struct FoundOrder {
 
 /// Opens and recovers the ledger, and leaves it as a killed server would.
 pub fn recover(data_file: &Path) -> Result<Found, LedgerError> {
-    let settings = LedgerSettings { path: data_file.to_owned(), durability: Durability::Full };
-    let mut ledger = Ledger::open(&settings)?;
+    let settings =
+        LedgerSettings { path: data_file.to_owned(), durability: Durability::Full, creation: Creation::Allowed };
     let mut entries = Vec::new();
-    let recovered = ledger.recover(|entry| entries.push(entry.clone()))?;
+    let (_ledger, recovered) = Ledger::open(&settings, |entry| entries.push(entry.clone()))?;
     Ok(Found { entries, stocks: recovered.stocks })
 }
 

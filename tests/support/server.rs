@@ -25,8 +25,8 @@ pub(super) struct Launch {
     pub(super) arguments: Vec<String>,
     /// The filter of its log.
     pub(super) rust_log: Option<String>,
-    /// A program, with its arguments, that runs the binary; none: it is run directly.
-    pub(super) runner: Vec<String>,
+    /// A program and its arguments that become the server: `prlimit`, `unshare`.
+    pub(super) wrapper: Vec<String>,
 }
 
 /// A running (or killed) server.
@@ -182,6 +182,24 @@ impl Server {
         }
     }
 
+    /// Tries to start a server on the same files where none runs, and returns how it was refused.
+    pub fn refused_start(&self) -> Stopped {
+        let mut child = spawn(self.directory.path(), &self.launch);
+        match wait_until_ready(self.directory.path(), &mut child) {
+            Ok(_) => {
+                let _ = child.kill();
+                let _ = child.wait();
+                panic!("the server became ready");
+            }
+            Err(stopped) => stopped,
+        }
+    }
+
+    /// From the next start on, the server is started by this program, as [`super::Setup::under`].
+    pub fn start_under(&mut self, wrapper: &[&str]) {
+        self.launch.wrapper = wrapper.iter().map(|word| (*word).to_owned()).collect();
+    }
+
     /// `doorbuster verify`: its exit code, and all it wrote.
     pub fn verify(&self) -> (i32, String) {
         let output = self.subcommand(&["verify"]);
@@ -218,19 +236,7 @@ impl Drop for Server {
 
 /// The binary, with nothing in its environment that could configure it.
 fn binary(directory: &Path) -> Command {
-    binary_run_by(&[], directory)
-}
-
-fn binary_run_by(runner: &[String], directory: &Path) -> Command {
-    let binary = env!("CARGO_BIN_EXE_doorbuster");
-    let mut command = match runner {
-        [] => Command::new(binary),
-        [program, arguments @ ..] => {
-            let mut command = Command::new(program);
-            command.args(arguments).arg(binary);
-            command
-        }
-    };
+    let mut command = Command::new(env!("CARGO_BIN_EXE_doorbuster"));
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("DOORBUSTER_") || name == "RUST_LOG" {
             command.env_remove(name);
@@ -240,11 +246,27 @@ fn binary_run_by(runner: &[String], directory: &Path) -> Command {
     command
 }
 
+fn wrapped(binary: Command, wrapper: &[String]) -> Command {
+    let Some((program, arguments)) = wrapper.split_first() else { return binary };
+    let mut command = Command::new(program);
+    command.args(arguments).arg(binary.get_program());
+    for (name, value) in binary.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    if let Some(directory) = binary.get_current_dir() {
+        command.current_dir(directory);
+    }
+    command
+}
+
 fn spawn(directory: &Path, launch: &Launch) -> Child {
     // A port file of the last start must not be taken for this one's.
     let _ = std::fs::remove_file(directory.join(Server::PORT_FILE));
     let stderr = File::options().create(true).append(true).open(directory.join(Server::STDERR_FILE));
-    let mut command = binary_run_by(&launch.runner, directory);
+    let mut command = wrapped(binary(directory), &launch.wrapper);
     let file = directory.join(Server::CONFIG_FILE);
     if file.exists() {
         command.args(["serve", "--config"]).arg(file);

@@ -110,15 +110,15 @@ impl Setup {
         self
     }
 
-    /// Has the server run by another program, for example a tracer. Its process must be the server's own in the end.
-    pub fn run_by(mut self, runner: &[&str]) -> Self {
-        self.launch.runner = runner.iter().map(|word| (*word).to_owned()).collect();
-        self
-    }
-
     /// Sets the filter of the server's log.
     pub fn log(mut self, filter: &str) -> Self {
         self.launch.rust_log = Some(filter.to_owned());
+        self
+    }
+
+    /// Starts the server by a program that becomes it, for example `.under(&["prlimit", "--fsize=65536"])`.
+    pub fn under(mut self, wrapper: &[&str]) -> Self {
+        self.launch.wrapper = wrapper.iter().map(|word| (*word).to_owned()).collect();
         self
     }
 

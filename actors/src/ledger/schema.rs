@@ -1,81 +1,146 @@
-//! **Job:** opens the SQLite file as ours: identity, settings, migrations.
+//! **Job:** the SQLite file as ours: identity, schema, settings, migrations.
 //! **Owns:** the settings that durability rests on; each is read back.
-//! **Never:** touches a file that is foreign or newer.
+//! **Never:** touches a file that is foreign, newer or altered.
 
-use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags};
+use std::path::Path;
+
+use rusqlite::{Connection, ErrorCode};
 use rusqlite_migration::{M, Migrations};
 
-use super::{Durability, LedgerError, LedgerSettings};
+use super::{Durability, LedgerError};
+use crate::data_file::look;
 
 /// Written into every data file (`PRAGMA application_id`): `DBst`.
 const APPLICATION_ID: i64 = 0x4442_7374;
 
-const MIGRATIONS: &[M<'static>] =
-    &[M::up(include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../data/schema/0001_ledger.sql")))];
+const MIGRATIONS: &[M<'static>] = &[
+    M::up(include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../data/schema/0001_ledger.sql"))),
+    M::up(include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../data/schema/0002_session.sql"))),
+];
 
 /// The schema this program writes.
 pub(super) const VERSION: usize = MIGRATIONS.len();
 
-/// How long to wait for somebody else's lock (a shell that writes, a backup) before the batch is given up.
-const BUSY_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(1);
+/// Writes an empty ledger into an empty file.
+pub(super) fn create(path: &Path) -> Result<(), LedgerError> {
+    let mut connection = look::connect(path)?;
+    // Nobody needs half a ledger: the file is synced as a whole before it gets its name.
+    connection.execute_batch("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF")?;
+    migrate(&mut connection)
+}
 
-pub(super) fn open(settings: &LedgerSettings) -> Result<Connection, LedgerError> {
-    let mut connection = connect(settings)?;
+/// Opens a file that was inspected, with everything that durability rests on, and brings its schema up to date.
+pub(super) fn open(path: &Path, durability: Durability) -> Result<Connection, LedgerError> {
+    let mut connection = look::connect(path)?;
     // EXTRA is FULL plus a sync of the directory; in WAL mode it costs nothing more. It must come before the journal
     // mode, so that the very first commit is written with it.
-    let synchronous = match settings.durability {
+    let synchronous = match durability {
         Durability::Full => 3,
         Durability::Normal => 1,
     };
     connection.execute_batch(&format!(
         "PRAGMA synchronous = {synchronous}; PRAGMA wal_autocheckpoint = 0; PRAGMA trusted_schema = OFF;"
     ))?;
-    let journal: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
-    expect("journal_mode", "wal", &journal)?;
+    let text = |pragma: &str| connection.query_row(pragma, [], |row| row.get::<_, String>(0));
+    if text("PRAGMA journal_mode")? != "wal" {
+        // The change is one write to one sector. A journal of it would be taken for that of another program.
+        let _off = text("PRAGMA journal_mode = OFF")?;
+    }
+    expect("journal_mode", "wal", &text("PRAGMA journal_mode = WAL")?)?;
     expect("synchronous", &synchronous.to_string(), &number(&connection, "synchronous")?.to_string())?;
     expect("wal_autocheckpoint", "0", &number(&connection, "wal_autocheckpoint")?.to_string())?;
     migrate(&mut connection)?;
     Ok(connection)
 }
 
-fn connect(settings: &LedgerSettings) -> rusqlite::Result<Connection> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(&settings.path, flags)?;
-    connection.busy_timeout(BUSY_TIMEOUT)?;
-    Ok(connection)
+/// Copies the write-ahead log into the file. Whether all of it could be: a reader may be in the way.
+pub(super) fn checkpoint(connection: &Connection, mode: &str) -> rusqlite::Result<bool> {
+    let counts = |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?));
+    let (busy, pages, copied) = connection.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], counts)?;
+    Ok(busy == 0 && copied >= pages)
 }
 
-/// Looks whether the file is ours, by a connection of its own that leaves everything as it was.
-pub(super) fn check_identity(settings: &LedgerSettings) -> Result<(), LedgerError> {
-    let connection = &connect(settings)?;
-    // The last connection that closes copies a log into the file and deletes it. Not a log of somebody else.
-    let mut log = settings.path.as_os_str().to_owned();
-    log.push("-wal");
-    let has_log = std::fs::metadata(log).is_ok_and(|log| log.len() > 0);
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, has_log)?;
+/// The schema version of a file that is ours; 0 for one that holds nothing yet.
+pub(super) fn check_identity(connection: &Connection, path: &Path) -> Result<i64, LedgerError> {
+    let foreign = || LedgerError::Foreign(path.to_owned());
+    let tables = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0));
+    let tables = tables.map_err(|error| match error.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase) => foreign(),
+        Some(_) | None => LedgerError::Sqlite(error),
+    })?;
     let known = i64::try_from(VERSION).expect("a handful of migrations");
     let (id, found) = (number(connection, "application_id")?, number(connection, "user_version")?);
-    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     let is_new = id == 0 && found == 0 && tables == 0;
     if !is_new && id != APPLICATION_ID {
-        return Err(LedgerError::Foreign(settings.path.clone()));
+        return Err(foreign());
     }
-    if found > known {
-        return Err(LedgerError::Newer { found, known });
+    if found > known { Err(LedgerError::Newer { found, known }) } else { Ok(found) }
+}
+
+/// Whether every table, index and view is what the migrations up to `version` made. Tables and views of somebody else
+/// may lie beside ours; triggers and indexes would change what our statements do.
+pub(super) fn check_objects(connection: &Connection, version: i64) -> Result<(), LedgerError> {
+    let (expected, found) = (objects(&blank(version)?)?, objects(connection)?);
+    if let Some((_, name, _)) = expected.iter().find(|object| !found.contains(object)) {
+        return Err(LedgerError::Altered(name.clone()));
+    }
+    let is_active = |(kind, _, _): &&Object| kind == "trigger" || kind == "index";
+    if let Some((_, name, _)) = found.iter().filter(is_active).find(|object| !expected.contains(object)) {
+        return Err(LedgerError::Altered(name.clone()));
+    }
+    if version > 0 && kinds(connection)? != kinds(&blank(version)?)? {
+        return Err(LedgerError::Altered("entry_kind".to_owned()));
     }
     Ok(())
 }
 
-#[expect(clippy::wildcard_enum_match_arm, reason = "an enum of the library, which may grow")]
+/// Whether the index of items lists exactly these definitions: the feed reads through it.
+pub(super) fn check_index(connection: &Connection, definitions: &[(i64, i64)]) -> Result<(), LedgerError> {
+    let all = "SELECT item, seq FROM ledger INDEXED BY ledger_items WHERE kind = 1 ORDER BY item, seq";
+    let mut statement = connection.prepare(all)?;
+    let listed = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let listed: Vec<(i64, i64)> = listed.collect::<Result<_, _>>()?;
+    let mut expected = definitions.to_vec();
+    expected.sort_unstable();
+    if listed == expected { Ok(()) } else { Err(LedgerError::Altered("ledger_items".to_owned())) }
+}
+
+/// Type, name and text of a table, index, view or trigger.
+type Object = (String, String, Option<String>);
+
+fn objects(connection: &Connection) -> rusqlite::Result<Vec<Object>> {
+    let mut all = connection.prepare("SELECT type, name, sql FROM sqlite_schema ORDER BY type, name")?;
+    let all = all.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    all.collect()
+}
+
+fn kinds(connection: &Connection) -> rusqlite::Result<Vec<(i64, String)>> {
+    let mut all = connection.prepare("SELECT kind, name FROM entry_kind ORDER BY kind")?;
+    let all = all.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    all.collect()
+}
+
+/// An empty ledger of that version, in memory.
+fn blank(version: i64) -> Result<Connection, LedgerError> {
+    let mut blank = Connection::open_in_memory()?;
+    let version = usize::try_from(version).unwrap_or(0);
+    Migrations::from_slice(&MIGRATIONS[..version]).to_latest(&mut blank).map_err(migration_failed)?;
+    Ok(blank)
+}
+
 fn migrate(connection: &mut Connection) -> Result<(), LedgerError> {
     connection.pragma_update(None, "application_id", APPLICATION_ID)?;
-    Migrations::from_slice(MIGRATIONS).to_latest(connection).map_err(|error| match error {
+    Migrations::from_slice(MIGRATIONS).to_latest(connection).map_err(migration_failed)
+}
+
+#[expect(clippy::wildcard_enum_match_arm, reason = "an enum of the library, which may grow")]
+fn migration_failed(error: rusqlite_migration::Error) -> LedgerError {
+    match error {
         rusqlite_migration::Error::RusqliteError { err, .. } => LedgerError::Sqlite(err),
         other => {
             LedgerError::Setting { setting: "user_version", wanted: VERSION.to_string(), found: other.to_string() }
         }
-    })
+    }
 }
 
 fn number(connection: &Connection, pragma: &str) -> rusqlite::Result<i64> {

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 
 use super::{ActorCounters, Distribution, MailboxGauge, Passage};
 use crate::batch::CommitTrigger;
+use crate::data_file::Moved;
 
 /// Whether the ledger can be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +21,8 @@ pub enum StorageState {
     Full,
     /// Somebody else holds the data file.
     Locked,
+    /// The data file, its log or its mark was moved, deleted or replaced. There is no way back but a new start.
+    Moved,
 }
 
 /// What the writer did, and whether it lives.
@@ -109,7 +112,15 @@ impl WriterCounters {
     }
 
     pub(crate) fn set_storage(&self, state: StorageState) {
-        self.storage.store(state as u8, Ordering::Release);
+        let unless_moved = |known| (known != StorageState::Moved as u8).then_some(state as u8);
+        let _stays_moved = self.storage.fetch_update(Ordering::AcqRel, Ordering::Acquire, unless_moved);
+    }
+
+    /// Nothing is sold any more: the files that are open are not those that will be found.
+    pub fn lost_files(&self, moved: &Moved) {
+        if self.storage.swap(StorageState::Moved as u8, Ordering::AcqRel) != StorageState::Moved as u8 {
+            tracing::error!("{moved}");
+        }
     }
 
     /// Whether the ledger can be written.
@@ -118,6 +129,7 @@ impl WriterCounters {
         match self.storage.load(Ordering::Acquire) {
             state if state == StorageState::Full as u8 => StorageState::Full,
             state if state == StorageState::Locked as u8 => StorageState::Locked,
+            state if state == StorageState::Moved as u8 => StorageState::Moved,
             _open => StorageState::Open,
         }
     }

@@ -21,6 +21,7 @@ mod sale;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use doorbuster_actors::data_file::Creation;
 use doorbuster_actors::entry::{Entries, Order};
 use doorbuster_actors::ids::{ItemNumber, UserId};
 use doorbuster_actors::item::ItemDefinition;
@@ -106,14 +107,12 @@ pub fn placed(decision: Decision) -> (Order, Entries) {
 
 /// Settings of a ledger that survives a power cut.
 pub fn durable(path: &Path) -> LedgerSettings {
-    LedgerSettings { path: path.to_owned(), durability: Durability::Full }
+    LedgerSettings { path: path.to_owned(), durability: Durability::Full, creation: Creation::Allowed }
 }
 
 /// Opens and recovers a ledger.
 pub fn reopen(path: &Path) -> Result<(Ledger, Recovered), LedgerError> {
-    let mut ledger = Ledger::open(&durable(path))?;
-    let recovered = ledger.recover(|_entry| ())?;
-    Ok((ledger, recovered))
+    Ledger::open(&durable(path), |_entry| ())
 }
 
 /// An open ledger with these items, and their states.

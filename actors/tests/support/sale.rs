@@ -68,8 +68,8 @@ pub struct Sale {
 impl Sale {
     /// Opens the data file, creates the items it does not know, and starts all rooms. Must run inside a `System`.
     pub async fn open(path: &Path, items: &[ItemDefinition], settings: SaleSettings) -> Self {
-        let mut ledger = Ledger::open(&durable(path)).expect("a data file of ours");
-        let recovered = recover_with(&mut ledger, items);
+        let (mut ledger, known) = Ledger::open(&durable(path), |_entry| ()).expect("a data file of ours");
+        let recovered = create_unknown(&mut ledger, &known, items);
         let clock = Clock::start(recovered.latest);
         let cores = Arc::new(Cores::new(settings.cores, 1));
         let counters = Arc::new(WriterCounters::default());
@@ -227,9 +227,8 @@ impl Sale {
     }
 }
 
-/// Recovers, and creates the items that are not there yet.
-fn recover_with(ledger: &mut Ledger, items: &[ItemDefinition]) -> Recovered {
-    let known = ledger.recover(|_entry| ()).expect("an undamaged ledger");
+/// Creates the items that are not there yet.
+fn create_unknown(ledger: &mut Ledger, known: &Recovered, items: &[ItemDefinition]) -> Recovered {
     let is_new = |item: &&ItemDefinition| known.stocks.iter().all(|stock| stock.definition().id != item.id);
     let first = u32::try_from(known.stocks.len() + 1).expect("few items");
     let creations: Vec<_> = items
@@ -239,5 +238,5 @@ fn recover_with(ledger: &mut Ledger, items: &[ItemDefinition]) -> Recovered {
         .map(|(item, number)| Stock::creation(ItemNumber(number), item.clone(), known.latest))
         .collect();
     ledger.commit(creations.iter()).expect("room on the disk");
-    ledger.recover(|_entry| ()).expect("an undamaged ledger")
+    ledger.recover().expect("an undamaged ledger")
 }

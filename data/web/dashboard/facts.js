@@ -13,7 +13,7 @@ import { bytes, count, duration, percent, rate, span, TRIGGERS, whole } from "./
 /** Commit triggers whose rate is shown even while it is zero. */
 const ALWAYS = ["drained", "full"];
 
-const STORAGE = { open: "storage open", full: "disk full", locked: "data file locked" };
+const STORAGE = { open: "storage open", full: "disk full", locked: "data file locked", moved: "data file moved" };
 
 const BREAKER = { closed: "answering", open: "not answering", half_open: "being tried again" };
 

@@ -74,6 +74,9 @@ function stopping(current, recent, broken) {
       "Nothing can be written, so nothing is sold. The sale goes on by itself once there is room.");
   } else if (current.state === "storage-locked" || current.writer.storage === "locked") {
     say("the data file is locked", "Another process holds the data file. The sale goes on by itself once it lets go.");
+  } else if (current.state === "storage-moved" || current.writer.storage === "moved") {
+    say("the data file was moved or deleted",
+      "The files that are open have lost their names, so nothing is sold. The server's log says how to get them back.");
   }
   if (current.state === "closing") say("the server is closing", "It answers who is inside and lets nobody in.");
   if (broken.length > 0) {

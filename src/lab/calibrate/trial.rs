@@ -7,6 +7,7 @@ use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use doorbuster_actors::data_file::Creation;
 use doorbuster_actors::entry::{Change, Entry, OrderChange, Status};
 use doorbuster_actors::ids::{ItemNumber, OrderNumber};
 use doorbuster_actors::ledger::{Durability, Ledger, LedgerSettings};
@@ -69,8 +70,8 @@ pub(super) async fn cell(
     let failed = |source| CalibrateError::Ledger { folder: folder.to_owned(), source };
     let not_written = |source| CalibrateError::Commit { folder: folder.to_owned(), source };
     let scratch = Scratch::create(folder)?;
-    let mut ledger = Ledger::open(&LedgerSettings { path: scratch.file(), durability }).map_err(failed)?;
-    ledger.recover(|_entry| ()).map_err(failed)?;
+    let settings = LedgerSettings { path: scratch.file(), durability, creation: Creation::Allowed };
+    let (mut ledger, _empty) = Ledger::open(&settings, |_entry| ()).map_err(failed)?;
     let (deadline, mut rows, mut commits) = (Instant::now() + time, 0, Vec::new());
     while commits.is_empty() || (rows < MAX_ROWS && Instant::now() < deadline) {
         let entries: Vec<_> = (rows + 1..=rows + batch).map(order).collect();

@@ -29,7 +29,7 @@ WRITER          commits the orders of all items in batches
   queue         decisions that wait for a commit
   batch         entries in one commit
   commit, sync  the whole batch; the log write and fsync in it
-  storage       open, full or locked
+  storage       open, full, locked or moved
 
 ACTORS          one for each item, and the writer
   left/supply   units left of the first stock and all restocks

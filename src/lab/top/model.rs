@@ -247,6 +247,7 @@ impl Model {
             "open" => verdict_of_items(snapshot),
             "storage-full" => "storage full: nothing is sold".to_owned(),
             "storage-locked" => "storage locked: nothing is sold".to_owned(),
+            "storage-moved" => "data file moved or deleted: nothing is sold".to_owned(),
             other => other.to_owned(),
         }
     }

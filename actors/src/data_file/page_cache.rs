@@ -1,22 +1,13 @@
-//! **Job:** makes the data file ours before SQLite opens it: access mode, lock, and a look behind the page cache.
-//! **Owns:** the lock against a second server.
-//! **Never:** reads what is in the file.
+//! **Job:** a look behind the page cache.
+//! **Owns:** the decision that the cache is wrong.
+//! **Never:** changes what is on disk.
 
-use std::fs::{DirBuilder, File, OpenOptions, Permissions};
+use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read};
-use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::Path;
 
 use rustix::fs::{Advice, OFlags, fadvise};
-
-use super::LedgerError;
-
-/// Held as long as the ledger is open. It is on the data file itself, so it cannot be deleted separately; `flock` and
-/// the `fcntl` locks of SQLite do not see each other.
-#[derive(Debug)]
-pub(super) struct FileLock {
-    _file: File,
-}
 
 /// Alignment that direct reads need on every block device in use.
 const BLOCK: usize = 4096;
@@ -25,44 +16,9 @@ const BLOCK: usize = 4096;
 const CHUNK: usize = 1 << 20;
 const _: () = assert!(CHUNK.is_multiple_of(BLOCK));
 
-pub(super) fn claim(path: &Path) -> Result<FileLock, LedgerError> {
-    let failed = |source| LedgerError::File { path: path.to_owned(), source };
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
-    }
-    let mut options = OpenOptions::new();
-    let file = options.read(true).write(true).create(true).truncate(false).mode(0o600).open(path).map_err(failed)?;
-    file.try_lock().map_err(|error| match error {
-        std::fs::TryLockError::WouldBlock => LedgerError::InUse(path.to_owned()),
-        std::fs::TryLockError::Error(source) => failed(source),
-    })?;
-    for suffix in ["", "-wal"] {
-        let mut name = path.as_os_str().to_owned();
-        name.push(suffix);
-        evict_if_cache_lies(&PathBuf::from(name)).map_err(failed)?;
-    }
-    Ok(FileLock { _file: file })
-}
-
-/// Takes away what others may do with a file that has turned out to be ours, and with the files beside it. New ones get
-/// the mode of the data file from SQLite.
-pub(super) fn make_private(path: &Path) -> Result<(), LedgerError> {
-    for suffix in ["", "-wal", "-shm", ".mark"] {
-        let mut name = path.as_os_str().to_owned();
-        name.push(suffix);
-        match std::fs::set_permissions(&name, Permissions::from_mode(0o600)) {
-            Err(source) if source.kind() != ErrorKind::NotFound => {
-                return Err(LedgerError::File { path: name.into(), source });
-            }
-            Ok(()) | Err(_) => {}
-        }
-    }
-    Ok(())
-}
-
 /// After a failed fsync the page cache may show what the disk does not have, and SQLite would believe it. So the file
 /// is read past the cache and compared; on a difference the cached pages are dropped.
-fn evict_if_cache_lies(path: &Path) -> std::io::Result<()> {
+pub(super) fn evict_if_it_lies(path: &Path) -> std::io::Result<()> {
     let cached = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),

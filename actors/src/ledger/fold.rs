@@ -1,0 +1,74 @@
+//! **Job:** reads a whole ledger, checks every entry, and folds them into the state they lead to.
+//! **Owns:** the walk along the checksum chain up to the mark.
+//! **Never:** writes, or stops before the last entry.
+
+use rusqlite::Connection;
+
+use super::mark::{Acknowledged, Kept};
+use super::row::{COLUMNS, Kind, Row};
+use super::{LedgerError, Recovered};
+use crate::entry::Entry;
+use crate::stock::{Discrepancy, Stock};
+
+/// What a ledger folds to, and where it ends.
+#[derive(Debug, Default)]
+pub(super) struct Fold {
+    pub(super) recovered: Recovered,
+    /// Number and checksum of the last entry; 0 if there is none.
+    pub(super) seq: u64,
+    pub(super) checksum: i64,
+    /// Item and number of each entry that defines an item.
+    pub(super) definitions: Vec<(i64, i64)>,
+}
+
+/// Folds all entries; `each` sees them on the way.
+pub(super) fn read(
+    connection: &Connection,
+    acknowledged: Option<&Acknowledged>,
+    mut each: impl FnMut(&Entry),
+) -> Result<Fold, LedgerError> {
+    let mut fold = Fold::default();
+    let mut buffer = Vec::new();
+    let mut statement = connection.prepare(&format!("SELECT {COLUMNS} FROM ledger ORDER BY seq"))?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let row = Row::read(row)?;
+        let seq = fold.seq + 1;
+        let damaged = |reason: String| LedgerError::Damaged { seq, reason };
+        let checksum = row.verify(seq, fold.checksum, &mut buffer).map_err(damaged)?;
+        if acknowledged.is_some_and(|mark| mark.seq == seq && mark.checksum != checksum) {
+            return Err(damaged("it is not the entry that was acknowledged under this number".to_owned()));
+        }
+        let entry = row.to_entry().map_err(damaged)?;
+        apply(&mut fold.recovered.stocks, &entry).map_err(|Discrepancy(what)| damaged(what.to_owned()))?;
+        each(&entry);
+        if row.kind == Kind::Item as i64 {
+            fold.definitions.push((row.item, row.seq));
+        }
+        fold.recovered.latest = fold.recovered.latest.max(entry.at);
+        (fold.seq, fold.checksum) = (seq, checksum);
+    }
+    fold.recovered.entries = fold.seq;
+    match acknowledged.filter(|mark| mark.seq > fold.seq) {
+        None => Ok(fold),
+        Some(mark) if mark.kept == Kept::UnlessPowerFailed => {
+            tracing::warn!(
+                found = fold.seq,
+                acknowledged = mark.seq,
+                "the machine went down, and storage.durability = \"normal\": the last entries are lost"
+            );
+            Ok(fold)
+        }
+        Some(mark) => Err(LedgerError::Lost { found: fold.seq, acknowledged: mark.seq, mark: mark.path.clone() }),
+    }
+}
+
+fn apply(stocks: &mut Vec<Stock>, entry: &Entry) -> Result<(), Discrepancy> {
+    let index = usize::try_from(entry.item.0).ok().and_then(|number| number.checked_sub(1));
+    let index = index.ok_or(Discrepancy("there is no item 0"))?;
+    if index == stocks.len() {
+        stocks.push(Stock::create(entry)?);
+        return Ok(());
+    }
+    stocks.get_mut(index).ok_or(Discrepancy("its item was never created"))?.apply(entry)
+}
