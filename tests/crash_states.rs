@@ -28,7 +28,7 @@ use support::seed;
 use trace::Call;
 
 /// Draws of arbitrary subsets at each step of an ordinary run.
-const DRAWS: u64 = 6;
+const DRAWS: u64 = 4;
 /// Orders of a campaign's sale on top: one commit each, and a checkpoint comes after about two thousand of them.
 const CAMPAIGN_ORDERS: usize = 2_200;
 /// Of a campaign's thousands of like commits, one step in so many is tried.

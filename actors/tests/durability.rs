@@ -329,12 +329,11 @@ fn every_entry_is_checked_however_many_are_before_it() {
     ledger.close().expect("a clean end");
     let powers = (1..15).flat_map(|power| [(1 << power) - 1, 1 << power, (1 << power) + 1]);
     let thousands = (1..ENTRIES / 1_000).map(|thousand| thousand * 1_000);
-    let forger = shell(&path);
     let mut tried = 0;
     for seq in powers.chain(thousands).chain([ENTRIES - 1, ENTRIES]).filter(|seq| (2..=ENTRIES).contains(seq)) {
         let (forgery, restored) = FORGERIES[tried % FORGERIES.len()];
         let write = |change: &str| {
-            let changed = forger.execute(&format!("UPDATE ledger SET {change} WHERE seq = {seq}"), []);
+            let changed = shell(&path).execute(&format!("UPDATE ledger SET {change} WHERE seq = {seq}"), []);
             assert_eq!(changed, Ok(1));
         };
         write(forgery);
@@ -346,7 +345,6 @@ fn every_entry_is_checked_however_many_are_before_it() {
         write(restored);
         tried += 1;
     }
-    drop(forger);
     assert_eq!(reopen(&path).expect("as it was").1.entries, ENTRIES);
     println!("{tried} places tried");
 }

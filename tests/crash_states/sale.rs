@@ -90,6 +90,7 @@ impl Sale {
             self.buy(&Attempt::new(&format!("more-{number}"), LAMP)).await;
         }
         self.as_owner("GET", "/v1/feed?after=40&limit=1000", None).await;
+        self.come_to_rest().await;
     }
 
     async fn next_day(&mut self) {
@@ -97,6 +98,7 @@ impl Sale {
         (self.public, self.owner) = (Client::new(self.server.address()), Client::new(self.server.ops_address()));
         self.buy_pay_and_cancel("next", 8).await;
         self.instruct(LAMP, "restock", Some(json!({"quantity": 1}))).await;
+        self.come_to_rest().await;
     }
 
     /// On a log that the killed server left.
@@ -104,6 +106,15 @@ impl Sale {
         self.server.restart();
         (self.public, self.owner) = (Client::new(self.server.address()), Client::new(self.server.ops_address()));
         self.buy_pay_and_cancel("last", 4).await;
+        self.come_to_rest().await;
+    }
+
+    /// Waits until no order is left that could still expire. Whatever is written after that is asked for, so that no
+    /// process is killed within a write of which nobody could say whether it happened. Crashes within writes are what
+    /// the models are for.
+    async fn come_to_rest(&mut self) {
+        let last = self.buy(&Attempt::new(&format!("rest-{}", self.left.len()), LAMP)).await;
+        self.expire(&last).await;
     }
 
     async fn buy_pay_and_cancel(&mut self, day: &str, orders: usize) {

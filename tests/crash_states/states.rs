@@ -38,13 +38,18 @@ pub(crate) struct Tally {
     pub(crate) refused: usize,
     /// States in which something was missing that had been told.
     pub(crate) lossy: usize,
-    /// Orders missing, in the worst state.
+    /// Orders that were shown and cannot be had, in the worst state.
     pub(crate) most_orders_lost: usize,
     /// What was wrong first.
     pub(crate) first: Option<String>,
 }
 
 impl Tally {
+    /// How often the next state is started from.
+    fn starts(&self) -> usize {
+        if self.states.is_multiple_of(REPEATED) { 2 } else { 1 }
+    }
+
     pub(crate) fn is_clean(&self) -> bool {
         self.first.is_none()
     }
@@ -58,6 +63,13 @@ impl fmt::Display for Tally {
         first.iter().try_for_each(|first| write!(f, "; first: {first}"))
     }
 }
+
+/// Of so many starts that found everything, one is repeated: a second start must find the same.
+const REPEATED: usize = 4;
+
+/// How many times as many draws a step gets that is not just one more commit: a checkpoint has few steps and many
+/// writes at stake.
+const SPECIAL: u64 = 4;
 
 /// How much is tried.
 #[derive(Debug, Clone, Copy)]
@@ -87,7 +99,7 @@ pub(crate) fn crash_everywhere(
             let known = &facts[..facts.partition_point(|(at, _)| *at < step)];
             for (model, tally) in &mut tallies {
                 for image in images(*model, &disk, call, (step, effort)) {
-                    let verdict = judge(&scratch, image, known);
+                    let verdict = judge(&scratch, image, known, tally.starts());
                     tally.take(verdict, || format!("before step {step} of {end} ({})", brief(call)));
                 }
             }
@@ -137,15 +149,16 @@ fn images(model: Model, disk: &Disk, call: Option<&Call>, (step, effort): (usize
         Model::Torn => call.map(|call| disk.torn(call)).unwrap_or_default(),
         Model::Subset if !disk.has_pending() => Vec::new(),
         Model::Subset => {
-            let first = effort.seed.wrapping_add(step as u64).wrapping_mul(effort.draws.max(1));
-            (0..effort.draws).map(|draw| disk.subset(first.wrapping_add(draw))).collect()
+            let draws = if is_special(call) { effort.draws * SPECIAL } else { effort.draws };
+            let first = effort.seed.wrapping_add(step as u64).wrapping_mul(effort.draws * SPECIAL);
+            (0..draws).map(|draw| disk.subset(first.wrapping_add(draw))).collect()
         }
     }
 }
 
 enum Verdict {
     Kept,
-    Refused(String),
+    Refused { orders: usize, why: String },
     Lost { orders: usize, first: String },
     Wrong(String),
 }
@@ -155,8 +168,9 @@ impl Tally {
         self.states += 1;
         let complaint = match verdict {
             Verdict::Kept => return,
-            Verdict::Refused(why) => {
+            Verdict::Refused { orders, why } => {
                 self.refused += 1;
+                self.most_orders_lost = self.most_orders_lost.max(orders);
                 format!("refused: {why}")
             }
             Verdict::Lost { orders, first } => {
@@ -170,26 +184,37 @@ impl Tally {
     }
 }
 
-fn judge(scratch: &TempDir, image: Image, known: &[(usize, Fact)]) -> Verdict {
+fn judge(scratch: &TempDir, image: Image, known: &[(usize, Fact)], starts: usize) -> Verdict {
     let files: Folder = image.into_iter().map(|(name, bytes)| (name, (0o600, bytes))).collect();
     lay_out(scratch.path(), &files);
     let found = match recover(&scratch.path().join(DATA_FILE)) {
         Ok(found) => found,
-        Err(error) => return Verdict::Refused(error.to_string()),
+        Err(error) => {
+            return Verdict::Refused { orders: orders(known.iter().map(|(_, fact)| fact)), why: error.to_string() };
+        }
     };
     if let Err(what) = found.balance() {
         return Verdict::Wrong(what);
     }
     let missing = missing(&found, known);
     if let Some(first) = missing.first() {
-        let orders = missing.iter().filter(|fact| matches!(fact, Fact::Order(_))).count();
+        let orders = orders(missing.iter().copied());
         return Verdict::Lost { orders, first: format!("{first:?}") };
     }
+    if starts == 1 { Verdict::Kept } else { start_again(scratch, &found) }
+}
+
+/// Starts once more from what a start has left.
+fn start_again(scratch: &TempDir, found: &Found) -> Verdict {
     match recover(&scratch.path().join(DATA_FILE)) {
-        Ok(again) if again == found => Verdict::Kept,
+        Ok(again) if again == *found => Verdict::Kept,
         Ok(_) => Verdict::Wrong("a second start finds something else".to_owned()),
         Err(error) => Verdict::Wrong(format!("a second start is refused: {error}")),
     }
+}
+
+fn orders<'f>(facts: impl Iterator<Item = &'f Fact>) -> usize {
+    facts.filter(|fact| matches!(fact, Fact::Order(_))).count()
 }
 
 fn missing<'f>(found: &Found, known: &'f [(usize, Fact)]) -> Vec<&'f Fact> {

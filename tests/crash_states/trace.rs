@@ -91,7 +91,7 @@ pub(crate) fn parse(trace: &str) -> Vec<Call> {
     }
     // The process was killed inside these: what it sent may have arrived.
     for (half, began) in halves.into_values() {
-        calls[began] = parse_call(&format!("{half}) = {}", i64::MAX)).filter(|call| matches!(call, Call::Send { .. }));
+        calls[began] = parse_call(&format!("{half}) = ?"));
     }
     calls.into_iter().flatten().collect()
 }
@@ -102,8 +102,9 @@ fn parse_call(text: &str) -> Option<Call> {
     let (name, arguments) = call.trim_end().strip_suffix(')').unwrap_or(call).split_once('(')?;
     let result = result.trim();
     let digits = result.find(|character: char| !character.is_ascii_digit()).unwrap_or(result.len());
-    // An error is negative, and a call that never returned is a question mark.
-    let returned: usize = result[..digits].parse().ok()?;
+    // An error is negative. A call that never returned is a question mark: its process was killed.
+    let is_cut = result.starts_with('?');
+    let returned: usize = if is_cut { usize::MAX } else { result[..digits].parse().ok()? };
     let arguments: Vec<&str> = arguments.split(", ").collect();
     let texts = || arguments.iter().filter_map(|argument| quoted(argument));
     let paths = || texts().map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
@@ -111,24 +112,29 @@ fn parse_call(text: &str) -> Option<Call> {
     let descriptor = || Descriptor::parse(arguments[0]);
     let two_paths = || Some((paths().next()?, paths().nth(1)?));
     match name {
+        "write" | "writev" | "sendto" | "sendmsg" if descriptor()?.path.starts_with("TCP") => {
+            let connection = descriptor()?.path;
+            let mut bytes = texts().collect::<Vec<_>>().concat();
+            // All of it may have left, whatever was returned of the rest.
+            bytes.truncate(returned);
+            let connection = connection.split_once('[')?.1.trim_end_matches(']').to_owned();
+            Some(Call::Send { connection, bytes })
+        }
+        // It may have happened or not. The recording kills no process that still writes.
+        _ if is_cut => None,
         "openat" => {
             let Descriptor { fd, path } = Descriptor::parse(result)?;
             let flag = |flag: &str| arguments.get(2).is_some_and(|flags| flags.split('|').any(|word| word == flag));
             Some(Call::Open { fd, path, created: flag("O_CREAT"), emptied: flag("O_TRUNC") })
         }
         "close" => Some(Call::Close { fd: descriptor()?.fd }),
-        "write" | "writev" | "pwrite64" | "sendto" | "sendmsg" => {
+        "write" | "writev" | "pwrite64" => {
             let Descriptor { fd, path } = descriptor()?;
             let mut bytes = texts().collect::<Vec<_>>().concat();
+            assert!(bytes.len() >= returned, "strace cut a text: {} of {returned} bytes", bytes.len());
             bytes.truncate(returned);
-            match path.strip_prefix("TCP:[").or_else(|| path.strip_prefix("TCPv6:[")) {
-                Some(connection) => Some(Call::Send { connection: connection.trim_end_matches(']').to_owned(), bytes }),
-                None if name == "pwrite64" => {
-                    assert!(bytes.len() == returned, "strace cut a text: {} of {returned} bytes", bytes.len());
-                    Some(Call::Write { fd, path, offset: Some(number(3)?), bytes })
-                }
-                None => Some(Call::Write { fd, path, offset: None, bytes }),
-            }
+            let offset = if name == "pwrite64" { Some(number(3)?) } else { None };
+            Some(Call::Write { fd, path, offset, bytes })
         }
         "ftruncate" => Some(Call::Truncate { path: descriptor()?.path, length: number(1)? }),
         "fsync" | "fdatasync" => Some(Call::Sync { path: descriptor()?.path }),
@@ -227,6 +233,7 @@ mod tests {
             "7 <... fsync resumed>) = 0",
             "8 <... sendto resumed>) = 2",
             r#"8 writev(9<TCP:[127.0.0.1:80->127.0.0.1:5]>, [{iov_base="\x48"}, {iov_base="\x49"}] <unfinished ...>"#,
+            r#"6 sendto(9<TCP:[127.0.0.1:80->127.0.0.1:5]>, "\x48\x49", 2, MSG_NOSIGNAL, NULL, 0) = ?"#,
             "7 +++ killed by SIGKILL +++",
         ];
         let sent = Call::Send { connection: "127.0.0.1:80->127.0.0.1:5".to_owned(), bytes: b"HI".to_vec() };
@@ -234,6 +241,7 @@ mod tests {
             sent.clone(),
             Call::Close { fd: 5 },
             Call::Sync { path: "/".to_owned() },
+            sent.clone(),
             sent,
             Call::Ended { process: 7 },
         ];
