@@ -10,6 +10,8 @@
 mod recovery;
 mod support;
 
+#[path = "damage/checkpoint.rs"]
+mod checkpoint;
 #[path = "damage/cuts.rs"]
 mod cuts;
 #[path = "damage/exchanged.rs"]
@@ -86,6 +88,15 @@ impl Campaign {
             Started::Refused { why, touched } => self.refuse(what, &why, &touched),
         }
         false
+    }
+
+    /// The start must give what was written.
+    fn must_start(&mut self, files: &Folder, written: &Found, what: &str) {
+        let refused = self.refused;
+        if !self.try_start(files, written, what) && self.refused > refused {
+            self.different += 1;
+            self.complain(format!("{what}: refused"));
+        }
     }
 
     /// The start must be refused, and touch nothing.

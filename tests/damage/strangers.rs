@@ -6,7 +6,7 @@ use std::path::Path;
 
 use rusqlite::Connection;
 
-use super::recovery::{DATA_FILE, Folder, fast_folder, lay_out, look};
+use super::recovery::{DATA_FILE, Folder, fast_folder, lay_out, look, recover};
 use super::victim::victim;
 use super::{Campaign, LOG, MARK, SHARED, with};
 
@@ -77,11 +77,21 @@ fn a_ledger_of_a_newer_program_is_refused_untouched_killed_or_not() {
     campaign.end("newer ledgers");
 }
 
+/// As a program leaves it that was killed before it wrote its first table.
+#[test]
+fn a_database_that_holds_nothing_yet_becomes_a_ledger() {
+    let folder = fast_folder();
+    let path = folder.path().join(DATA_FILE);
+    Connection::open(&path).expect("a new database").execute_batch("PRAGMA journal_mode = WAL").expect("any mode");
+    assert!(std::fs::metadata(&path).expect("there").len() > 0);
+    assert_eq!(recover(&path).expect("nothing is in the way").entries, []);
+}
+
 #[test]
 fn a_folder_in_place_of_the_data_file_is_refused() {
     let folder = fast_folder();
     std::fs::create_dir(folder.path().join(DATA_FILE)).expect("a folder");
-    let refused = super::recover(Path::new(&folder.path().join(DATA_FILE)));
+    let refused = recover(Path::new(&folder.path().join(DATA_FILE)));
     assert!(refused.is_err());
     let left: Vec<_> = std::fs::read_dir(folder.path()).expect("readable").collect();
     assert_eq!(left.len(), 1, "{left:?}");
