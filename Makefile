@@ -1,12 +1,12 @@
 # `make test` is everything CI runs: it installs what the tests need, then format, lints, tests.
 
 # Debian packages the tests use, and the program each is recognised by.
-TEST_TOOLS = redis-server:redis-server openssl:openssl chromium:chromium chromium-driver:chromedriver
+TEST_TOOLS = redis-server:redis-server openssl:openssl chromium:chromium chromium-driver:chromedriver strace:strace
 # The same of the peers of `make bench`. pg_ctlcluster comes with the server, not with its clients.
 BENCH_TOOLS = redis-server:redis-server redis-tools:redis-benchmark postgresql:pg_ctlcluster
 TOOLS = $(TEST_TOOLS)
 
-.PHONY: test prepare lint bench crash-campaign
+.PHONY: test prepare lint bench crash-campaign power-campaign damage-campaign
 
 test: prepare lint
 	cargo test --release --workspace --locked
@@ -40,3 +40,13 @@ bench: prepare
 KILLS ?= 2000
 crash-campaign: prepare
 	CRASH_KILLS=$(KILLS) cargo test --release --locked --test crash -- --nocapture
+
+# Rebuilds the disks that a power cut could leave of a recorded sale: a longer one, with a checkpoint in its middle, and so
+# many times the ordinary draws.
+TIMES ?= 20
+power-campaign: prepare
+	CRASH_STATES=$(TIMES) cargo test --release --locked --test crash_states -- --nocapture
+
+# Flips one bit of every byte of the files that a killed server leaves, instead of a sample's.
+damage-campaign: prepare
+	BIT_ROT=every cargo test --release --locked --test damage -- --nocapture

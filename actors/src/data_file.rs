@@ -33,6 +33,9 @@ pub const MARK: &str = ".mark";
 /// All files that may lie beside a data file and belong to it.
 const COMPANIONS: [&str; 4] = [LOG, INDEX, JOURNAL, MARK];
 
+/// The header of a database (sqlite.org/fileformat2.html, section 1.3).
+const SHORTEST_DATABASE: u64 = 100;
+
 /// The owner reads and writes, nobody else.
 const PRIVATE_FILE: u32 = 0o600;
 const PRIVATE_FOLDER: u32 = 0o700;
@@ -104,6 +107,9 @@ pub enum DataFileError {
         /// What is there.
         beside: PathBuf,
     },
+    /// SQLite takes a file of one byte for an empty one, and throws away the log of an empty one.
+    #[error("{0} is shorter than any database: it is not a data file, or was cut")]
+    Stub(PathBuf),
     /// There is none, and none may be made.
     #[error(
         "there is no data file {0}, and storage.create = false: is the volume mounted? To begin a new sale here, set \
@@ -138,6 +144,9 @@ impl DataFile {
         let path = resolve(given, creation)?;
         let length = look_at(&path)?.map_or(0, |found| found.len());
         COMPANIONS.iter().try_for_each(|suffix| look_at(&beside(&path, suffix)).map(drop))?;
+        if (1..SHORTEST_DATABASE).contains(&length) {
+            return Err(DataFileError::Stub(path).into());
+        }
         if length == 0 {
             refuse_orphans(&path)?;
             if creation == Creation::Refused {

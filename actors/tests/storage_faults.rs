@@ -5,13 +5,11 @@
 //! stops the process without an answer, and the file is the only way back.
 
 #![expect(clippy::print_stdout, reason = "what a child tells its parent")]
-#![expect(clippy::disallowed_methods, reason = "a child learns from the environment where it is")]
 
 mod support;
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::path::Path;
 
 use doorbuster_actors::ledger::CommitError;
 use doorbuster_actors::letters::Instruction;
@@ -19,66 +17,12 @@ use doorbuster_actors::observe::StorageState;
 use doorbuster_actors::reply::{NotDone, Outcome, Unavailable};
 use doorbuster_actors::stop::EXIT_STORAGE;
 use rusqlite::Connection;
-use tempfile::TempDir;
 
+use support::lab::{Lab, begin_fault, child_folder, end_fault};
 use support::{
     Sale, SaleSettings, TERMS, confirmed, is_child, item, keyed, moment, new_ledger, on_this_thread, one_unit, placed,
-    reopen, run_as_child, until, user,
+    reopen, until, user,
 };
-
-const SHIM: &str = include_str!("support/fault_shim.c");
-
-/// A child's surroundings: its folder, the shim, the control file.
-struct Lab {
-    folder: TempDir,
-}
-
-impl Lab {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().expect("a folder for the test");
-        let source = folder.path().join("fault_shim.c");
-        fs::write(&source, SHIM).expect("room on the disk");
-        let compiler = Command::new("gcc")
-            .args(["-shared", "-fPIC", "-O1", "-Wall", "-o"])
-            .arg(folder.path().join("fault_shim.so"))
-            .arg(&source)
-            .arg("-ldl")
-            .output()
-            .expect("gcc is installed");
-        assert!(compiler.status.success(), "{}", String::from_utf8_lossy(&compiler.stderr));
-        Self { folder }
-    }
-
-    fn data_file(&self) -> PathBuf {
-        self.folder.path().join("sale.db")
-    }
-
-    fn run(&self, name: &str) -> Output {
-        let folder = self.folder.path();
-        let shim = folder.join("fault_shim.so");
-        let output =
-            run_as_child(name, folder, &[("LD_PRELOAD", &shim), ("FAULT_CONTROL", &folder.join("fault_control"))]);
-        println!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-        output
-    }
-}
-
-/// Where a child finds itself.
-fn child_folder() -> PathBuf {
-    std::env::var_os("FOLDER").expect("set by the parent").into()
-}
-
-/// Lets writes or syncs of files with this ending fail from now on.
-fn begin_fault(fault: &str) {
-    // Written beside and moved, so that nobody reads half a line.
-    let (control, draft) = (child_folder().join("fault_control"), child_folder().join("fault_draft"));
-    fs::write(&draft, fault).expect("room on the disk");
-    fs::rename(draft, control).expect("the same folder");
-}
-
-fn end_fault() {
-    fs::remove_file(child_folder().join("fault_control")).expect("it is there");
-}
 
 fn buyers(path: &Path) -> Vec<String> {
     let connection = Connection::open(path).expect("the data file");
@@ -141,7 +85,7 @@ fn a_crowd_before_a_disk_that_fills_and_empties_gets_what_is_written_and_nothing
     assert!(
         lab.run("a_crowd_before_a_disk_that_fills_and_empties_gets_what_is_written_and_nothing_else").status.success()
     );
-    let told = fs::read_to_string(lab.folder.path().join("promised")).expect("written at the child's end");
+    let told = fs::read_to_string(lab.folder().join("promised")).expect("written at the child's end");
     let mut promised: Vec<&str> = told.lines().collect();
     let mut written = buyers(&lab.data_file());
     promised.sort_unstable();

@@ -103,6 +103,16 @@ impl Server {
         self.directory.path().join(Self::DATA_FILE)
     }
 
+    /// The folder of the data file and of all else that is the server's.
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// The process, or its last one.
+    pub fn process(&self) -> u32 {
+        self.child.id()
+    }
+
     /// What all processes of this directory have written to stderr so far.
     pub fn stderr(&self) -> String {
         stderr_of(self.directory.path())

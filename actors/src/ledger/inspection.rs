@@ -20,6 +20,7 @@ pub(super) fn read(file: &DataFile, mark: &Reading, each: impl FnMut(&Entry)) ->
     if version == 0 {
         return Ok(Fold::default());
     }
+    schema::check_writable(&connection, path, version)?;
     let session = session::read(&connection, version)?;
     if !has_log && session.is_some_and(|session| session.is_open) {
         return Err(LedgerError::LogMissing { path: path.to_owned(), log: beside(path, LOG) });
@@ -48,8 +49,9 @@ fn tell(mark: &Reading, fold: &Fold) {
 }
 
 /// A log of another time or file, put beside this one, would take it to another state. In an open session the main
-/// file says which log is the right one. After a clean end none has anything to add; only a session that was just about
-/// to begin has said so in the log alone.
+/// file says which log is the right one. After a clean end none has anything to add, but for two: a session that was just
+/// about to begin has said so in the log alone; and a power cut while the log was copied for the last time may leave any
+/// part of the copy, the end of the session among it. That log is this session's own and tells of the end itself.
 fn refuse_other_log(path: &Path, with_log: Session, fold: &Fold) -> Result<(), LedgerError> {
     // While a log is being copied the main file may make no sense by itself; then there is nothing to compare.
     let alone = look::main_file(path).map_err(LedgerError::Sqlite).and_then(|main| {
@@ -60,7 +62,8 @@ fn refuse_other_log(path: &Path, with_log: Session, fold: &Fold) -> Result<(), L
     let is_right = if alone.is_open {
         alone.owns(salt)
     } else {
-        last == (fold.seq, fold.checksum) || with_log.epoch == alone.epoch + 1
+        let is_ending = !with_log.is_open && with_log.epoch == alone.epoch && alone.owns(salt);
+        last == (fold.seq, fold.checksum) || with_log.epoch == alone.epoch + 1 || is_ending
     };
     if is_right { Ok(()) } else { Err(LedgerError::LogForeign { path: path.to_owned(), log: beside(path, LOG) }) }
 }

@@ -2,13 +2,15 @@
 //! **Owns:** the settings that durability rests on; each is read back.
 //! **Never:** touches a file that is foreign, newer or altered.
 
+use std::fs::File;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use rusqlite::{Connection, ErrorCode};
 use rusqlite_migration::{M, Migrations};
 
 use super::{Durability, LedgerError};
-use crate::data_file::look;
+use crate::data_file::{DataFileError, look};
 
 /// Written into every data file (`PRAGMA application_id`): `DBst`.
 pub(super) const APPLICATION_ID: i64 = 0x4442_7374;
@@ -94,6 +96,30 @@ pub(super) fn check_objects(connection: &Connection, version: i64) -> Result<(),
     Ok(())
 }
 
+/// Where a database says which version of the file format its writers need, and the last one that SQLite knows
+/// (sqlite.org/fileformat2.html, section 1.3.3). A later one can be read, but not written.
+const WRITE_VERSION: u64 = 18;
+const LAST_WRITE_VERSION: u8 = 2;
+
+/// Whether the start will be able to write what it writes first: a page may be good to read and not to write.
+pub(super) fn check_writable(connection: &Connection, path: &Path, version: i64) -> Result<(), LedgerError> {
+    let mut write_version = [0];
+    let read = File::open(path).and_then(|file| file.read_exact_at(&mut write_version, WRITE_VERSION));
+    read.map_err(|source| DataFileError::File { path: path.to_owned(), source })?;
+    if write_version[0] > LAST_WRITE_VERSION {
+        return Err(LedgerError::Altered("header".to_owned()));
+    }
+    // Of the ledger itself this would read every page; its entries are read anyway, and their checksums say more.
+    for table in ["sqlite_schema", "entry_kind", "session"].iter().take(if version < 2 { 2 } else { 3 }) {
+        let verdict: String =
+            connection.query_row(&format!("PRAGMA integrity_check({table})"), [], |row| row.get(0))?;
+        if verdict != "ok" {
+            return Err(LedgerError::Altered((*table).to_owned()));
+        }
+    }
+    Ok(())
+}
+
 /// Whether the index of items lists exactly these definitions: the feed reads through it.
 pub(super) fn check_index(connection: &Connection, definitions: &[(i64, i64)]) -> Result<(), LedgerError> {
     let all = "SELECT item, seq FROM ledger INDEXED BY ledger_items WHERE kind = 1 ORDER BY item, seq";
@@ -124,6 +150,9 @@ fn kinds(connection: &Connection) -> rusqlite::Result<Vec<(i64, String)>> {
 fn blank(version: i64) -> Result<Connection, LedgerError> {
     let mut blank = Connection::open_in_memory()?;
     let version = usize::try_from(version).unwrap_or(0);
+    if version == 0 {
+        return Ok(blank);
+    }
     Migrations::from_slice(&MIGRATIONS[..version]).to_latest(&mut blank).map_err(migration_failed)?;
     Ok(blank)
 }

@@ -14,6 +14,7 @@
 
 mod child;
 pub mod files;
+pub mod lab;
 pub mod model;
 mod sale;
 

@@ -57,6 +57,7 @@ pub struct Sale {
     pub counters: Arc<WriterCounters>,
     pub core_counters: Vec<Arc<CoreCounters>>,
     pub used_keys: Arc<UsedKeys>,
+    pub watchers: Arc<Watchers>,
     pub writer: Addr<OrderWriter>,
     pub guest: Seat,
     postboxes: Vec<Postbox>,
@@ -78,7 +79,8 @@ impl Sale {
 
         let arbiter = Arbiter::new();
         let letters = settings.letters;
-        let shared = (Arc::clone(&cores), Arc::clone(&counters), Arc::new(Watchers::default()));
+        let watchers = Arc::new(Watchers::default());
+        let shared = (Arc::clone(&cores), Arc::clone(&counters), Arc::clone(&watchers));
         let writer = OrderWriter::new(ledger, settings.policy, shared, letters);
         let writer = writer.open(&arbiter.handle());
         let mut sale = Self {
@@ -88,6 +90,7 @@ impl Sale {
             counters,
             core_counters: Vec::new(),
             used_keys,
+            watchers,
             writer,
             guest: Seat(settings.cores),
             postboxes: Vec::new(),
