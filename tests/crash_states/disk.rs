@@ -87,8 +87,9 @@ pub(crate) struct Disk {
     positions: BTreeMap<u32, u64>,
 }
 
-/// What is not the ledger's: written by the test, or for it; and what is rebuilt from the others at every start.
-const IGNORED: [&str; 5] = ["stderr.log", "ports.json", "catalogue.toml", "doorbuster.toml", "doorbuster.db-shm"];
+/// What the files of the ledger are called like, its drafts included, and the one that is made anew at every start.
+const LEDGER: &str = "doorbuster.db";
+const INDEX: &str = "doorbuster.db-shm";
 
 impl Disk {
     /// An empty folder, with all in it durable that is synced.
@@ -112,7 +113,7 @@ impl Disk {
     /// The name of a path within the folder, if it is one that counts.
     pub(crate) fn name_of(&self, path: &str) -> Option<String> {
         let name = path.strip_prefix(self.folder.as_str())?.strip_prefix('/')?;
-        (!IGNORED.iter().any(|ignored| name.starts_with(ignored))).then(|| name.to_owned())
+        (name.starts_with(LEDGER) && !name.starts_with(INDEX)).then(|| name.to_owned())
     }
 
     /// Whether the call changes what could be left after a crash.
@@ -285,7 +286,7 @@ mod tests {
     use super::*;
 
     fn write(offset: u64, bytes: &[u8]) -> Call {
-        Call::Write { fd: 3, path: "/d/a".to_owned(), offset: Some(offset), bytes: bytes.to_vec() }
+        Call::Write { fd: 3, path: "/d/doorbuster.db".to_owned(), offset: Some(offset), bytes: bytes.to_vec() }
     }
 
     fn disk(calls: &[Call]) -> Disk {
@@ -298,28 +299,28 @@ mod tests {
 
     #[test]
     fn what_is_not_synced_is_lost_and_a_name_goes_with_its_folder() {
-        let create = Call::Open { fd: 3, path: "/d/a".to_owned(), created: true, emptied: false };
+        let create = Call::Open { fd: 3, path: "/d/doorbuster.db".to_owned(), created: true, emptied: false };
         let sync = |path: &str| Call::Sync { path: path.to_owned() };
-        let image = |bytes: &[u8]| Image::from([("a".to_owned(), bytes.to_vec())]);
-        let mut disk = disk(&[create, write(0, b"one"), sync("/d/a"), write(1, b"xy")]);
+        let image = |bytes: &[u8]| Image::from([(LEDGER.to_owned(), bytes.to_vec())]);
+        let mut disk = disk(&[create, write(0, b"one"), sync("/d/doorbuster.db"), write(1, b"xy")]);
         assert_eq!((disk.ordered(), disk.unsynced_lost()), (image(b"oxy"), Image::new()));
         disk.apply(&sync("/d"));
         assert_eq!(disk.unsynced_lost(), image(b"one"));
-        disk.apply(&Call::Truncate { path: "/d/a".to_owned(), length: 1 });
-        disk.apply(&sync("/d/a"));
+        disk.apply(&Call::Truncate { path: "/d/doorbuster.db".to_owned(), length: 1 });
+        disk.apply(&sync("/d/doorbuster.db"));
         assert_eq!(disk.unsynced_lost(), image(b"o"));
-        disk.apply(&Call::Rename { from: "/d/a".to_owned(), to: "/d/b".to_owned() });
+        disk.apply(&Call::Rename { from: "/d/doorbuster.db".to_owned(), to: "/d/doorbuster.db.b".to_owned() });
         assert_eq!(disk.unsynced_lost(), image(b"o"), "a rename is the folder's");
-        assert_eq!(disk.ordered().into_keys().collect::<Vec<_>>(), ["b"]);
+        assert_eq!(disk.ordered().into_keys().collect::<Vec<_>>(), ["doorbuster.db.b"]);
     }
 
     #[test]
     fn a_write_is_torn_between_its_sectors() {
-        let create = Call::Open { fd: 3, path: "/d/a".to_owned(), created: true, emptied: false };
+        let create = Call::Open { fd: 3, path: "/d/doorbuster.db".to_owned(), created: true, emptied: false };
         let disk = disk(&[create, write(0, &[1; 1100])]);
         let torn = disk.torn(&write(500, &[2; 600]));
         let new: Vec<usize> =
-            torn.iter().map(|image| image["a"].iter().rposition(|byte| *byte == 2).unwrap()).collect();
+            torn.iter().map(|image| image[LEDGER].iter().rposition(|byte| *byte == 2).unwrap()).collect();
         assert_eq!(new, [511, 1023]);
         assert!(disk.torn(&write(512, &[2; 512])).is_empty(), "one sector is whole or not there");
     }
