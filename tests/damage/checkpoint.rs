@@ -1,4 +1,4 @@
-//! **Job:** a power cut while the log is copied into the data file: any of the pages may have been copied, in any order.
+//! **Job:** a power cut while the log is copied into the data file: any of the pages may be there, in any order.
 //! **Owns:** the choices of pages.
 //! **Never:** damages a page.
 
