@@ -15,8 +15,8 @@ use doorbuster_actors::letters::Step;
 use doorbuster_actors::observe::StorageState;
 use doorbuster_actors::reply::{Outcome, Unavailable};
 use doorbuster_actors::stock::Stock;
-use doorbuster_actors::watchers::Limits;
 
+use doorbuster_actors::watchers::Limits;
 use support::files::{beside, folder, reader, shell};
 use support::lab::{Done, Journal, Lab, begin_fault, child_folder, end_fault};
 use support::{
@@ -243,14 +243,12 @@ fn nothing_is_told_of_a_batch_until_its_sync_has_come_back() {
     assert!(Lab::new().run("nothing_is_told_of_a_batch_until_its_sync_has_come_back").status.success());
 }
 
-const ONE_WATCH: Limits = Limits { total: 1, per_user: 1 };
-
 async fn a_child_whose_sync_takes_its_time() {
     let path = child_folder().join("sale.db");
     let sale = Sale::open(&path, &[item("sku-1", 10)], SaleSettings::default()).await;
     let order = confirmed(sale.buy("sku-1", one_unit("alice")).await);
     let published = sale.counters.last_seq();
-    let mut watch = sale.watchers.watch(order.id, &user("alice"), ONE_WATCH).expect("the only one");
+    let mut watch = sale.watchers.watch(order.id, &order.user, Limits { total: 1, per_user: 1 }).expect("the only one");
     let mark = || fs::read_to_string(beside(&path, ".mark")).expect("readable");
     let (seq, entries, marked) = (*published.borrow(), sale.counters.entries(), mark());
     let mut journal = Journal::begin();

@@ -3,9 +3,9 @@
 //! **Owns:** the last words on a connection whose bytes are no longer HTTP, and its time-outs.
 //! **Never:** changes what a request says, but for an upgrade that is not taken, or cuts the answer to an earlier one.
 //!
-//! **Memory.** The library answers pipelined requests into a buffer without a limit, whether anybody reads or not. So it
-//! is given the next request only when the answer to the one before is on its way, and nothing at all while the socket
-//! takes nothing. A connection then holds at most one head that is not complete ([`MAX_HEAD`]), what one read has
+//! **Memory.** The library answers pipelined requests into a buffer without a limit, whether anybody reads or not. So
+//! it is given the next request only when the answer to the one before is on its way, and nothing at all while the
+//! socket takes nothing. A connection then holds at most one head that is not complete ([`MAX_HEAD`]), what one read has
 //! brought ([`READ`]), and two answers; over all connections, what is written and not taken is bounded by
 //! [`Limits::unflushed_total`], beyond which the one that has been stuck longest is closed.
 
@@ -60,6 +60,7 @@ enum State {
 }
 
 /// What an open connection is doing.
+#[expect(clippy::struct_excessive_bools, reason = "reading and writing each have their own, and any may hold with any")]
 struct Open {
     stream: TcpStream,
     guard: HeadGuard,
@@ -168,7 +169,7 @@ impl Open {
             }
             let before = buffer.filled().len();
             if Pin::new(&mut self.stream).poll_read(cx, buffer)?.is_pending() {
-                return self.wait(cx, ticket);
+                return Ok(self.wait(cx, ticket));
             }
             let count = buffer.filled().len() - before;
             if count == 0 {
@@ -179,25 +180,29 @@ impl Open {
             self.has_read = true;
             if self.held.is_empty() && !self.is_closed() {
                 // The usual case: a whole request, and nothing to copy.
-                let bytes = &mut buffer.filled_mut()[before..];
-                match self.guard.step(bytes) {
-                    Ok(Step::Incomplete) => {}
-                    Ok(step) => {
-                        let passed = self.follow(step);
-                        let bytes = &buffer.filled()[before..];
-                        self.held.extend_from_slice(&bytes[passed.min(bytes.len())..]);
-                        buffer.set_filled(before + passed);
-                        return Ok(Reading::Ready);
-                    }
-                    Err(violation) => {
-                        buffer.set_filled(before);
-                        return Ok(Reading::Refused(violation));
-                    }
+                match self.hand_on_read(buffer, before) {
+                    Ok(true) => return Ok(Reading::Ready),
+                    Ok(false) => {}
+                    Err(violation) => return Ok(Reading::Refused(violation)),
                 }
             }
             self.held.extend_from_slice(&buffer.filled()[before..]);
             buffer.set_filled(before);
         }
+    }
+
+    /// Leaves in the buffer what of the bytes just read belongs to one request, and holds the rest back. Returns
+    /// whether it was anything.
+    fn hand_on_read(&mut self, buffer: &mut ReadBuf<'_>, before: usize) -> Result<bool, Violation> {
+        let step = self.guard.step(&mut buffer.filled_mut()[before..]).inspect_err(|_| buffer.set_filled(before));
+        let step = step?;
+        if step == Step::Incomplete {
+            return Ok(false);
+        }
+        let passed = self.follow(step);
+        self.held.extend_from_slice(&buffer.filled()[before + passed..]);
+        buffer.set_filled(before + passed);
+        Ok(true)
     }
 
     /// Whether the library is not to be given another request now.
@@ -242,26 +247,26 @@ impl Open {
 
     /// Nothing has come. Between requests that may be so for as long as the library likes; in the middle of one, or
     /// before the first, only for a while.
-    fn wait(&mut self, cx: &mut Context<'_>, ticket: &Ticket) -> io::Result<Reading> {
+    fn wait(&mut self, cx: &mut Context<'_>, ticket: &Ticket) -> Reading {
         let patience = if !self.guard.is_between_requests() {
             BODY_TIMEOUT
         } else if !self.held.is_empty() || !self.has_read {
             HEAD_TIMEOUT
         } else {
             if !self.awaits_answer && !ticket.waits(cx.waker()) {
-                return Ok(Reading::Ready);
+                return Reading::Ready;
             }
-            return Ok(Reading::Pending);
+            return Reading::Pending;
         };
         if self.guard.is_between_requests() && !ticket.waits(cx.waker()) {
-            return Ok(Reading::Ready);
+            return Reading::Ready;
         }
         let timer = self.reading.get_or_insert_with(|| Box::pin(tokio::time::sleep(patience)));
         if timer.as_mut().poll(cx).is_pending() {
-            return Ok(Reading::Pending);
+            return Reading::Pending;
         }
         let is_slow_head = self.guard.is_between_requests() && !self.held.is_empty();
-        Ok(if is_slow_head { Reading::Refused(Violation::SlowHead) } else { Reading::Ready })
+        if is_slow_head { Reading::Refused(Violation::SlowHead) } else { Reading::Ready }
     }
 
     fn write(&mut self, cx: &mut Context<'_>, bytes: &[u8], ticket: &mut Ticket) -> Poll<io::Result<usize>> {

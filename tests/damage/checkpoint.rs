@@ -1,4 +1,4 @@
-//! **Job:** a power cut while the log is copied into the data file: any of its pages may have been copied.
+//! **Job:** a power cut while the log is copied into the data file: any of the pages may be there, in any order.
 //! **Owns:** the choices of pages.
 //! **Never:** damages a page.
 

@@ -51,7 +51,8 @@ fn tell(mark: &Reading, fold: &Fold) {
 /// A log of another time or file, put beside this one, would take it to another state. In an open session the main
 /// file says which log is the right one. After a clean end none has anything to add, but for two: a session that was
 /// just about to begin has said so in the log alone; and a power cut while the log was copied for the last time may
-/// leave any part of the copy, the end of the session among it. That log is this session's own and tells of the end.
+/// leave any part of the copy, the end of the session among it. That log is this session's own and tells of the end
+/// itself.
 fn refuse_other_log(path: &Path, with_log: Session, fold: &Fold) -> Result<(), LedgerError> {
     // While a log is being copied the main file may make no sense by itself; then there is nothing to compare.
     let alone = look::main_file(path).map_err(LedgerError::Sqlite).and_then(|main| {

@@ -18,8 +18,8 @@ fn take(bytes: &[u8], lengths: &[usize]) -> Outcome {
     loop {
         let step = if held.is_empty() { Ok(Step::Incomplete) } else { guard.step(&mut held) };
         match step {
-            Ok(Step::Incomplete) | Ok(Step::Part(0)) if rest.is_empty() => return (requests, None),
-            Ok(Step::Incomplete) | Ok(Step::Part(0)) => {
+            Ok(Step::Incomplete | Step::Part(0)) if rest.is_empty() => return (requests, None),
+            Ok(Step::Incomplete | Step::Part(0)) => {
                 let length = *lengths.next().expect("over and over");
                 let (piece, left) = rest.split_at(rest.len().min(length));
                 held.extend_from_slice(piece);
