@@ -88,7 +88,8 @@ pub(crate) struct Disk {
 }
 
 /// What is not the ledger's: written by the test, or for it; and what is rebuilt from the others at every start.
-const IGNORED: [&str; 5] = ["stderr.log", "ports.json", "catalogue.toml", "doorbuster.toml", "doorbuster.db-shm"];
+const IGNORED: [&str; 6] =
+    ["stderr.log", "stdout.log", "ports.json", "catalogue.toml", "doorbuster.toml", "doorbuster.db-shm"];
 
 impl Disk {
     /// An empty folder, with all in it durable that is synced.
