@@ -87,20 +87,6 @@ async fn heads_and_bodies_that_never_end_cost_little_and_are_given_up() {
 }
 
 #[tokio::test]
-async fn who_has_waited_longest_makes_room_for_who_comes() {
-    let server = Setup::new([Item::new(SKU, 100)]).set("server.max_connections", "40").start();
-    let mut idle = Vec::new();
-    for number in 0..50 {
-        let mut client = Client::new(server.address());
-        let status = Attempt::new(&format!("user-{number}"), SKU).send(&mut client).await.expect("an answer").status;
-        assert!(matches!(status, 201 | 409), "{status}");
-        idle.push(client);
-    }
-    let ready = Client::new(server.ops_address()).get("/readyz", &[]).await.expect("a listener of its own");
-    assert_eq!(ready.status, 200);
-}
-
-#[tokio::test]
 async fn a_flood_of_connections_leaves_descriptors_for_operations_and_the_ledger() {
     let server = Setup::new([Item::new(SKU, 100)]).under(&["prlimit", "--nofile=256:256"]).start();
     let flood: Vec<_> = (0..600).filter_map(|_| TcpStream::connect(server.address()).ok()).collect();
