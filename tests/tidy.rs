@@ -310,7 +310,18 @@ fn product_code_says_why_it_cannot_fail() {
 
 #[test]
 fn no_file_knows_the_machine_it_was_written_on() {
-    let folders = ["src", "actors", "tests", "benches", "data", "deploy", "Cargo.toml", ".clippy.toml", "README.md"];
+    let folders = [
+        "src",
+        "actors",
+        "tests",
+        "benches",
+        "data",
+        "deploy",
+        "Cargo.toml",
+        ".clippy.toml",
+        "README.md",
+        "TESTING.md",
+    ];
     let sources = read(&folders, &[".rs", ".toml", ".md", ".sql", ".lua", ".sh"]);
     let advice = "Use a path from the top of the workspace, or a temporary directory:";
     assert_none(&each(&sources, machine_paths), advice);

@@ -89,7 +89,7 @@ async fn a_ledger_that_is_short_is_not_called_whole() {
     flip(&beside(&db, "-wal"), 32 + 20 * (24 + 4096) + 24 + 4000, 0);
     assert_all_end_with(&db, 1, "acknowledged");
     flip(&beside(&db, "-wal"), 20, 0);
-    assert_all_end_with(&db, 74, "doorbuster salvage");
+    assert_all_end_with(&db, 1, "acknowledged");
 
     server.restart();
     assert!(server.terminate().success());
@@ -104,13 +104,7 @@ async fn an_open_file_without_its_log_is_short() {
     let mut server = sale().await;
     assert!(server.terminate().success());
     let (_folder, db) = copied(&server, &["", ".mark"]);
-    shell(&db, |db| {
-        db.execute_batch(
-            "CREATE TABLE IF NOT EXISTS session (id INTEGER PRIMARY KEY CHECK (id = 1), epoch INTEGER NOT NULL,
-                 is_open INTEGER NOT NULL CHECK (is_open IN (0, 1))) STRICT;
-             INSERT OR REPLACE INTO session (id, epoch, is_open) VALUES (1, 1, 1);",
-        )
-    });
+    shell(&db, |db| db.execute_batch("UPDATE session SET epoch = 1, is_open = 1"));
     let audit = doorbuster(&["verify"], &[("--db", &db)]);
     assert_eq!(audit.status.code(), Some(1), "{}", text(&audit));
     assert!(text(&audit).contains("VIOLATED  log"), "{}", text(&audit));

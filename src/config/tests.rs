@@ -17,9 +17,13 @@ port_file = ""
 workers = 0
 layout = "shared"
 max_in_flight = 16384
+max_connections = 0
+max_connections_per_address = 0
+write_stall = "10s"
 trusted_proxies = []
 [storage]
 path = "data/doorbuster.db"
+create = true
 durability = "full"
 max_batch = 1024
 linger = "0us"

@@ -5,8 +5,8 @@
 //!
 //! **Memory.** The library answers pipelined requests into a buffer without a limit, whether anybody reads or not. So
 //! it is given the next request only when the answer to the one before is on its way, and nothing at all while the
-//! socket takes nothing. A connection then holds at most one head that is not complete ([`MAX_HEAD`]), what one read has
-//! brought ([`READ`]), and two answers; over all connections, what is written and not taken is bounded by
+//! socket takes nothing. A connection then holds at most one head that is not complete ([`MAX_HEAD`]), what one read
+//! has brought ([`READ`]), and two answers; over all connections, what is written and not taken is bounded by
 //! [`Limits::unflushed_total`], beyond which the one that has been stuck longest is closed.
 
 mod chunks;

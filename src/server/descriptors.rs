@@ -15,7 +15,7 @@ const MAX_CONNECTIONS: usize = 20_000;
 const MIN_CONNECTIONS: usize = 16;
 
 /// Most and fewest connections of the operations listener: dashboards, scrapers, consumers of the feed that wait.
-const MAX_OPS: usize = 256;
+const MAX_OPS: usize = 512;
 const MIN_OPS: usize = 16;
 
 /// Files and sockets of the house, 40 of them on two cores: data file, log and index for the ledger and each reader; an

@@ -123,6 +123,11 @@ impl Server {
         String::from_utf8_lossy(&read(self.directory.path(), Self::STDOUT_FILE)).into_owned()
     }
 
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// CPU time of the process so far, user and system, in seconds.
     pub fn cpu_seconds(&self) -> f64 {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).expect("the server runs");
