@@ -55,7 +55,9 @@ async fn clients_that_pipeline_and_never_read_cost_little_memory() {
     ];
     let crowd: Vec<_> = (0..150).map(|number| (connect(&server), &requests[number % requests.len()])).collect();
     for round in 0..4 {
-        crowd.iter().for_each(|(stream, bytes)| pour(stream, bytes.as_bytes()));
+        for (stream, bytes) in &crowd {
+            pour(stream, bytes.as_bytes());
+        }
         assert_eq!(buys(&server, &format!("ann-{round}")).await, 201);
     }
     let grown = resident_kib(&server).saturating_sub(before);
