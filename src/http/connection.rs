@@ -22,8 +22,9 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, timeout};
 
+use super::hangup::Hangup;
 use super::problem::Problem;
-use head_guard::{HeadGuard, Step, Violation};
+use head_guard::{HeadGuard, Step, Violation, bare_refusal};
 
 pub use head_guard::MAX_HEAD;
 pub use registry::{Connections, Limits, NoRoom, SLACK, Ticket};
@@ -63,6 +64,7 @@ enum State {
 #[expect(clippy::struct_excessive_bools, reason = "reading and writing each have their own, and any may hold with any")]
 struct Open {
     stream: TcpStream,
+    hangup: Hangup,
     guard: HeadGuard,
     /// Read, and not handed on: a head that is not complete, or what came behind a request.
     held: Vec<u8>,
@@ -87,9 +89,10 @@ struct Open {
 impl Connection {
     /// A fresh connection that was let in with a ticket.
     #[must_use]
-    pub fn new(stream: TcpStream, ticket: Ticket) -> Self {
+    pub fn new(stream: TcpStream, ticket: Ticket, hangup: Hangup) -> Self {
         let open = Open {
             stream,
+            hangup,
             guard: HeadGuard::default(),
             held: Vec::new(),
             released: 0,
@@ -210,6 +213,12 @@ impl Open {
         self.is_blocked || (self.awaits_answer && self.guard.is_between_requests())
     }
 
+    /// Whether the last request was answered, as far as can be seen here, and the next one has not begun.
+    fn is_idle(&self) -> bool {
+        let has_nothing = self.held.is_empty() && self.guard.is_between_requests();
+        has_nothing && !self.is_blocked && !self.awaits_answer && !self.hangup.is_streaming()
+    }
+
     /// Gives what was released. Returns whether it was anything.
     fn hand_on(&mut self, buffer: &mut ReadBuf<'_>) -> bool {
         let count = self.released.min(buffer.remaining());
@@ -253,7 +262,7 @@ impl Open {
         } else if !self.held.is_empty() || !self.has_read {
             HEAD_TIMEOUT
         } else {
-            if !self.awaits_answer && !ticket.waits(cx.waker()) {
+            if self.is_idle() && !ticket.waits(cx.waker()) {
                 return Reading::Ready;
             }
             return Reading::Pending;
@@ -314,20 +323,6 @@ impl Open {
     }
 }
 
-/// The HTTP library refuses without a word: a status, no body. All that our handlers send has one.
-fn bare_refusal(bytes: &[u8]) -> Option<Violation> {
-    const LENGTH: usize = 256;
-    if !bytes.starts_with(b"HTTP/1.1 4") || !bytes.ends_with(b"\r\n\r\n") || bytes.len() > LENGTH {
-        return None;
-    }
-    let is_bare = bytes.windows(19).any(|header| header.eq_ignore_ascii_case(b"content-length: 0\r\n"));
-    is_bare.then_some(match &bytes[9..12] {
-        b"408" => Violation::SlowHead,
-        b"431" => Violation::LargeHead,
-        _other => Violation::NotHttp,
-    })
-}
-
 impl AsyncRead for Connection {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
@@ -350,7 +345,14 @@ impl AsyncWrite for Connection {
         let this = self.get_mut();
         match &mut this.state {
             State::Open(open) => match bare_refusal(bytes) {
-                None => open.write(cx, bytes, &mut this.ticket),
+                None => {
+                    let written = open.write(cx, bytes, &mut this.ticket);
+                    if open.is_idle() {
+                        // Nobody asks for more before there is more: it is told to end by its next reading.
+                        let _unless_it_ends = this.ticket.waits(cx.waker());
+                    }
+                    written
+                }
                 Some(violation) => {
                     // The library drops the connection once this is written.
                     this.refuse(violation);

@@ -1,5 +1,6 @@
 //! **Job:** tells an answer without an end that its client has hung up.
-//! **Owns:** a mark per connection, made when the last byte of the client has been read.
+//! **Owns:** the marks of a connection: that the last byte of its client has been read, that an answer without an end
+//! is on it.
 //! **Never:** changes a byte, or ends an answer that has an end: whoever has said all may still listen to that.
 //!
 //! The HTTP library goes on answering a client that has closed its half of the connection, which is right for an answer
@@ -18,9 +19,21 @@ use futures_util::Stream;
 use futures_util::stream::poll_fn;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// Whether the client of a connection has hung up.
+/// Whether the client of a connection has hung up, and whether it is being sent an answer without an end.
 #[derive(Debug, Clone, Default)]
-pub struct Hangup(Rc<Cell<bool>>);
+pub struct Hangup {
+    has_happened: Rc<Cell<bool>>,
+    is_streaming: Rc<Cell<bool>>,
+}
+
+/// As long as it lives, an answer without an end is on the connection.
+struct Streaming(Rc<Cell<bool>>);
+
+impl Drop for Streaming {
+    fn drop(&mut self) {
+        self.0.set(false);
+    }
+}
 
 impl Hangup {
     /// Of the connection that brought the request. Without one, as in some tests, nobody ever hangs up.
@@ -32,14 +45,25 @@ impl Hangup {
     /// Whether it has happened.
     #[must_use]
     pub fn has_happened(&self) -> bool {
-        self.0.get()
+        self.has_happened.get()
+    }
+
+    /// Whether an answer without an end is on the connection: what was written is not all of it.
+    #[must_use]
+    pub fn is_streaming(&self) -> bool {
+        self.is_streaming.get()
     }
 
     /// The stream until its client hangs up. The library looks at its answer again whenever it has read from the
     /// connection, so the end of what can be read is noticed at once.
     pub fn ends<S: Stream>(self, stream: S) -> impl Stream<Item = S::Item> {
         let mut stream = Box::pin(stream);
-        poll_fn(move |cx| if self.has_happened() { Poll::Ready(None) } else { stream.as_mut().poll_next(cx) })
+        self.is_streaming.set(true);
+        let streaming = Streaming(Rc::clone(&self.is_streaming));
+        poll_fn(move |cx| {
+            let _until_it_is_dropped = &streaming;
+            if self.has_happened() { Poll::Ready(None) } else { stream.as_mut().poll_next(cx) }
+        })
     }
 }
 
@@ -51,10 +75,10 @@ pub struct Line<T> {
 }
 
 impl<T> Line<T> {
-    /// Listens to a fresh connection.
+    /// Listens to a fresh connection, whose marks these are.
     #[must_use]
-    pub fn new(connection: T) -> Self {
-        Self { connection, hangup: Hangup::default() }
+    pub fn new(connection: T, hangup: Hangup) -> Self {
+        Self { connection, hangup }
     }
 
     /// Hands the mark to the requests that will come on this connection.
@@ -70,7 +94,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for Line<T> {
         let read = ready!(Pin::new(&mut this.connection).poll_read(cx, buffer));
         let is_over = read.is_err() || (has_room && buffer.filled().len() == before);
         if is_over {
-            this.hangup.0.set(true);
+            this.hangup.has_happened.set(true);
         }
         Poll::Ready(read)
     }

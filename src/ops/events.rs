@@ -19,6 +19,7 @@ use tokio::sync::watch;
 use super::Desk;
 use super::observed::Observed;
 use super::snapshot::{Photographer, Snapshot};
+use crate::http::hangup::Hangup;
 use crate::http::problem::Problem;
 
 /// Time between two snapshots.
@@ -46,7 +47,7 @@ pub(super) async fn stream(desk: web::ThinData<Desk>, request: HttpRequest) -> H
             .insert_header((CONTENT_TYPE, "text/event-stream"))
             .insert_header((CACHE_CONTROL, "no-store"))
             .insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"))
-            .streaming(events),
+            .streaming(Hangup::of(&request).ends(events)),
         Err(problem) => problem.respond(),
     }
 }

@@ -17,7 +17,7 @@ use tokio::net::TcpStream;
 
 use super::ServeError;
 use crate::http::connection::{Connection, Connections, NoRoom};
-use crate::http::hangup::Line;
+use crate::http::hangup::{Hangup, Line};
 use crate::http::problem::Problem;
 
 /// Connections that may wait to be accepted: the crowd comes in one second.
@@ -95,7 +95,10 @@ fn accept(
     let _ = stream.set_nodelay(true);
     let peer = stream.peer_addr().ok();
     match connections.admit(peer.map(|peer| peer.ip())) {
-        Ok(ticket) => Ok((Line::new(Connection::new(stream, ticket)), peer)),
+        Ok(ticket) => {
+            let hangup = Hangup::default();
+            Ok((Line::new(Connection::new(stream, ticket, hangup.clone()), hangup), peer))
+        }
         Err(NoRoom) => {
             let refusal = Problem::new(Code::Overloaded, "there are too many connections").retry_soon().to_bytes();
             // As much as the socket takes at once: a client for whom there is no room is not waited for.

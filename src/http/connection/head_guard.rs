@@ -282,5 +282,19 @@ fn whole_number(value: &[u8]) -> Option<u64> {
     (!digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_digit())).then(|| digits.parse().ok())?
 }
 
+/// The HTTP library refuses without a word: a status, no body. All that our handlers send has one.
+pub(super) fn bare_refusal(bytes: &[u8]) -> Option<Violation> {
+    const LENGTH: usize = 256;
+    if !bytes.starts_with(b"HTTP/1.1 4") || !bytes.ends_with(b"\r\n\r\n") || bytes.len() > LENGTH {
+        return None;
+    }
+    let is_bare = bytes.windows(19).any(|header| header.eq_ignore_ascii_case(b"content-length: 0\r\n"));
+    is_bare.then_some(match &bytes[9..12] {
+        b"408" => Violation::SlowHead,
+        b"431" => Violation::LargeHead,
+        _other => Violation::NotHttp,
+    })
+}
+
 #[cfg(test)]
 mod tests;
