@@ -17,14 +17,14 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 use rustix::fs::{AtFlags, CWD, OFlags, StatxAttributes, StatxFlags, statx};
 
-pub use draft::Draft;
+use draft::Draft;
 pub use names::{Moved, Names};
 pub use size_limit::is_at_size_limit;
 
 /// The write-ahead log.
 pub const LOG: &str = "-wal";
 /// The index of the log, which SQLite makes anew whenever it likes.
-const INDEX: &str = "-shm";
+pub(crate) const INDEX: &str = "-shm";
 /// A rollback journal. We never leave one.
 const JOURNAL: &str = "-journal";
 /// The high-water mark of a ledger.

@@ -27,17 +27,8 @@ use super::order_view::Shown;
 use super::problem::Problem;
 use super::{AtFront, Front, words};
 
-/// Streams that may be open at once, over all workers: half of the connections of a worker, so that watching cannot
-/// keep anybody from buying.
-const MAX_STREAMS: usize = 10_000;
-
 /// Streams of one buyer: a few tabs on a few devices, each with an order or two.
 const MAX_STREAMS_PER_BUYER: usize = 8;
-
-const _: () = assert!(MAX_STREAMS_PER_BUYER < MAX_STREAMS);
-
-/// How many streams there may be.
-const LIMITS: Limits = Limits { total: MAX_STREAMS, per_user: MAX_STREAMS_PER_BUYER };
 
 /// How often a stream says that it is alive. Proxies cut connections that are silent for a minute.
 const HEARTBEAT: Duration = Duration::from_secs(15);
@@ -46,6 +37,15 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 pub struct Events {
     /// Who is watched.
     pub watchers: Arc<Watchers>,
+    /// How many streams there may be.
+    pub limits: Limits,
+}
+
+/// How many streams a shop with so many connections may have: half of them, so that watching cannot keep anybody from
+/// buying.
+#[must_use]
+pub fn limits(connections: usize) -> Limits {
+    Limits { total: (connections / 2).max(1), per_user: MAX_STREAMS_PER_BUYER }
 }
 
 /// Pushes an order on each change, first as it is now.
@@ -71,7 +71,7 @@ async fn open(front: &Front, request: &HttpRequest) -> Result<HttpResponse, Prob
     if request.method() == Method::HEAD {
         return Ok(private(&mut HttpResponse::Ok()).insert_header((CONTENT_TYPE, "text/event-stream")).finish());
     }
-    let watch = front.events.watchers.watch(order.id, &pass.user, LIMITS).map_err(crowded)?;
+    let watch = front.events.watchers.watch(order.id, &pass.user, front.events.limits).map_err(crowded)?;
     let listing = front.orders.items.directory.find_number(order.id.item).ok_or_else(Problem::not_found)?;
     let known = request.headers().get("Last-Event-ID").and_then(|id| id.to_str().ok()).and_then(status_of);
     let (clerk, shown) = (front.orders.clerk.clone(), front.orders.shown);

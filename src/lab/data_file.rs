@@ -10,7 +10,8 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use doorbuster_actors::ledger::format::{self, beside};
+use doorbuster_actors::data_file::beside;
+use doorbuster_actors::ledger::format;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 

@@ -7,7 +7,7 @@ use std::io::ErrorKind;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
-use doorbuster_actors::ledger::format::beside;
+use doorbuster_actors::data_file::beside;
 
 /// What a salvage adds to a data file.
 pub(super) const DOUBTFUL: &str = ".doubtful.ndjson";
@@ -45,7 +45,7 @@ impl Draft {
     pub(super) fn create(to: &Path) -> Result<Self, DraftError> {
         refuse_existing(to)?;
         // By chance, not by process: in a container every process is number 1, and one may have been killed.
-        let folder = beside(to, &format!(".{:08x}.part", rand::random::<u32>()));
+        let folder = beside(to, format!(".{:08x}.part", rand::random::<u32>()));
         let created = DirBuilder::new().mode(0o700).create(&folder);
         created.map_err(|source| DraftError::File { path: folder.clone(), source })?;
         Ok(Self { folder, to: to.to_owned() })

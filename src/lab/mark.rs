@@ -5,7 +5,7 @@
 use std::io::{ErrorKind, Read as _};
 use std::path::Path;
 
-use doorbuster_actors::ledger::format::beside;
+use doorbuster_actors::data_file::beside;
 
 /// Most bytes that are read: two short lines.
 const MAX_MARK: u64 = 256;

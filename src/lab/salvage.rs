@@ -9,9 +9,8 @@ use std::ops::RangeInclusive;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-use doorbuster_actors::data_file::Creation;
+use doorbuster_actors::data_file::{Creation, beside};
 use doorbuster_actors::ids::{ItemNumber, OrderId, OrderNumber};
-use doorbuster_actors::ledger::format::beside;
 use doorbuster_actors::ledger::salvage::{Acknowledged, Findings, Salvage, SalvageError};
 use doorbuster_actors::ledger::{Durability, Kind, LedgerSettings, Row};
 use doorbuster_actors::time::Timestamp;

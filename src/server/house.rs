@@ -43,6 +43,7 @@ use crate::gate::retries::Retries;
 use crate::gate::throttle::LocalThrottle;
 use crate::http;
 use crate::http::connection::{Connections, Limits};
+use crate::http::events;
 use crate::http::identity::Identity;
 use crate::http::negotiation::{self, Doorman};
 use crate::http::order_view::Shown;
@@ -100,7 +101,7 @@ impl House {
         let closing = Arc::new(AtomicBool::new(false));
         let writer_thread = Arbiter::new();
         let common = equip(loaded, room, &cores, &directory, &closing, &writer_thread, identity, redis);
-        let common = Common { slowed, ..common };
+        let common = Common { slowed, streams: events::limits(limits.connections), ..common };
         let housekeeping = Housekeeping::start(Chores {
             throttle: Arc::clone(&common.throttle),
             writer: Arc::clone(&common.writer_counters),
@@ -238,6 +239,7 @@ fn equip(
         funnels: Arc::new((0..count).map(|_| Arc::new(Funnel::default())).collect()),
         responses: Arc::new((0..count).map(|_| Arc::new(Responses::default())).collect()),
         slowed: None,
+        streams: events::limits(0),
         core_counters: Arc::new((0..count).map(|_| Arc::new(CoreCounters::default())).collect()),
     }
 }

@@ -19,7 +19,7 @@ use doorbuster_actors::reply::Seat;
 use doorbuster_actors::stock::{Stock, Terms};
 use doorbuster_actors::time::Clock;
 use doorbuster_actors::used_keys::UsedKeys;
-use doorbuster_actors::watchers::Watchers;
+use doorbuster_actors::watchers::{Limits as StreamLimits, Watchers};
 use parking_lot::Mutex;
 
 use crate::config::{Layout, Secret};
@@ -67,6 +67,7 @@ pub(super) struct Common {
     pub(super) responses: Arc<Vec<Arc<Responses>>>,
     pub(super) core_counters: Arc<Vec<Arc<CoreCounters>>>,
     pub(super) slowed: Option<Slowed>,
+    pub(super) streams: StreamLimits,
 }
 
 impl Common {
@@ -137,7 +138,7 @@ impl Common {
                 sampler: Sampler::default(),
             },
             payments,
-            events: Events { watchers: Arc::clone(&self.watchers) },
+            events: Events { watchers: Arc::clone(&self.watchers), limits: self.streams },
             storefront: Arc::clone(&self.storefront),
         }
     }

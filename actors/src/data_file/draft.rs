@@ -5,12 +5,13 @@
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use super::{DataFileError, PRIVATE_FILE, beside, folder_of};
 
 /// Removed unless it is published.
 #[derive(Debug)]
-pub struct Draft {
+pub(super) struct Draft {
     path: PathBuf,
     /// Open until SQLite has closed its own: closing it earlier would let go of SQLite's locks.
     file: File,
@@ -19,28 +20,22 @@ pub struct Draft {
 
 impl Draft {
     /// An empty file beside `target`, which only its owner may read.
-    pub fn create(target: &Path) -> Result<Self, DataFileError> {
-        let path = beside(target, format!(".{}.part", std::process::id()));
-        // Of a process that was killed and had our number; in a container everybody is number 1.
-        let _usually_none = std::fs::remove_file(&path);
+    pub(super) fn create(target: &Path) -> Result<Self, DataFileError> {
+        // By moment as well as by process: in containers that share a volume every process is number 1.
+        let moment = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let path = beside(target, format!(".{}-{}.part", std::process::id(), moment.as_nanos()));
         let created = OpenOptions::new().read(true).write(true).create_new(true).mode(PRIVATE_FILE).open(&path);
         let file = created.map_err(|source| DataFileError::File { path: path.clone(), source })?;
         Ok(Self { path, file, published: false })
     }
 
     /// Where it is for now.
-    #[must_use]
-    pub fn path(&self) -> &Path {
+    pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Waits until what was written is on disk.
-    pub fn sync(&self) -> Result<(), DataFileError> {
-        self.file.sync_data().map_err(|source| DataFileError::File { path: self.path.clone(), source })
-    }
-
     /// Gives it its name, on disk when this returns.
-    pub fn publish(mut self, target: &Path) -> Result<(), DataFileError> {
+    pub(super) fn publish(mut self, target: &Path) -> Result<(), DataFileError> {
         let failed = |source| DataFileError::File { path: target.to_owned(), source };
         self.file.sync_all().map_err(failed)?;
         std::fs::rename(&self.path, target).map_err(failed)?;

@@ -49,6 +49,11 @@ pub(super) fn read(
         (fold.seq, fold.checksum) = (seq, checksum);
     }
     fold.recovered.entries = fold.seq;
+    complete(fold, acknowledged)
+}
+
+/// The fold, if nothing that was acknowledged comes after it.
+pub(super) fn complete(fold: Fold, acknowledged: Option<&Acknowledged>) -> Result<Fold, LedgerError> {
     match acknowledged.filter(|mark| mark.seq > fold.seq) {
         None => Ok(fold),
         Some(mark) if mark.kept == Kept::UnlessPowerFailed => {

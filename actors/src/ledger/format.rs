@@ -7,10 +7,10 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
-use rusqlite_migration::Migrations;
 use rustix::process::{Flock, FlockType, fcntl_getlk};
 
 use super::{LedgerError, schema};
+use crate::data_file::{INDEX, beside};
 
 /// Written into every data file (`PRAGMA application_id`): `DBst`.
 pub const APPLICATION_ID: i64 = schema::APPLICATION_ID;
@@ -26,20 +26,7 @@ pub fn known_version() -> i64 {
 
 /// An empty ledger in memory, as this program would have made it when `version` was its schema.
 pub fn pattern(version: i64) -> Result<Connection, LedgerError> {
-    let mut connection = Connection::open_in_memory()?;
-    let version = usize::try_from(version).unwrap_or(0);
-    Migrations::from_slice(schema::MIGRATIONS)
-        .to_version(&mut connection, version)
-        .map_err(schema::migration_failed)?;
-    Ok(connection)
-}
-
-/// The file beside the data file.
-#[must_use]
-pub fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    name.into()
+    schema::blank(version)
 }
 
 /// The path without symbolic links, as SQLite resolves it: log and mark lie beside the file itself. Also where the file
@@ -63,7 +50,7 @@ pub fn real_path(path: &Path) -> PathBuf {
 /// is refused because of it. Not to be called where this process has it open itself: closing a file gives up all locks
 /// that the process holds on it.
 pub fn is_open_elsewhere(path: &Path) -> std::io::Result<bool> {
-    let shared_memory = beside(path, "-shm");
+    let shared_memory = beside(path, INDEX);
     match std::fs::metadata(&shared_memory) {
         Ok(found) if found.is_file() => {}
         Ok(_) => return Ok(false),

@@ -18,7 +18,8 @@ pub(super) fn read(file: &DataFile, mark: &Reading, each: impl FnMut(&Entry)) ->
     let version = schema::check_identity(&connection, path)?;
     schema::check_objects(&connection, version)?;
     if version == 0 {
-        return Ok(Fold::default());
+        // A file that holds nothing yet, or one of the first version without its log: the mark tells.
+        return fold::complete(Fold::default(), mark.acknowledged());
     }
     schema::check_writable(&connection, path, version)?;
     let session = session::read(&connection, version)?;

@@ -21,8 +21,9 @@ use std::fs::File;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
-use super::format::{self, beside};
+use super::format;
 use super::{CommitError, LedgerError, Row};
+use crate::data_file::beside;
 use chain::{Chain, Source};
 use doubtful::Doubtful;
 use evidence::Evidence;

@@ -15,7 +15,7 @@ use crate::data_file::{DataFileError, look};
 /// Written into every data file (`PRAGMA application_id`): `DBst`.
 pub(super) const APPLICATION_ID: i64 = 0x4442_7374;
 
-pub(super) const MIGRATIONS: &[M<'static>] = &[
+const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../data/schema/0001_ledger.sql"))),
     M::up(include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../data/schema/0002_session.sql"))),
 ];
@@ -83,11 +83,11 @@ pub(super) fn check_identity(connection: &Connection, path: &Path) -> Result<i64
 /// may lie beside ours; triggers and indexes would change what our statements do.
 pub(super) fn check_objects(connection: &Connection, version: i64) -> Result<(), LedgerError> {
     let (expected, found) = (objects(&blank(version)?)?, objects(connection)?);
-    if let Some((_, name, _)) = expected.iter().find(|object| !found.contains(object)) {
+    if let Some((_, name, _, _)) = expected.iter().find(|object| !found.contains(object)) {
         return Err(LedgerError::Altered(name.clone()));
     }
-    let is_active = |(kind, _, _): &&Object| kind == "trigger" || kind == "index";
-    if let Some((_, name, _)) = found.iter().filter(is_active).find(|object| !expected.contains(object)) {
+    let is_active = |(kind, _, _, _): &&Object| kind == "trigger" || kind == "index";
+    if let Some((_, name, _, _)) = found.iter().filter(is_active).find(|object| !expected.contains(object)) {
         return Err(LedgerError::Altered(name.clone()));
     }
     if version > 0 && kinds(connection)? != kinds(&blank(version)?)? {
@@ -131,12 +131,12 @@ pub(super) fn check_index(connection: &Connection, definitions: &[(i64, i64)]) -
     if listed == expected { Ok(()) } else { Err(LedgerError::Altered("ledger_items".to_owned())) }
 }
 
-/// Type, name and text of a table, index, view or trigger.
-type Object = (String, String, Option<String>);
+/// Type, name, table and text of a table, index, view or trigger.
+type Object = (String, String, String, Option<String>);
 
 fn objects(connection: &Connection) -> rusqlite::Result<Vec<Object>> {
-    let mut all = connection.prepare("SELECT type, name, sql FROM sqlite_schema ORDER BY type, name")?;
-    let all = all.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    let mut all = connection.prepare("SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY type, name")?;
+    let all = all.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
     all.collect()
 }
 
@@ -147,7 +147,7 @@ fn kinds(connection: &Connection) -> rusqlite::Result<Vec<(i64, String)>> {
 }
 
 /// An empty ledger of that version, in memory.
-fn blank(version: i64) -> Result<Connection, LedgerError> {
+pub(super) fn blank(version: i64) -> Result<Connection, LedgerError> {
     let mut blank = Connection::open_in_memory()?;
     let version = usize::try_from(version).unwrap_or(0);
     if version == 0 {
@@ -163,7 +163,7 @@ fn migrate(connection: &mut Connection) -> Result<(), LedgerError> {
 }
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "an enum of the library, which may grow")]
-pub(super) fn migration_failed(error: rusqlite_migration::Error) -> LedgerError {
+fn migration_failed(error: rusqlite_migration::Error) -> LedgerError {
     match error {
         rusqlite_migration::Error::RusqliteError { err, .. } => LedgerError::Sqlite(err),
         other => {
