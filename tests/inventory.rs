@@ -42,6 +42,39 @@ fn what_is_sold_is_allocated_and_shipped() {
 }
 
 #[test]
+fn what_cannot_be_the_data_file_is_refused_untouched() {
+    let feed = Feed::start(ADMIN_TOKEN, sale(10));
+    let mut inventory = pulling(&feed);
+    inventory.wait_for_cursor(sale(10).len());
+    inventory.kill9();
+    let file = inventory.data_file();
+    let before = std::fs::read(&file).expect("it was made");
+    let other = file.with_file_name("other.db");
+    std::fs::hard_link(&file, &other).expect("a link");
+    assert_eq!(inventory.refused(), Some(74), "under two names: {}", inventory.log());
+    assert_eq!(std::fs::read(&file).expect("still there"), before);
+    std::fs::remove_file(other).expect("it was made");
+    let folder = file.parent().expect("a folder").to_str().expect("a plain path").to_owned();
+    for path in ["/dev/null", &folder] {
+        let mode = |path: &str| std::fs::metadata(path).expect("it is there").permissions();
+        let before = mode(path);
+        inventory.set("inventory.path", &format!("{path:?}"));
+        assert_eq!(inventory.refused(), Some(74), "{path}: {}", inventory.log());
+        assert_eq!(mode(path), before, "{path}");
+    }
+}
+
+#[test]
+fn an_inventory_whose_file_was_moved_away_stops() {
+    let lines = sale(10);
+    let mut inventory = pulling(&Feed::start(ADMIN_TOKEN, lines.clone()));
+    inventory.wait_for_cursor(lines.len());
+    let file = inventory.data_file();
+    std::fs::rename(&file, file.with_extension("moved")).expect("it was made");
+    assert_eq!(inventory.ended().code(), Some(74), "{}", inventory.log());
+}
+
+#[test]
 fn the_listener_answers_as_the_contract_says() {
     let lines = sale(50);
     let inventory = pulling(&Feed::start(ADMIN_TOKEN, lines.clone()));

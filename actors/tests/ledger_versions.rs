@@ -1,5 +1,5 @@
-//! Data files outlive the program: what an older version wrote is opened, brought up to date and sold from. The files in
-//! `data/` were written by that version: orders in every state, once after a clean end and once as `kill -9` left them.
+//! Data files outlive the program: what an older version wrote is opened, brought up to date and sold from. The files
+//! in `data/` were written by that version: orders in every state, after a clean end and as `kill -9` left them.
 
 mod support;
 

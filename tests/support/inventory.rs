@@ -107,6 +107,16 @@ impl Inventory {
         wait(&mut child).code()
     }
 
+    /// Waits until it ends by itself.
+    pub fn ended(&mut self) -> ExitStatus {
+        wait(&mut self.child.take().expect("it runs"))
+    }
+
+    /// Its data file, if the test has not set another.
+    pub fn data_file(&self) -> std::path::PathBuf {
+        self.directory.path().join("inventory.db")
+    }
+
     /// All it has written to its log.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.directory.path().join("stderr.log")).unwrap_or_default()
