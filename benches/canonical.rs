@@ -10,12 +10,12 @@
 
 #[path = "canonical/aged.rs"]
 mod aged;
-#[path = "canonical/ceiling.rs"]
-mod ceiling;
 #[path = "canonical/crowd.rs"]
 mod crowd;
 #[path = "canonical/figures.rs"]
 mod figures;
+#[path = "canonical/fixed_answer.rs"]
+mod fixed_answer;
 #[path = "../actors/tests/support/mod.rs"]
 mod ledger_kit;
 #[path = "canonical/machine.rs"]
@@ -50,9 +50,9 @@ const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/bench");
 
 fn main() -> anyhow::Result<()> {
     let mut arguments = std::env::args().skip(1);
-    if arguments.next().as_deref() == Some(ceiling::ARGUMENT) {
+    if arguments.next().as_deref() == Some(fixed_answer::ARGUMENT) {
         let port_file = arguments.next().expect("the parent says where the port goes");
-        return ceiling::serve(Path::new(&port_file));
+        return fixed_answer::serve(Path::new(&port_file));
     }
     let settings = Settings::from_environment()?;
     let begun = std::time::Instant::now();

@@ -21,7 +21,7 @@ use std::time::Duration;
 use doorbuster_actors::entry::Entry;
 use doorbuster_actors::ids::ItemNumber;
 use doorbuster_actors::ledger::Ledger;
-use doorbuster_actors::stock::{Stock, Terms};
+use doorbuster_actors::stock::{SalePolicy, Stock};
 use doorbuster_actors::time::Timestamp;
 use jiff::Timestamp as Wall;
 use support::{Attempt, Client, Item, Server, Setup, assert_conservation};
@@ -69,11 +69,11 @@ fn hold_everything(path: &Path) -> Wall {
     let now = Timestamp::from_millis(Wall::now().as_millisecond());
     let creation = Stock::creation(ItemNumber(1), ledger_kit::item(HELD_ITEM, HELD), now);
     let mut stock = Stock::create(&creation).expect("an entry that creates an item does");
-    let terms = Terms { pay_within: Some(LEAD), ..ledger_kit::TERMS };
+    let policy = SalePolicy { pay_within: Some(LEAD), ..ledger_kit::POLICY };
     let mut entries: Vec<Entry> = vec![creation];
     for buyer in 0..HELD {
         entries
-            .extend(ledger_kit::placed(stock.reserve(ledger_kit::one_unit(&format!("buyer-{buyer}")), &terms, now)).1);
+            .extend(ledger_kit::placed(stock.reserve(ledger_kit::one_unit(&format!("buyer-{buyer}")), &policy, now)).1);
     }
     for batch in entries.chunks(BATCH) {
         ledger.commit(batch.iter()).expect("the disk takes it");

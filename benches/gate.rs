@@ -10,24 +10,23 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use actix::System;
 use criterion::Criterion;
 use doorbuster::gate::bucket::{Bucket, BucketSize, LocalBucket};
 use doorbuster::gate::funnel::{Funnel, Layer};
 use doorbuster::gate::pool::{Pool, PoolReturns, PoolVerdict};
-use doorbuster::gate::retries::Retries;
+use doorbuster::gate::single_flight::SingleFlight;
 use doorbuster::gate::throttle::{LocalThrottle, Throttle};
 use doorbuster::gate::verdict::Verdict;
 use doorbuster::gate::{Attempt, Gate, Layers, Refusal, Shared};
-use doorbuster_actors::directory::Listing;
-use doorbuster_actors::ids::{Core, IdempotencyKey, ItemNumber, UserId};
-use doorbuster_actors::item::ItemDefinition;
-use doorbuster_actors::letters::Reservation;
-use doorbuster_actors::money::Amount;
-use doorbuster_actors::observe::WriterCounters;
-use doorbuster_actors::permit::House;
-use doorbuster_actors::stock::{Decision, LatePayment, Stock, Terms};
-use doorbuster_actors::time::{Clock, Timestamp};
+use doorbuster::http::problem::Problem;
+use doorbuster_actors::ids::{CoreId, IdempotencyKey, UserId};
+use doorbuster_actors::item::{Amount, ItemDefinition};
+use doorbuster_actors::request::{Rejection, Reservation};
+use doorbuster_actors::sale::{ConcurrencyLimit, Outcome, PublishedItem, Token};
+use doorbuster_actors::{Sale, SaleSettings};
 use futures_util::FutureExt as _;
+use tempfile::TempDir;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -42,22 +41,24 @@ const LONG_WINDOW: Duration = Duration::from_hours(1);
 /// Tokens that no bench uses up.
 const ENOUGH: u32 = 1_000_000_000;
 
+const ON_SALE: &str = "on-sale";
+const SOLD_OUT: &str = "sold-out";
+
+const SOLD: Refusal = Refusal::Rejected(Rejection::SoldOut { remaining: 0 });
+
 /// A gate with every layer on, and what it counted.
-struct Door {
+struct Entrance {
     gate: Gate,
     funnel: Arc<Funnel>,
     attempts: u64,
 }
 
-impl Door {
-    fn new(window: Duration) -> Self {
+impl Entrance {
+    fn new(shop: &Shop, window: Duration) -> Self {
         let shared = Shared {
-            house: House::new(16_384),
-            used_keys: Arc::default(),
-            retries: Arc::new(Retries::default()),
-            writer: Arc::new(WriterCounters::default()),
+            sale: Arc::clone(shop.sale.view()),
+            single_flight: Arc::new(SingleFlight::default()),
             closing: Arc::new(AtomicBool::new(false)),
-            clock: Clock::start(Timestamp::from_millis(0)),
         };
         let layers = Layers {
             throttle: Throttle::new(Arc::new(LocalThrottle::new(window)), None),
@@ -68,17 +69,21 @@ impl Door {
         Self { gate: Gate::new(shared, layers, Arc::clone(&funnel)), funnel, attempts: 0 }
     }
 
-    /// The way of a purchase as `http` goes it, up to the counter.
-    fn attempt(&mut self, listing: &Arc<Listing>, (user, key): &(UserId, IdempotencyKey)) -> Result<(), Refusal> {
+    /// The way of a purchase as `http` goes it, up to the stock.
+    fn attempt(
+        &mut self,
+        published: &Arc<PublishedItem>,
+        (user, key): &(UserId, IdempotencyKey),
+    ) -> Result<(), Refusal> {
         self.attempts += 1;
-        let mut visit = self.gate.visit();
-        visit.pass();
-        let attempt = Attempt { user, listing, quantity: 1, key: Some(key) };
-        let _permit = self.gate.enter(&mut visit)?;
+        let mut guard = self.gate.begin();
+        guard.pass();
+        let attempt = Attempt { user, published, quantity: 1, key: Some(key) };
+        let _permit = self.gate.enter(&mut guard)?;
         let same_key = self.gate.same_key(attempt).now_or_never().expect("nobody has this key");
         assert!(!same_key.is_used);
-        let admitted = self.gate.admit(&mut visit, attempt).now_or_never().expect("in process nobody waits");
-        admitted.map(drop).inspect_err(|refusal| visit.answer(refusal.code()))
+        let admitted = self.gate.admit(&mut guard, attempt).now_or_never().expect("in process nobody waits");
+        admitted.map(drop).inspect_err(|refusal| guard.answer(Problem::from(*refusal).reason()))
     }
 
     /// Checks that all attempts but those that got `through` were refused at this layer.
@@ -97,10 +102,36 @@ fn bucket() -> Bucket {
     Bucket::new(Arc::new(LocalBucket::new(size)), None)
 }
 
-/// An item with one unit less than `units`.
-fn listing(units: u32) -> Arc<Listing> {
-    let definition = ItemDefinition {
-        id: "sku-1".parse().expect("an item id"),
+/// A sale of two items that a first buyer has one unit of: one with plenty left, and one that is sold out.
+struct Shop {
+    sale: Sale,
+    _folder: TempDir,
+}
+
+impl Shop {
+    async fn open() -> Self {
+        let folder = tempfile::tempdir().expect("a folder for the bench");
+        let items = vec![definition(ON_SALE, ENOUGH), definition(SOLD_OUT, 1)];
+        let sale = Sale::open(SaleSettings::new(folder.path().join("sale.db")), items).expect("a new data file");
+        let handle = sale.start_core(CoreId(0));
+        let shop = Self { sale, _folder: folder };
+        for id in [ON_SALE, SOLD_OUT] {
+            let permit = shop.sale.view().purchases.enter().expect("nobody else is buying");
+            let wanted = Reservation { user: "first".parse().expect("a user id"), quantity: 1, key: None };
+            let sold = handle.reserve(&shop.item(id), wanted, Token::none(), permit).outcome().await;
+            assert!(matches!(sold, Outcome::Confirmed(_)), "{sold:?}");
+        }
+        shop
+    }
+
+    fn item(&self, id: &str) -> Arc<PublishedItem> {
+        self.sale.view().directory.find(&id.parse().expect("an item id")).expect("it is for sale")
+    }
+}
+
+fn definition(id: &str, units: u32) -> ItemDefinition {
+    ItemDefinition {
+        id: id.parse().expect("an item id"),
         title: "Of the bench".to_owned(),
         unit_price: Amount::new(1_990).expect("in range"),
         currency: "CNY".parse().expect("a currency"),
@@ -108,14 +139,7 @@ fn listing(units: u32) -> Arc<Listing> {
         per_user_limit: 1,
         opens_at: None,
         closes_at: None,
-    };
-    let now = Timestamp::from_millis(0);
-    let mut stock = Stock::create(&Stock::creation(ItemNumber(1), definition, now)).expect("a creation");
-    let terms = Terms { pay_within: None, late: LatePayment::Refund, cool_down: Duration::ZERO };
-    let user = "first".parse().expect("a user id");
-    let sold = stock.reserve(Reservation { user, quantity: 1, key: None }, &terms, now);
-    assert!(matches!(sold, Decision::Placed(..)));
-    Listing::new(&stock, Core(0))
+    }
 }
 
 fn buyers() -> Vec<(UserId, IdempotencyKey)> {
@@ -124,40 +148,40 @@ fn buyers() -> Vec<(UserId, IdempotencyKey)> {
     (0..BUYERS).map(|number| (user(number), key(number))).collect()
 }
 
-fn whole_way(criterion: &mut Criterion) {
+fn whole_way(criterion: &mut Criterion, shop: &Shop) {
     let buyers = buyers();
     let mut turn = buyers.iter().cycle();
     let mut next = || turn.next().expect("they come again and again");
-    let (on_sale, sold_out) = (listing(ENOUGH), listing(1));
+    let (on_sale, sold_out) = (shop.item(ON_SALE), shop.item(SOLD_OUT));
 
-    let mut door = Door::new(NO_WINDOW);
+    let mut entrance = Entrance::new(shop, NO_WINDOW);
     criterion.bench_function("gate/through all layers", |bencher| {
-        bencher.iter(|| assert_eq!(door.attempt(&on_sale, next()), Ok(())));
+        bencher.iter(|| assert_eq!(entrance.attempt(&on_sale, next()), Ok(())));
     });
-    door.check(Layer::Bucket, door.attempts);
+    entrance.check(Layer::Bucket, entrance.attempts);
     assert_eq!(on_sale.pool.taken(), 1, "every token went back but that of the unit that is sold");
 
-    let mut door = Door::new(NO_WINDOW);
+    let mut entrance = Entrance::new(shop, NO_WINDOW);
     criterion.bench_function("gate/refused: sold out", |bencher| {
-        bencher.iter(|| assert_eq!(door.attempt(&sold_out, next()), Err(Refusal::SoldOut { remaining: 0 })));
+        bencher.iter(|| assert_eq!(entrance.attempt(&sold_out, next()), Err(SOLD)));
     });
-    door.check(Layer::SoldOut, 0);
+    entrance.check(Layer::SoldOut, 0);
 
-    let mut door = Door::new(LONG_WINDOW);
+    let mut entrance = Entrance::new(shop, LONG_WINDOW);
     let first = &buyers[0];
-    assert_eq!(door.attempt(&on_sale, first), Ok(()));
+    assert_eq!(entrance.attempt(&on_sale, first), Ok(()));
     criterion.bench_function("gate/refused: throttled", |bencher| {
-        bencher.iter(|| assert!(matches!(door.attempt(&on_sale, first), Err(Refusal::Throttled { .. }))));
+        bencher.iter(|| assert!(matches!(entrance.attempt(&on_sale, first), Err(Refusal::Throttled { .. }))));
     });
-    door.check(Layer::Throttle, 1);
+    entrance.check(Layer::Throttle, 1);
 }
 
-fn single_layers(criterion: &mut Criterion) {
-    let (on_sale, house, bucket) = (listing(ENOUGH), House::new(1), bucket());
+fn single_layers(criterion: &mut Criterion, shop: &Shop) {
+    let (on_sale, limit, bucket) = (shop.item(ON_SALE), ConcurrencyLimit::new(1), bucket());
     criterion.bench_function("gate/capacity", |bencher| {
-        bencher.iter(|| black_box(&house).enter().expect("nobody else is inside"));
+        bencher.iter(|| black_box(&limit).enter().expect("nobody else is buying"));
     });
-    assert_eq!(house.inside(), 0);
+    assert_eq!(limit.in_flight(), 0);
 
     let (pool, item) = (Pool::new(None, PoolReturns::local()), on_sale.definition().id.clone());
     criterion.bench_function("gate/pool", |bencher| {
@@ -188,7 +212,10 @@ fn main() {
         .warm_up_time(Duration::from_millis(500))
         .measurement_time(Duration::from_secs(2))
         .configure_from_args();
-    single_layers(&mut criterion);
-    whole_way(&mut criterion);
+    let system = System::new();
+    let shop = system.block_on(Shop::open());
+    single_layers(&mut criterion, &shop);
+    whole_way(&mut criterion, &shop);
+    system.block_on(shop.sale.close()).expect("a ledger that can be closed");
     criterion.final_summary();
 }

@@ -6,23 +6,23 @@
 //!
 //! The baseline has nothing to decide, to check or to answer, and its batches are as large as the mean batch that the
 //! writer reached by itself. What is lost against it is the price of the sale; what the ratio cannot pass is the disk.
-//! Both run in turn on files of the same size. The house has two busy threads, the loop has one: where the cores are
+//! Both run in turn on files of the same size. The core has two busy threads, the loop has one: where the cores are
 //! shared with others, the ratio by wall clock is too low, and the one of the busiest thread is to be read.
 
 #![expect(clippy::print_stdout, reason = "its figures are what a bench is for")]
 
-mod house;
+mod durable_core;
 mod pairs;
 
 use std::cell::Cell;
 use std::path::Path;
 
-use doorbuster_actors::batch::CommitTrigger;
 use doorbuster_actors::ledger::COLUMNS;
-use doorbuster_actors::postbox::Stamps;
+use doorbuster_actors::observe::CommitTrigger;
+use doorbuster_actors::sale::Timing;
 use rusqlite::{Connection, params};
 
-use house::{House, IN_FLIGHT, ORDERS, STOCK, audit, names};
+use durable_core::{DurableCore, IN_FLIGHT, ORDERS, STOCK, audit, names};
 use pairs::{Cost, Pairs, Quartiles, per_second};
 
 #[global_allocator]
@@ -91,16 +91,16 @@ impl Plain {
 }
 
 /// Entries and commits so far.
-fn counts(house: &House) -> (u64, u64) {
-    let commits = CommitTrigger::ALL.iter().map(|trigger| house.writer().commits(*trigger)).sum();
-    (house.writer().entries(), commits)
+fn counts(core: &DurableCore) -> (u64, u64) {
+    let commits = CommitTrigger::ALL.iter().map(|trigger| core.writer().commits(*trigger)).sum();
+    (core.writer().entries(), commits)
 }
 
-/// Runs a round of the house; answers its mean batch.
-fn run(house: &mut House) -> u64 {
-    let before = counts(house);
-    house.run(ORDERS_PER_ROUND.into(), Stamps::Sampled);
-    let after = counts(house);
+/// Runs a round of the core; answers its mean batch.
+fn run(core: &mut DurableCore) -> u64 {
+    let before = counts(core);
+    core.run(ORDERS_PER_ROUND.into(), Timing::Sampled);
+    let after = counts(core);
     (after.0 - before.0) / (after.1 - before.1)
 }
 
@@ -115,11 +115,11 @@ fn assert_own_page_caches() {
 
 fn report(pairs: &Pairs, what: &str, figure: impl Fn(&Cost) -> f64) {
     let median = |of: &dyn Fn(&Cost, &Cost) -> f64| pairs.quartiles(of).median;
-    let (house, plain) = (median(&|house, _| figure(house)), median(&|_, plain| figure(plain)));
-    let Quartiles { low, median, high } = pairs.quartiles(|house, plain| figure(plain) / figure(house));
-    let rates = (per_second(house), per_second(plain));
+    let (core, plain) = (median(&|core, _| figure(core)), median(&|_, plain| figure(plain)));
+    let Quartiles { low, median, high } = pairs.quartiles(|core, plain| figure(plain) / figure(core));
+    let rates = (per_second(core), per_second(plain));
     println!(
-        "  {what:<15} {house:7.0} ns {:9.0}/s  {plain:7.0} ns {:9.0}/s  {median:.2} ({low:.2} to {high:.2})",
+        "  {what:<15} {core:7.0} ns {:9.0}/s  {plain:7.0} ns {:9.0}/s  {median:.2} ({low:.2} to {high:.2})",
         rates.0, rates.1
     );
 }
@@ -127,22 +127,22 @@ fn report(pairs: &Pairs, what: &str, figure: impl Fn(&Cost) -> f64) {
 fn main() {
     assert_own_page_caches();
     let folder = tempfile::tempdir().expect("a folder for the bench");
-    let (house_file, plain_file) = (folder.path().join("house.db"), folder.path().join("plain.db"));
-    let (mut house, mut plain) = (House::open(&house_file), Plain::open(&plain_file));
+    let (core_file, plain_file) = (folder.path().join("core.db"), folder.path().join("plain.db"));
+    let (mut core, mut plain) = (DurableCore::open(&core_file), Plain::open(&plain_file));
     // Not counted: the first round of each grows the tables and the log from nothing.
-    let batch = Cell::new(run(&mut house));
+    let batch = Cell::new(run(&mut core));
     plain.run(ORDERS_PER_ROUND.into(), batch.get());
     let pairs = Pairs::run(
         ROUNDS,
         ORDERS_PER_ROUND,
-        || batch.set(run(&mut house)),
+        || batch.set(run(&mut core)),
         || plain.run(ORDERS_PER_ROUND.into(), batch.get()),
     );
     println!("{IN_FLIGHT} in flight, durable, mean batch {}, {ROUNDS} pairs of {ORDERS_PER_ROUND} orders", batch.get());
-    println!("  {:<15} {:>10} {:>11}  {:>10} {:>11}  house/plain (quartiles)", "per order", "house", "", "plain", "");
+    println!("  {:<15} {:>10} {:>11}  {:>10} {:>11}  core/plain (quartiles)", "per order", "core", "", "plain", "");
     report(&pairs, "wall clock", |cost| cost.wall);
     report(&pairs, "busiest thread", |cost| cost.busiest);
     report(&pairs, "CPU, all threads", |cost| cost.cpu);
-    audit(&house_file, house.close());
+    audit(&core_file, core.close());
     audit(&plain_file, plain.made);
 }

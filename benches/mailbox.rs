@@ -39,7 +39,7 @@ enum Form {
 #[derive(Message)]
 #[rtype(result = "()")]
 enum Post {
-    Letter(u64),
+    Message(u64),
     Bundle(Vec<u64>),
     /// "What did you get since I last asked?"
     Report(oneshot::Sender<Counter>),
@@ -67,7 +67,7 @@ impl Form {
             Self::Bundles => BUNDLE,
         };
         (0..LETTERS / size).map(move |number| match self {
-            Self::OneByOne => Post::Letter(number),
+            Self::OneByOne => Post::Message(number),
             Self::Bundles => Post::Bundle((number * BUNDLE..(number + 1) * BUNDLE).collect()),
         })
     }
@@ -81,7 +81,7 @@ impl Counter {
 
     fn take(&mut self, post: Post) {
         match post {
-            Post::Letter(letter) => self.count(letter),
+            Post::Message(letter) => self.count(letter),
             Post::Bundle(letters) => letters.into_iter().for_each(|letter| self.count(letter)),
             Post::Report(asker) => asker.send(std::mem::take(self)).expect("the bench waits"),
         }

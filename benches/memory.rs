@@ -11,12 +11,11 @@ mod support;
 use std::process::Command;
 use std::sync::Arc;
 
-use doorbuster_actors::directory::{Directory, Listing};
-use doorbuster_actors::ids::{Core, ItemNumber};
+use doorbuster_actors::ids::{CoreId, ItemNumber};
+use doorbuster_actors::sale::{Directory, PublishedItem, UsedKeys};
 use doorbuster_actors::stock::Stock;
-use doorbuster_actors::used_keys::UsedKeys;
 
-use support::{TERMS, item, keyed, moment, one_unit, placed};
+use support::{POLICY, item, keyed, moment, one_unit, placed};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -45,7 +44,7 @@ const MEASUREMENTS: [Measurement; 3] = [
         count: ORDERS,
         make: || orders(|number| format!("{number:08x}-0000-4000-8000-{number:012x}")),
     },
-    Measurement { name: "items", what: "idle item with its listing", count: ITEMS, make: items },
+    Measurement { name: "items", what: "idle item with its published", count: ITEMS, make: items },
 ];
 
 fn stock(number: u32, id: &str, units: u32) -> Stock {
@@ -58,17 +57,17 @@ fn orders(name: fn(u32) -> String) -> Box<dyn std::any::Any> {
     for number in 0..ORDERS {
         let order = keyed(one_unit(&name(number)), &format!("{number:08x}-0000-4000-8000-{number:012x}"));
         used_keys.insert(stock.number(), &order.user, order.key.as_ref().expect("it was given one"));
-        placed(stock.reserve(order, &TERMS, moment(0)));
+        placed(stock.reserve(order, &POLICY, moment(0)));
     }
     assert_eq!((stock.balance().live, stock.remaining()), (ORDERS, 0));
     Box::new((stock, used_keys))
 }
 
-/// The states of many items, their listings and the directory.
+/// The states of many items, their published_items and the directory.
 fn items() -> Box<dyn std::any::Any> {
     let stocks: Vec<Stock> = (1..=ITEMS).map(|number| stock(number, &format!("sku-{number}"), 100)).collect();
-    let listings = stocks.iter().map(|stock| Listing::new(stock, Core(0))).collect();
-    let directory = Arc::new(Directory::new(listings));
+    let published_items = stocks.iter().map(|stock| PublishedItem::new(stock, CoreId(0))).collect();
+    let directory = Arc::new(Directory::new(published_items));
     assert_eq!(directory.all().len(), ITEMS as usize);
     Box::new((stocks, directory))
 }

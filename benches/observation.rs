@@ -1,20 +1,20 @@
 //! **Job:** what observation costs: the durable core without HTTP, with letters timed as a server does and with none.
-//! **Owns:** the interleaving: one house makes rounds of both kinds in turn, so that everything else is the same.
+//! **Owns:** the interleaving: one core makes rounds of both kinds in turn, so that everything else is the same.
 //! **Never:** compares wall-clock rates: CPU time per order is what is paid.
 //!
-//! Switched off are the stamps of letters, and with them the clock readings and the distributions of every actor. What
+//! Switched off are the timing of letters, and with them the clock readings and the distributions of every actor. What
 //! is counted once a bundle or once a commit stays on in both: it costs nothing per order.
 
 #![expect(clippy::print_stdout, reason = "its figures are what a bench is for")]
 
-mod house;
+mod durable_core;
 mod pairs;
 
 use std::cell::RefCell;
 
-use doorbuster_actors::postbox::Stamps;
+use doorbuster_actors::sale::Timing;
 
-use house::{House, IN_FLIGHT, ORDERS, audit};
+use durable_core::{DurableCore, IN_FLIGHT, ORDERS, audit};
 use pairs::{Cost, Pairs};
 
 #[global_allocator]
@@ -38,16 +38,16 @@ fn report(pairs: &Pairs, what: &str, figure: impl Fn(&Cost) -> f64) {
 
 fn main() {
     let folder = tempfile::tempdir().expect("a folder for the bench");
-    let file = folder.path().join("house.db");
+    let file = folder.path().join("core.db");
     let orders = u64::from(ORDERS_PER_ROUND);
-    let house = RefCell::new(House::open(&file));
-    let run = |stamps| house.borrow_mut().run(orders, stamps);
-    run(Stamps::Sampled);
-    let pairs = Pairs::run(ROUNDS, ORDERS_PER_ROUND, || run(Stamps::Sampled), || run(Stamps::None));
+    let core = RefCell::new(DurableCore::open(&file));
+    let run = |timing| core.borrow_mut().run(orders, timing);
+    run(Timing::Sampled);
+    let pairs = Pairs::run(ROUNDS, ORDERS_PER_ROUND, || run(Timing::Sampled), || run(Timing::Off));
     println!("durable orders, {IN_FLIGHT} in flight, {ROUNDS} pairs of {ORDERS_PER_ROUND}; medians");
     report(&pairs, "CPU of the core's thread", |cost| cost.busiest);
     report(&pairs, "CPU of all threads", |cost| cost.cpu);
-    let (commits, _) = house.borrow().writer().commits_measured().batch.count_and_sum();
-    println!("mean batch: {}", house.borrow().writer().entries() / commits);
-    audit(&file, house.into_inner().close());
+    let (commits, _) = core.borrow().writer().commits_measured().batch.count_and_sum();
+    println!("mean batch: {}", core.borrow().writer().entries() / commits);
+    audit(&file, core.into_inner().close());
 }

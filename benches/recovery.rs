@@ -13,7 +13,7 @@ use criterion::{Criterion, SamplingMode, Throughput};
 use doorbuster_actors::ledger::{COLUMNS, Row};
 use rusqlite::{Connection, OpenFlags};
 
-use support::{TERMS, item, keyed, moment, new_ledger, one_unit, placed, reopen};
+use support::{POLICY, item, keyed, moment, new_ledger, one_unit, placed, reopen};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -29,7 +29,7 @@ fn build(path: &Path) {
     for batch in 0..ORDERS / BATCH {
         let numbers = batch * BATCH..(batch + 1) * BATCH;
         let orders = numbers.map(|number| keyed(one_unit(&format!("u{number:012}")), &format!("{number:036}")));
-        let entries: Vec<_> = orders.flat_map(|order| placed(stocks[0].reserve(order, &TERMS, moment(0))).1).collect();
+        let entries: Vec<_> = orders.flat_map(|order| placed(stocks[0].reserve(order, &POLICY, moment(0))).1).collect();
         ledger.commit(entries.iter()).expect("room on the disk");
         ledger.checkpoint_if_due().expect("room on the disk");
     }

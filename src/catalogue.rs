@@ -9,8 +9,7 @@ use std::path::Path;
 use std::str::FromStr;
 
 use doorbuster_actors::ids::ItemId;
-use doorbuster_actors::item::{InvalidItem, ItemDefinition};
-use doorbuster_actors::money::{Amount, MAX_AMOUNT};
+use doorbuster_actors::item::{Amount, InvalidItem, ItemDefinition, MAX_AMOUNT};
 use doorbuster_actors::time::Timestamp;
 use serde::Deserialize;
 use utoipa::ToSchema;

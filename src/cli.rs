@@ -11,10 +11,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use doorbuster_actors::drill::Slowed;
 use doorbuster_actors::ids::{ItemId, UserId};
+use doorbuster_actors::sale::InjectedDelay;
 
-use crate::config::{ENVIRONMENT_PREFIX, Sources, Wish};
+use crate::config::{ENVIRONMENT_PREFIX, Requested, Sources};
 use crate::logs::Format;
 pub use calibrate::Calibrate;
 pub use top::Top;
@@ -160,8 +160,8 @@ pub struct Serve {
     #[command(flatten)]
     pub data_file: DataFile,
     /// A drill: makes the actor of an item slow by so much per letter, to see how that looks in the inspector.
-    #[arg(long, value_name = "ITEM=DURATION", value_parser = slowed)]
-    pub slow_item: Option<Slowed>,
+    #[arg(long, value_name = "ITEM=DURATION", value_parser = injected_delay)]
+    pub slow_item: Option<InjectedDelay>,
     /// Keys set after the command.
     #[command(flatten)]
     pub assignments: Assignments,
@@ -321,7 +321,7 @@ impl Cli {
             file: self.common.config.clone(),
             environment: environment.filter(|(name, _)| name.starts_with(ENVIRONMENT_PREFIX)).collect(),
             flags: self.flags(),
-            wish: if self.common.dev { Wish::Development } else { Wish::None },
+            requested: if self.common.dev { Requested::Development } else { Requested::None },
         }
     }
 
@@ -364,11 +364,11 @@ fn assignment(text: &str) -> Result<(String, String), &'static str> {
 /// Longest delay of a drill: what a client waits for an answer is a few of them.
 const MAX_DELAY: Duration = Duration::from_secs(1);
 
-fn slowed(text: &str) -> Result<Slowed, String> {
+fn injected_delay(text: &str) -> Result<InjectedDelay, String> {
     let (item, by) = text.split_once('=').ok_or("must be ITEM=DURATION, for example sku-1=5ms")?;
     let item = item.parse().map_err(|bad| format!("{bad}"))?;
     let by = humantime::parse_duration(by).map_err(|bad| bad.to_string())?;
-    if by > MAX_DELAY { Err("must be at most 1s".to_owned()) } else { Ok(Slowed { item, by }) }
+    if by > MAX_DELAY { Err("must be at most 1s".to_owned()) } else { Ok(InjectedDelay { item, by }) }
 }
 
 fn token_life(text: &str) -> Result<Duration, &'static str> {

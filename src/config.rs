@@ -24,12 +24,12 @@ mod tests;
 mod validate;
 mod value;
 
-pub use choices::{AuthMode, Durability, InventorySource, JwtAlgorithm, LatePayment, Layout, OnError};
+pub use choices::{AuthMode, Durability, InventorySource, JwtAlgorithm, LatePayment, OnError};
 pub use development::fill_secrets;
 pub use error::ConfigError;
 pub use exposure::Exposure;
 pub use load::{Loaded, Origin, Sources, load};
-pub use mode::{Cause, Mode, Wish};
+pub use mode::{Cause, Mode, Requested};
 pub use secret::{RedisUrl, Secret};
 pub use show::show;
 pub use sources::ENVIRONMENT_PREFIX;
@@ -43,7 +43,7 @@ const fn loopback(port: u16) -> SocketAddr {
 }
 
 section! {
-    /// `[server]`: the listeners, the threads behind them, and how many purchases may be inside.
+    /// `[server]`: the listeners, the threads behind them, and how many purchases may be in flight.
     pub struct Server in "server" {
         /// Address of the public listener; port 0 picks a free one. Default `127.0.0.1:8080`: a proxy on the same
         /// machine is the usual neighbour.
@@ -55,10 +55,7 @@ section! {
         pub port_file: Option<PathBuf> = None,
         /// HTTP worker threads; 0 = one per core. Default 0: a core thread never blocks, so more would only queue.
         pub workers: usize = 0,
-        /// Where StockActors run: `shared` with the HTTP workers' threads, or on threads `beside` them. Default
-        /// `shared`: an order that stays on its thread wakes nobody.
-        pub layout: Layout = Layout::Shared,
-        /// Purchases inside the house at once; past it the answer is 503 `overloaded`. Default 16384: sixteen full
+        /// Purchases in flight at once; past it the answer is 503 `overloaded`. Default 16384: sixteen full
         /// batches, a fraction of a second of work for a slow disk, a few megabytes of memory.
         pub max_in_flight: usize = 16_384,
         /// Public connections at once; when they are used up, those that have waited longest for a request make room.

@@ -20,7 +20,7 @@ use tokio::sync::{Semaphore, watch};
 pub use pull::{MAX_PAGE, MAX_PULLS, MAX_WAIT, NoPage, Page, Pull};
 pub use reader::ReadError;
 
-use pull::Desk;
+use pull::ReaderThread;
 
 /// Why the feed cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -66,9 +66,9 @@ pub struct Feed {
     last_seq: watch::Receiver<u64>,
     closing: watch::Sender<bool>,
     places: Semaphore,
-    desk: Mutex<Option<Desk>>,
-    pulled: Place,
-    relayed: Place,
+    reader_thread: Mutex<Option<ReaderThread>>,
+    pulled: Cursor,
+    relayed: Cursor,
 }
 
 impl Feed {
@@ -79,9 +79,9 @@ impl Feed {
             last_seq,
             closing: watch::Sender::new(false),
             places: Semaphore::new(MAX_PULLS),
-            desk: Mutex::new(Some(Desk::open(path)?)),
-            pulled: Place::default(),
-            relayed: Place::default(),
+            reader_thread: Mutex::new(Some(ReaderThread::open(path)?)),
+            pulled: Cursor::default(),
+            relayed: Cursor::default(),
         })
     }
 
@@ -107,19 +107,19 @@ impl Feed {
     /// Answers those who wait, refuses those who come, and lets go of the data file.
     pub fn close(&self) {
         self.closing.send_replace(true);
-        let desk = self.desk.lock().take();
-        drop(desk);
+        let reader_thread = self.reader_thread.lock().take();
+        drop(reader_thread);
     }
 }
 
 /// How far a consumer has come.
 #[derive(Debug, Default)]
-struct Place {
+struct Cursor {
     /// One more than the last entry he has; zero: there is none yet.
     next: AtomicU64,
 }
 
-impl Place {
+impl Cursor {
     fn get(&self) -> Option<u64> {
         self.next.load(Ordering::Relaxed).checked_sub(1)
     }

@@ -1,22 +1,22 @@
-//! **Job:** the front door: the route table of the public listener.
+//! **Job:** the front access: the route table of the public listener.
 //! **Owns:** which path and method is answered by which function.
 //! **Never:** knows what is behind a route.
 
 pub mod body;
-pub mod clerk;
+pub mod client;
 pub mod connection;
 pub mod events;
 pub mod hangup;
 pub mod identity;
 pub mod items;
 pub(crate) mod json;
-pub mod negotiation;
 pub mod order_view;
 pub mod orders;
 pub(crate) mod pages;
 pub mod payments;
 pub mod problem;
 pub mod refusals;
+pub mod request_checks;
 pub mod responses;
 pub mod route;
 pub mod sampler;
@@ -28,16 +28,16 @@ use std::sync::Arc;
 
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
-use doorbuster_actors::observe::Code;
+use doorbuster_actors::request::Reason;
 
 use problem::Problem;
 use refusals::{ASKED, BODY, NAMED, PARAMETERS, PURCHASE, STEP, WRITTEN};
-use route::{Door, GET_AND_HEAD, OPEN, Table, anybody};
+use route::{Access, GET_AND_HEAD, OPEN, Table, anybody};
 
 use crate::config::Mode;
 
 /// What the handlers of a worker work with.
-pub struct Front {
+pub struct ApiState {
     /// Reading items.
     pub items: items::Items,
     /// Placing and reading orders.
@@ -51,13 +51,13 @@ pub struct Front {
 }
 
 /// How a handler gets it: one count of references a request.
-pub(crate) type AtFront = web::ThinData<Rc<Front>>;
+pub(crate) type AtApi = web::ThinData<Rc<ApiState>>;
 
 /// For buyers. Who has no token still hears which methods there are: the door does not hide them.
-const BUYER: Door = Door { keys: &["buyer"], check: anybody };
+const BUYER: Access = Access { keys: &["buyer"], check: anybody };
 
 /// For the payment provider, likewise.
-const PROVIDER: Door = Door { keys: &["provider"], check: anybody };
+const PROVIDER: Access = Access { keys: &["provider"], check: anybody };
 
 /// The public routes.
 pub fn table(mode: Mode) -> Table {
@@ -72,7 +72,7 @@ pub fn table(mode: Mode) -> Table {
         .on(orders::__path_list, orders::list, &[PARAMETERS, ASKED])
         .on(orders::__path_read, orders::read, &[NAMED, ASKED])
         .on(orders::__path_cancel, orders::cancel, &[NAMED, STEP, WRITTEN])
-        .on(events::__path_stream, events::stream, &[NAMED, ASKED, &[Code::Throttled]])
+        .on(events::__path_stream, events::stream, &[NAMED, ASKED, &[Reason::Throttled]])
         .behind(PROVIDER)
         .on(payments::__path_receive, payments::receive, &[NAMED, BODY, STEP, WRITTEN]);
     let table = table

@@ -39,7 +39,7 @@ use tokio::sync::oneshot;
 
 use crate::config::{Config, InventorySource, Loaded};
 use gauges::Gauges;
-use ops::Desk;
+use ops::State;
 use pull::Pull;
 pub use pull::UnusableUrl;
 use reader::Reader;
@@ -136,8 +136,8 @@ fn serve(address: SocketAddr, path: &Path, gauges: &Arc<Gauges>) -> Result<(Serv
     let failed = |source| InventoryError::Listen { address, source };
     let listener = TcpListener::bind(address).map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
-    let desk = Desk { gauges: Arc::clone(gauges), reader: Arc::new(Mutex::new(Reader::open(path)?)) };
-    let server = HttpServer::new(move || App::new().app_data(web::ThinData(desk.clone())).configure(ops::routes));
+    let state = State { gauges: Arc::clone(gauges), reader: Arc::new(Mutex::new(Reader::open(path)?)) };
+    let server = HttpServer::new(move || App::new().app_data(web::ThinData(state.clone())).configure(ops::routes));
     let server = server.workers(1).disable_signals().listen(listener).map_err(failed)?.run();
     Ok((server, bound))
 }

@@ -15,19 +15,19 @@ use clap::{CommandFactory as _, Parser as _};
 use doorbuster::cli::{
     Backup, Bench, Calibrate, Cli, Command, ConfigCommand, Demo, Orders, Salvage, Serve, Token, Top, Verify,
 };
-use doorbuster::config::{self, ConfigError, Loaded, Purpose, Sources, Wish};
+use doorbuster::config::{self, ConfigError, Loaded, Purpose, Requested, Sources};
 use doorbuster::feed::FeedError;
 use doorbuster::http::identity::{IdentityError, Mint};
 use doorbuster::inventory::{self, InventoryError};
 use doorbuster::lab::bench::{self, BenchError, Keys};
 use doorbuster::lab::calibrate::{self, CalibrateError};
-use doorbuster::lab::house::{Place, Recipe};
+use doorbuster::lab::house::{LaunchSpec, TempDir};
 use doorbuster::lab::top::{self, OpsUrl, TopError};
 use doorbuster::lab::{DataFileError, backup, demo, export, salvage, verify};
 use doorbuster::logs;
 use doorbuster::server::{self, ServeError};
 use doorbuster_actors::ids::UserId;
-use doorbuster_actors::stop::{EXIT_STORAGE, let_out_last_words};
+use doorbuster_actors::sale::{EXIT_STORAGE, let_out_last_words};
 use parking_lot::Mutex;
 
 /// mimalloc: an order makes a dozen small allocations on one thread and frees some of them on another.
@@ -88,7 +88,7 @@ impl Failure {
             Self::Config(_) | Self::Identity(_) | Self::NoPort => ExitCode::from(EXIT_CONFIGURATION),
             Self::User(_) => ExitCode::from(2),
             Self::Serve(error) => match error {
-                ServeError::Ledger(_) | ServeError::Commit(_) | ServeError::Feed(FeedError::Read(_)) => {
+                ServeError::Sale(_) | ServeError::Commit(_) | ServeError::Feed(FeedError::Read(_)) => {
                     ExitCode::from(storage)
                 }
                 ServeError::Config(_)
@@ -326,19 +326,19 @@ fn run_demo(cli: &Cli, command: &Demo) -> Result<ExitCode, Failure> {
 
 /// The configuration of a server in a temporary directory, in development mode whatever else is configured, and how it
 /// is started with it. What `keys` say gives way to what the command line says; where the server lives does not.
-fn own_server(cli: &Cli, catalogue: &str, keys: &[(&str, &str)]) -> Result<(Sources, Recipe), Failure> {
+fn own_server(cli: &Cli, catalogue: &str, keys: &[(&str, &str)]) -> Result<(Sources, LaunchSpec), Failure> {
     let (program, temporary) = Cli::surroundings()?;
-    let place = Place::new(&temporary)?;
+    let place = TempDir::new(&temporary)?;
     let mut sources = cli.sources();
     let weak = keys.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
     sources.flags = weak.chain(std::mem::take(&mut sources.flags)).chain(place.keys(catalogue)?).collect();
-    sources.wish = Wish::Development;
+    sources.requested = Requested::Development;
     let mut arguments = vec!["serve".to_owned(), "--dev".to_owned()];
     if let Some(file) = &sources.file {
         arguments.extend(["--config".to_owned(), file.to_string_lossy().into_owned()]);
     }
     arguments.extend(sources.flags.iter().flat_map(|(key, value)| ["--set".to_owned(), format!("{key}={value}")]));
-    Ok((sources, Recipe { program, arguments, place }))
+    Ok((sources, LaunchSpec { program, arguments, place }))
 }
 
 /// For runs that bring their own tokens.

@@ -11,11 +11,11 @@ pub mod health;
 pub mod invariants;
 pub mod items;
 pub mod metrics;
-pub mod observed;
 pub mod openapi;
 pub mod orders;
 pub mod pages;
 pub mod snapshot;
+pub mod telemetry;
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use std::sync::Arc;
 use actix_web::http::Method;
 use actix_web::web::{self, Bytes, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
-use doorbuster_actors::observe::Code;
+use doorbuster_actors::request::Reason;
 use subtle::ConstantTimeEq as _;
 
 use crate::config::Secret;
@@ -32,19 +32,19 @@ use crate::http::identity::bearer;
 use crate::http::not_found;
 use crate::http::problem::Problem;
 use crate::http::refusals::{ASKED, BODY, CLOSED, NAMED, PARAMETERS, STEP, UNREADABLE, WRITTEN};
-use crate::http::route::{Door, Table};
+use crate::http::route::{Access, Table};
 
 /// What the handlers of the operations listener work with.
 #[derive(Clone)]
-pub struct Desk {
+pub struct OpsState {
     /// What opens everything.
     pub admin_token: Rc<Secret>,
     /// What opens the feed as well; may be empty.
     pub feed_token: Rc<Secret>,
     /// How the server is.
     pub health: Rc<health::Health>,
-    /// Everything that is observed.
-    pub observed: Arc<observed::Observed>,
+    /// Everything that is telemetry.
+    pub telemetry: Arc<telemetry::Telemetry>,
     /// The stream of snapshots of it.
     pub snapshots: Rc<events::Snapshots>,
     /// The same for Prometheus.
@@ -64,10 +64,10 @@ pub struct Desk {
 }
 
 /// For the owner. Who has no token does not hear which methods there are.
-const ADMIN: Door = Door { keys: &["admin"], check: |request| desk_of(request).authorize(request) };
+const ADMIN: Access = Access { keys: &["admin"], check: |request| desk_of(request).authorize(request) };
 
 /// For consumers of the feed, and the owner.
-const FEED: Door = Door { keys: &["feed", "admin"], check: |request| feed::authorize(desk_of(request), request) };
+const FEED: Access = Access { keys: &["feed", "admin"], check: |request| feed::authorize(desk_of(request), request) };
 
 /// The routes of the operations listener.
 pub fn table() -> Table {
@@ -80,12 +80,12 @@ pub fn table() -> Table {
         .file("/docs", pages::docs)
         .file("/docs/{file}", pages::docs_file)
         .behind(FEED)
-        .on(feed::__path_read, feed::read, &[PARAMETERS, ASKED, &[Code::StorageUnavailable]])
+        .on(feed::__path_read, feed::read, &[PARAMETERS, ASKED, &[Reason::StorageUnavailable]])
         .behind(ADMIN)
         .on(actors::__path_read, actors::read, &[UNREADABLE, PARAMETERS])
         .on(funnel::__path_read, funnel::read, &[])
         .on(invariants::__path_read, invariants::read, &[UNREADABLE, PARAMETERS, NAMED, ASKED])
-        .on(events::__path_stream, events::stream, &[&[Code::Overloaded]])
+        .on(events::__path_stream, events::stream, &[&[Reason::Overloaded]])
         .on(metrics::__path_read, metrics::read, &[])
         .on(openapi::__path_read, openapi::read, &[])
         .on(orders::__path_page, orders::page, &[UNREADABLE, PARAMETERS, ASKED])
@@ -102,22 +102,22 @@ pub fn routes(config: &mut ServiceConfig) {
     config.default_service(web::to(anything_else));
 }
 
-fn desk_of(request: &HttpRequest) -> &Desk {
-    request.app_data::<web::ThinData<Desk>>().expect("the listener is opened with its desk")
+fn desk_of(request: &HttpRequest) -> &OpsState {
+    request.app_data::<web::ThinData<OpsState>>().expect("the listener is opened with its state")
 }
 
-async fn anything_else(desk: web::ThinData<Desk>, request: HttpRequest) -> HttpResponse {
-    match desk.authorize(&request) {
+async fn anything_else(state: web::ThinData<OpsState>, request: HttpRequest) -> HttpResponse {
+    match state.authorize(&request) {
         Ok(()) => not_found(request).await,
         Err(problem) => problem.respond(),
     }
 }
 
-impl Desk {
+impl OpsState {
     /// Whether the request has the admin token.
     pub fn authorize(&self, request: &HttpRequest) -> Result<(), Problem> {
         let is_right = carries(request, &self.admin_token);
-        is_right.then_some(()).ok_or_else(|| Problem::new(Code::Unauthenticated, "send the admin token"))
+        is_right.then_some(()).ok_or_else(|| Problem::new(Reason::Unauthenticated, "send the admin token"))
     }
 }
 

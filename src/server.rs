@@ -1,22 +1,22 @@
-//! **Job:** the composition root: builds the house bottom-up, opens it, closes it top-down.
+//! **Job:** the composition root: builds the server bottom-up, opens it, closes it top-down.
 //! **Owns:** which part is handed to which.
 //! **Never:** does the work of a part.
 
-mod closing;
+mod banner;
+mod build;
 mod descriptors;
-mod house;
 mod housekeeping;
 mod listener;
 mod operations;
-mod stockroom;
-mod threads;
-mod welcome;
+mod sale;
+mod shutdown;
+mod workers;
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-use doorbuster_actors::drill::Slowed;
-use doorbuster_actors::ledger::{CommitError, LedgerError};
+use doorbuster_actors::ledger::CommitError;
+use doorbuster_actors::sale::{InjectedDelay, OpenError};
 
 use crate::catalogue::CatalogueError;
 use crate::config::{ConfigError, Loaded};
@@ -24,8 +24,8 @@ use crate::feed::FeedError;
 use crate::gate::redis::InvalidRedisUrl;
 use crate::http::identity::IdentityError;
 
-use closing::Signals;
-use house::House;
+use build::Server;
+use shutdown::Signals;
 
 /// Why a server did not start, or did not end well.
 #[derive(Debug, thiserror::Error)]
@@ -65,8 +65,8 @@ pub enum ServeError {
     },
     /// The data file.
     #[error(transparent)]
-    Ledger(#[from] LedgerError),
-    /// Its first or last entries.
+    Sale(#[from] OpenError),
+    /// Its last entries.
     #[error(transparent)]
     Commit(#[from] CommitError),
     /// The feed of committed entries.
@@ -85,24 +85,24 @@ pub enum ServeError {
     Ended(#[from] io::Error),
 }
 
-/// Runs a server until it is told to end, in a drill with one actor slowed. Call it on a thread with an actix system.
-pub async fn run(loaded: &Loaded, slowed: Option<Slowed>) -> Result<(), ServeError> {
+/// Runs a server until it is told to end, in a drill with one actor injected_delay. Call it on a thread with an actix system.
+pub async fn run(loaded: &Loaded, injected_delay: Option<InjectedDelay>) -> Result<(), ServeError> {
     let mut signals = Signals::listen()?;
-    if let Some(Slowed { item, by }) = &slowed {
-        tracing::warn!(%item, ?by, "a drill: the actor of this item is slow");
+    if let Some(InjectedDelay { item, by }) = &injected_delay {
+        tracing::warn!(%item, ?by, "fault injection: the actor of this item is slow");
     }
-    let house = House::build(loaded, slowed)?;
-    house.staffed().await;
-    write_port_file(loaded.config.server.port_file.as_deref(), &house)?;
-    welcome::say(loaded, &house);
+    let server = Server::build(loaded, injected_delay)?;
+    server.sale.started().await;
+    write_port_file(loaded.config.server.port_file.as_deref(), &server)?;
+    banner::print(loaded, &server);
     signals.first().await;
-    house.close(&mut signals).await
+    server.close(&mut signals).await
 }
 
 /// Written beside and renamed, so that whoever waits for it never reads half of it.
-fn write_port_file(path: Option<&Path>, house: &House) -> Result<(), ServeError> {
+fn write_port_file(path: Option<&Path>, server: &Server) -> Result<(), ServeError> {
     let Some(path) = path else { return Ok(()) };
-    let ports = serde_json::json!({ "listen": house.listen, "ops_listen": house.ops_listen });
+    let ports = serde_json::json!({ "listen": server.listen, "ops_listen": server.ops_listen });
     let mut draft = path.as_os_str().to_owned();
     draft.push(".new");
     let written = std::fs::write(&draft, ports.to_string()).and_then(|()| std::fs::rename(&draft, path));

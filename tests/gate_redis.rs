@@ -14,7 +14,7 @@ use doorbuster::gate::redis::{Redis, RedisLink, RedisSettings};
 use doorbuster::gate::throttle::{LocalThrottle, Throttle};
 use doorbuster::gate::verdict::Verdict;
 use doorbuster_actors::ids::ItemId;
-use doorbuster_actors::item_pool::ItemPool;
+use doorbuster_actors::sale::ItemPool;
 use tokio::task::JoinSet;
 
 #[path = "gate_redis/faults.rs"]

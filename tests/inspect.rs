@@ -5,7 +5,7 @@
 #[path = "inspect/agreement.rs"]
 mod agreement;
 #[path = "inspect/drill.rs"]
-mod drill;
+mod fault;
 #[path = "inspect/metrics.rs"]
 mod metrics;
 #[path = "inspect/observer.rs"]

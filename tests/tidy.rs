@@ -10,8 +10,8 @@ mod rules;
 mod source;
 
 use rules::{
-    allowed, arrows, backward, dependencies, forbidden, is_in, long_functions, machine_paths, missing_duties, room,
-    strays, unfinished, unwraps, wide_lines,
+    allowed, arrows, backward, circles, dependencies, forbidden, is_in, long_functions, machine_paths, missing_duties,
+    room, strays, unfinished, unwraps, wide_lines,
 };
 use source::{Source, read};
 
@@ -238,6 +238,12 @@ fn every_room_is_on_the_plan() {
 fn the_plan_has_no_way_back() {
     let both = [backward(SERVER), backward(SALE)].concat();
     assert_none(&both, "A room may know only rooms above it in its table: letters go forward.");
+}
+
+#[test]
+fn no_file_leads_back_to_itself() {
+    let advice = "Move what both need to a file below both, or hand it in from a file above both:";
+    assert_none(&circles(&product()), advice);
 }
 
 #[test]

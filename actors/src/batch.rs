@@ -4,36 +4,8 @@
 
 use std::time::Duration;
 
-use crate::letters::Append;
-
-/// Why a batch was closed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CommitTrigger {
-    /// Nothing more was waiting.
-    Drained,
-    /// It had as many entries as a batch may have.
-    Full,
-    /// Its first entry had waited as long as one may wait for company.
-    Linger,
-    /// The house is closing.
-    Draining,
-}
-
-impl CommitTrigger {
-    /// All of them.
-    pub const ALL: &[Self] = &[Self::Drained, Self::Full, Self::Linger, Self::Draining];
-
-    /// The trigger's name in metrics.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Drained => "drained",
-            Self::Full => "full",
-            Self::Linger => "linger",
-            Self::Draining => "draining",
-        }
-    }
-}
+use crate::commit_trigger::CommitTrigger;
+use crate::messages::Append;
 
 /// How batches are closed.
 #[derive(Debug, Clone, Copy)]
@@ -46,7 +18,7 @@ pub struct BatchPolicy {
 
 /// The batch that is open now.
 #[derive(Debug)]
-pub struct Batch {
+pub(crate) struct Batch {
     policy: BatchPolicy,
     appends: Vec<Append>,
     entries: usize,
@@ -55,12 +27,12 @@ pub struct Batch {
 impl Batch {
     /// An empty batch.
     #[must_use]
-    pub fn new(policy: BatchPolicy) -> Self {
+    pub(crate) fn new(policy: BatchPolicy) -> Self {
         Self { policy, appends: Vec::new(), entries: 0 }
     }
 
     /// Adds a decision; answers whether the batch is full now.
-    pub fn push(&mut self, append: Append) -> Option<CommitTrigger> {
+    pub(crate) fn push(&mut self, append: Append) -> Option<CommitTrigger> {
         self.entries += append.entries.len();
         self.appends.push(append);
         // Decisions without entries count too, so that a flood of them cannot keep a batch open for ever.
@@ -70,7 +42,7 @@ impl Batch {
 
     /// Whether to close the batch now that nothing more is waiting and its first decision is `age` old.
     #[must_use]
-    pub fn when_idle(&self, age: Duration) -> Option<CommitTrigger> {
+    pub(crate) fn when_idle(&self, age: Duration) -> Option<CommitTrigger> {
         if self.policy.linger.is_zero() || self.entries == 0 {
             return Some(CommitTrigger::Drained);
         }
@@ -79,21 +51,24 @@ impl Batch {
 
     /// How long to wait until [`Batch::when_idle`] says yes.
     #[must_use]
-    pub fn patience(&self, age: Duration) -> Duration {
+    pub(crate) fn patience(&self, age: Duration) -> Duration {
         self.policy.linger.saturating_sub(age)
     }
 
     /// Whether nothing waits in it.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.appends.is_empty()
     }
 
     /// The decisions of the batch, which is empty afterwards.
     #[must_use]
-    pub fn take(&mut self) -> Vec<Append> {
+    pub(crate) fn take(&mut self) -> Vec<Append> {
         self.entries = 0;
         let room = Vec::with_capacity(self.appends.len());
         std::mem::replace(&mut self.appends, room)
     }
 }
+
+#[cfg(test)]
+mod tests;

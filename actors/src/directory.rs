@@ -10,7 +10,7 @@ use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 
 use crate::entry::{Change, Entry, Status};
-use crate::ids::{Core, ItemId, ItemNumber};
+use crate::ids::{CoreId, ItemId, ItemNumber};
 use crate::item::{ItemDefinition, SaleState, Window};
 use crate::item_pool::ItemPool;
 use crate::observe::{ActorCounters, MailboxGauge};
@@ -19,11 +19,11 @@ use crate::time::Timestamp;
 
 /// The published state of one item.
 #[derive(Debug)]
-pub struct Listing {
+pub struct PublishedItem {
     /// Its number in the data file.
     pub number: ItemNumber,
     /// The core whose thread its actor runs on.
-    pub core: Core,
+    pub core: CoreId,
     /// How many letters wait for its actor.
     pub mailbox: MailboxGauge,
     /// What its actor did.
@@ -43,11 +43,11 @@ pub struct Listing {
 /// Later than any time.
 const NO_DEADLINE: i64 = i64::MAX;
 
-impl Listing {
-    /// The listing of `stock`, whose actor will run on `core`.
+impl PublishedItem {
+    /// The published of `stock`, whose actor will run on `core`.
     #[must_use]
-    pub fn new(stock: &Stock, core: Core) -> Arc<Self> {
-        let listing = Self {
+    pub fn new(stock: &Stock, core: CoreId) -> Arc<Self> {
+        let published = Self {
             number: stock.number(),
             core,
             mailbox: MailboxGauge::default(),
@@ -61,8 +61,8 @@ impl Listing {
             closed: AtomicBool::new(false),
             next_deadline: AtomicI64::new(NO_DEADLINE),
         };
-        listing.show(stock);
-        Arc::new(listing)
+        published.show(stock);
+        Arc::new(published)
     }
 
     /// Shows the state of `stock` after `entries`, which were decided just now.
@@ -142,9 +142,9 @@ impl Listing {
 
 #[derive(Debug, Default)]
 struct Index {
-    by_id: HashMap<ItemId, Arc<Listing>>,
-    by_number: HashMap<ItemNumber, Arc<Listing>>,
-    in_order: BTreeMap<ItemId, Arc<Listing>>,
+    by_id: HashMap<ItemId, Arc<PublishedItem>>,
+    by_number: HashMap<ItemNumber, Arc<PublishedItem>>,
+    in_order: BTreeMap<ItemId, Arc<PublishedItem>>,
 }
 
 /// All items. Read by every request, changed when an item is created: readers take no lock.
@@ -155,44 +155,44 @@ pub struct Directory {
 }
 
 impl Directory {
-    /// A directory of `listings`.
+    /// A directory of `published_items`.
     #[must_use]
-    pub fn new(listings: Vec<Arc<Listing>>) -> Self {
+    pub fn new(published_items: Vec<Arc<PublishedItem>>) -> Self {
         let directory = Self::default();
-        directory.add(listings);
+        directory.add(published_items);
         directory
     }
 
     /// Adds items. The index is copied: creating items one by one costs their square, so add them together.
-    pub fn add(&self, listings: Vec<Arc<Listing>>) {
+    pub fn add(&self, published_items: Vec<Arc<PublishedItem>>) {
         let _one_writer = self.writing.lock();
         let old = self.index.load();
         let mut index =
             Index { by_id: old.by_id.clone(), by_number: old.by_number.clone(), in_order: old.in_order.clone() };
-        for listing in listings {
-            let id = listing.definition().id.clone();
-            index.by_number.insert(listing.number, Arc::clone(&listing));
-            index.in_order.insert(id.clone(), Arc::clone(&listing));
-            index.by_id.insert(id, listing);
+        for published in published_items {
+            let id = published.definition().id.clone();
+            index.by_number.insert(published.number, Arc::clone(&published));
+            index.in_order.insert(id.clone(), Arc::clone(&published));
+            index.by_id.insert(id, published);
         }
         self.index.store(Arc::new(index));
     }
 
     /// The item of that name.
     #[must_use]
-    pub fn find(&self, id: &ItemId) -> Option<Arc<Listing>> {
+    pub fn find(&self, id: &ItemId) -> Option<Arc<PublishedItem>> {
         self.index.load().by_id.get(id).cloned()
     }
 
     /// The item of that number.
     #[must_use]
-    pub fn find_number(&self, number: ItemNumber) -> Option<Arc<Listing>> {
+    pub fn find_number(&self, number: ItemNumber) -> Option<Arc<PublishedItem>> {
         self.index.load().by_number.get(&number).cloned()
     }
 
     /// Up to `limit` items in the order of their ids, from the first one after `after`.
     #[must_use]
-    pub fn page(&self, after: Option<&ItemId>, limit: usize) -> Vec<Arc<Listing>> {
+    pub fn page(&self, after: Option<&ItemId>, limit: usize) -> Vec<Arc<PublishedItem>> {
         use std::ops::Bound::{Excluded, Unbounded};
         let from = after.map_or(Unbounded, Excluded);
         let index = self.index.load();
@@ -200,7 +200,7 @@ impl Directory {
             .in_order
             .range::<ItemId, _>((from, Unbounded))
             .take(limit)
-            .map(|(_, listing)| Arc::clone(listing))
+            .map(|(_, published)| Arc::clone(published))
             .collect()
     }
 
@@ -225,7 +225,7 @@ impl Directory {
 
     /// Every item, in the order of their ids.
     #[must_use]
-    pub fn all(&self) -> Vec<Arc<Listing>> {
+    pub fn all(&self) -> Vec<Arc<PublishedItem>> {
         self.page(None, usize::MAX)
     }
 }

@@ -111,7 +111,11 @@ pub struct OrderNumber(pub u32);
 
 /// A thread that runs StockActors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Core(pub u16);
+pub struct CoreId(pub u16);
+
+/// A thread that sends messages and awaits replies, which come back as one message per worker and commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WorkerId(pub u16);
 
 /// The node that issued an order. One box is one node; the number is part of the order id so that several boxes
 /// can later be told apart without touching ids that are already in people's mail.

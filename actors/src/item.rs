@@ -5,7 +5,7 @@
 use serde::Serialize;
 
 use crate::ids::ItemId;
-use crate::money::{Amount, Currency};
+pub use crate::money::{Amount, Currency, InvalidCurrency, MAX_AMOUNT};
 use crate::time::Timestamp;
 
 /// Largest stock of an item, in units: a billion, so that every count fits a `u32` with room for restocks.
@@ -103,5 +103,24 @@ impl Window {
             return SaleState::Scheduled;
         }
         if paused { SaleState::Paused } else { SaleState::Open }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// An item for the tests of the crate: a hundred mugs, one a buyer.
+    pub(crate) fn mug() -> ItemDefinition {
+        ItemDefinition {
+            id: "mug".parse().expect("a legal id"),
+            title: "A mug".to_owned(),
+            unit_price: Amount::new(1990).expect("in range"),
+            currency: "CNY".parse().expect("a currency"),
+            stock: 100,
+            per_user_limit: 1,
+            opens_at: None,
+            closes_at: None,
+        }
     }
 }

@@ -1,44 +1,95 @@
 //! The sale itself: who may buy what is decided, written down and answered here. Knows no HTTP, Redis, command line or
 //! configuration file.
 //!
-//! In reading order:
+//! [`Sale`] is the door: settings and items in, one [`SaleHandle`] per worker out.
 //!
-//! | file | room |
+//! ```
+//! use doorbuster_actors::ids::CoreId;
+//! use doorbuster_actors::request::Reservation;
+//! use doorbuster_actors::sale::{Outcome, Token};
+//! use doorbuster_actors::{Sale, SaleSettings};
+//! # use doorbuster_actors::item::ItemDefinition;
+//! # fn mug() -> ItemDefinition {
+//! #     ItemDefinition {
+//! #         id: "mug".parse().expect("an id"),
+//! #         title: "A mug".to_owned(),
+//! #         unit_price: doorbuster_actors::item::Amount::new(990).expect("a price"),
+//! #         currency: "EUR".parse().expect("a currency"),
+//! #         stock: 1,
+//! #         per_user_limit: 1,
+//! #         opens_at: None,
+//! #         closes_at: None,
+//! #     }
+//! # }
+//!
+//! # #[actix::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = tempfile::tempdir()?;
+//! # let path = folder.path().join("sale.db");
+//! let sale = Sale::open(SaleSettings::new(path), vec![mug()])?;
+//! let handle = sale.start_core(CoreId(0));
+//!
+//! let mug = sale.view().directory.find(&"mug".parse()?).expect("it is for sale");
+//! let permit = sale.view().purchases.enter().expect("nobody else is buying");
+//! let wanted = Reservation { user: "ada".parse()?, quantity: 1, key: None };
+//! let outcome = handle.reserve(&mug, wanted, Token::none(), permit).outcome().await;
+//!
+//! assert!(matches!(outcome, Outcome::Confirmed(_)), "in the data file, and synced");
+//! assert_eq!(mug.remaining(), 0);
+//! sale.close().await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The way of a message, in reading order:
+//!
+//! | file | holds |
 //! |---|---|
-//! | [`letters`] | the letters that go through the house |
-//! | [`ids`], [`money`], [`time`], [`item`] | the words they are written in |
-//! | [`reply`], [`permit`] | the return envelope and the guards that travel with a letter |
-//! | [`postbox`], [`desk`] | where a thread drops its letters, and the post desk that bundles them |
-//! | [`stock_actor`] → [`stock`] | the counter of an item, and the state machine that decides |
-//! | [`order_writer`] → [`batch`], [`ledger`] | group commit, and the strongbox |
-//! | [`entry`] | what one line of the ledger says |
-//! | [`cores`], [`directory`], [`used_keys`], [`watchers`] | placement, published state |
-//! | [`observe`], [`trace`], [`drill`] | counters, spans, and how to see them |
+//! | `sale`, `view` | how the parts are put together; what anybody may read of them |
+//! | `ids`, `item`, `money`, `time`, `request`, `reason` | the values that messages are made of |
+//! | `messages`, `enqueued`, `permit`, `reply` | the messages, and the guards and the reply channel that travel with them |
+//! | `handle` → `router` → `core` | how a thread sends, batches and delivers messages |
+//! | `stock_actor` → `stock` | the actor of an item, and the state machine that decides |
+//! | `order_writer` → `batch`, `ledger` | group commit, and the data file |
+//! | `entry` | what one entry of the ledger says |
+//! | `placement`, `directory`, `used_keys`, `watchers` | where items live, and what is published about them |
+//! | `status` | what others act on |
+//! | `observe`, `trace`, `fault` | counters, spans, and what can be made worse on purpose |
 
 #![forbid(unsafe_code)]
 
-pub mod batch;
-pub mod cores;
+mod batch;
+mod commit_trigger;
+mod core;
 pub mod data_file;
-pub mod desk;
-pub mod directory;
-pub mod drill;
+mod directory;
+mod enqueued;
 pub mod entry;
+mod fault;
+mod handle;
 pub mod ids;
 pub mod item;
-pub mod item_pool;
+mod item_pool;
 pub mod ledger;
-pub mod letters;
-pub mod money;
+mod messages;
+mod money;
 pub mod observe;
-pub mod order_writer;
-pub mod permit;
-pub mod postbox;
-pub mod reply;
+mod order_writer;
+mod permit;
+mod placement;
+mod reason;
+mod reply;
+pub mod request;
+mod router;
+pub mod sale;
+mod status;
 pub mod stock;
-pub mod stock_actor;
-pub mod stop;
+mod stock_actor;
+mod stop;
 pub mod time;
-pub mod trace;
-pub mod used_keys;
-pub mod watchers;
+mod trace;
+mod used_keys;
+mod view;
+mod watchers;
+
+pub use sale::{Sale, SaleHandle, SaleSettings};

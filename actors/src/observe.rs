@@ -3,16 +3,15 @@
 //! **Never:** computes a rate, keeps a history, or grows: readers subtract.
 
 mod actor;
-mod code;
 mod core;
 mod distribution;
-mod passage;
+mod layer;
 mod writer;
 
+pub use crate::commit_trigger::CommitTrigger;
 pub use actor::{ActorCounters, ActorSnapshot, MailboxGauge};
-pub use code::Code;
 pub use core::{CoreCounters, CoreSnapshot};
 pub use distribution::{Distribution, DistributionSnapshot};
-pub use passage::Passage;
+pub use layer::LayerCounters;
 pub(crate) use writer::Took;
-pub use writer::{CommitsMeasured, StorageState, WriterCounters};
+pub use writer::{CommitsMeasured, WriterCounters};

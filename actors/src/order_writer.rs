@@ -7,17 +7,20 @@ use std::fmt::Display;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use actix::{Actor, Addr, ArbiterHandle, AsyncContext, Context, Handler, Message};
+use actix::{Actor, Addr, ArbiterHandle, AsyncContext, Context, Handler};
 
-use crate::batch::{Batch, BatchPolicy, CommitTrigger};
-use crate::cores::{Cores, core_of};
+use crate::batch::{Batch, BatchPolicy};
+use crate::commit_trigger::CommitTrigger;
+use crate::ids::WorkerId;
 use crate::ledger::{CommitError, Committed, Ledger};
-use crate::letters::{Answer, Answers, Append, Appends, Epoch, Restore, Sealed};
-use crate::observe::{StorageState, Took, WriterCounters};
-use crate::reply::{Confirmed, NotDone, Outcome, Seat, Unavailable};
+use crate::messages::{Append, AppendBatch, Epoch, PendingReply, Replies, Reply, Restore};
+use crate::observe::Took;
+use crate::reply::{Confirmed, Outcome};
+use crate::request::{NotDone, Unavailable};
+use crate::status::StorageState;
 use crate::stock::Stock;
-use crate::stop::{StopOnPanic, storage_failed};
-use crate::watchers::Watchers;
+use crate::stop::{AbortOnPanic, storage_failed};
+use crate::view::SaleView;
 
 /// How often a ledger that could not be written is tried again.
 const PROBE_EVERY: Duration = Duration::from_millis(500);
@@ -29,59 +32,50 @@ const SLOW_COMMIT: Duration = Duration::from_millis(500);
 const TIMER_TICK: Duration = Duration::from_millis(2);
 
 /// The writer of the ledger.
-pub struct OrderWriter {
+pub(crate) struct OrderWriter {
     /// Taken when the house closes.
     ledger: Option<Ledger>,
     batch: Batch,
     opened: Option<Instant>,
     turn_is_due: bool,
     epoch: Epoch,
-    cores: Arc<Cores>,
-    counters: Arc<WriterCounters>,
-    watchers: Arc<Watchers>,
+    view: Arc<SaleView>,
     mailbox_capacity: usize,
 }
 
 /// "Nothing more is waiting." To itself.
-#[derive(Message)]
+#[derive(actix::Message)]
 #[rtype(result = "()")]
 struct Idle;
 
 /// "Try whether the ledger can be written again." To itself.
-#[derive(Message)]
+#[derive(actix::Message)]
 #[rtype(result = "()")]
 struct Probe;
 
 /// "Write what you have and close the ledger." server → OrderWriter; answered when it is done.
-#[derive(Message)]
+#[derive(actix::Message)]
 #[rtype(result = "Result<(), CommitError>")]
-pub struct Drain;
+pub(crate) struct Drain;
 
 impl OrderWriter {
-    /// A writer of `ledger`, which has been recovered. `letters` is how many may be in the house at a time.
+    /// A writer of `ledger`, which has been recovered. `mailbox_capacity` holds all that may be in flight.
     #[must_use]
-    pub fn new(
-        ledger: Ledger,
-        policy: BatchPolicy,
-        (cores, counters, watchers): (Arc<Cores>, Arc<WriterCounters>, Arc<Watchers>),
-        letters: usize,
-    ) -> Self {
-        counters.publish(ledger.last_seq());
+    pub(crate) fn new(ledger: Ledger, policy: BatchPolicy, view: Arc<SaleView>, mailbox_capacity: usize) -> Self {
+        view.status.publish(ledger.last_seq());
         Self {
             ledger: Some(ledger),
             batch: Batch::new(policy),
             opened: None,
             turn_is_due: false,
             epoch: Epoch::default(),
-            cores,
-            counters,
-            watchers,
-            mailbox_capacity: letters + 1024,
+            view,
+            mailbox_capacity,
         }
     }
 
     /// Starts the writer on a thread of its own.
-    pub fn open(self, thread: &ArbiterHandle) -> Addr<Self> {
+    pub(crate) fn open(self, thread: &ArbiterHandle) -> Addr<Self> {
         Self::start_in_arbiter(thread, |ctx| {
             ctx.set_mailbox_capacity(self.mailbox_capacity);
             self
@@ -89,6 +83,10 @@ impl OrderWriter {
     }
 
     fn collect(&mut self, append: Append) {
+        if self.ledger.is_none() {
+            // Not left to the next commit: with a long linger that would be long.
+            return self.refuse(vec![append], Unavailable::ShuttingDown);
+        }
         if append.epoch < self.epoch {
             // Decided on entries that were never written.
             let refused = self.refusal();
@@ -103,11 +101,8 @@ impl OrderWriter {
     }
 
     fn refusal(&self) -> Unavailable {
-        match self.counters.storage() {
-            StorageState::Full => Unavailable::StorageFull,
-            // Open: the cause has gone already; the order was not placed all the same.
-            StorageState::Locked | StorageState::Open | StorageState::Moved => Unavailable::StorageLocked,
-        }
+        // Writable again: the cause has gone already; the order was not placed all the same.
+        self.view.status.storage().check_writable().err().unwrap_or(Unavailable::StorageLocked)
     }
 
     fn age(&self) -> Duration {
@@ -133,7 +128,7 @@ impl OrderWriter {
         let Some(ledger) = &mut self.ledger else {
             return self.refuse(appends, Unavailable::ShuttingDown);
         };
-        if self.counters.storage() == StorageState::Moved {
+        if self.view.status.storage() == StorageState::Moved {
             // Not even what was written before can be told: it will not be found again.
             return self.refuse(appends, Unavailable::StorageLocked);
         }
@@ -142,24 +137,24 @@ impl OrderWriter {
             let proof = ledger.proof();
             return self.answer(appends, &proof);
         }
-        self.counters.begin();
+        self.view.status.begin();
         let started = Instant::now();
         let result = ledger.commit(appends.iter().flat_map(|append| &append.entries));
         let commit = started.elapsed();
-        self.counters.end();
+        self.view.status.end();
         match result {
             Ok(proof) => {
                 let took = Took { commit, sync: proof.sync() };
                 warn_if_slow(took, entries);
-                self.counters.committed(trigger, (entries, orders_in(&appends)), took);
+                self.view.writer.committed(trigger, (entries, orders_in(&appends)), took);
                 // Before the answers: who knows of his order finds it in the feed.
-                self.counters.publish(proof.last_seq());
+                self.view.status.publish(proof.last_seq());
                 self.answer(appends, &proof);
                 self.checkpoint();
             }
             Err(CommitError::Unknown(cause)) => storage_failed(&cause),
             Err(CommitError::Moved(moved)) => {
-                self.counters.lost_files(&moved);
+                self.view.status.lost_files(&moved);
                 self.refuse(appends, Unavailable::OutcomeUnknown);
             }
             Err(CommitError::Definite { answer, cause }) => self.roll_back(appends, answer, &cause),
@@ -168,50 +163,51 @@ impl OrderWriter {
 
     fn checkpoint(&mut self) {
         let Some(ledger) = &mut self.ledger else { return };
-        self.counters.begin();
+        self.view.status.begin();
         let result = ledger.checkpoint_if_due();
-        self.counters.end();
+        self.view.status.end();
         match result {
             Ok(()) => {}
             // Nothing that was acknowledged depends on it, and it is due again after the next commits.
             Err(CommitError::Definite { cause, .. }) => tracing::warn!(%cause, "checkpoint put off"),
             Err(CommitError::Unknown(cause)) => storage_failed(&cause),
-            Err(CommitError::Moved(moved)) => self.counters.lost_files(&moved),
+            Err(CommitError::Moved(moved)) => self.view.status.lost_files(&moved),
         }
     }
 
     fn answer(&self, appends: Vec<Append>, proof: &Committed) {
         for append in &appends {
-            if let Sealed::Placed(..) = append.sealed {
-                self.counters.ledger.enter();
-                self.counters.ledger.pass();
+            if let PendingReply::Placed(..) = append.reply {
+                self.view.writer.ledger.enter();
+                self.view.writer.ledger.pass();
             }
         }
-        self.watchers.tell(appends.iter().flat_map(|append| &append.entries));
+        self.view.watchers.tell(appends.iter().flat_map(|append| &append.entries));
         self.send(appends.into_iter().filter_map(|append| open(append, Ok(proof))));
     }
 
     fn refuse(&self, appends: Vec<Append>, why: Unavailable) {
         for append in &appends {
-            if let Sealed::Placed(..) = append.sealed {
-                self.counters.ledger.enter();
-                self.counters.ledger.answer(why.code());
+            if let PendingReply::Placed(..) = append.reply {
+                self.view.writer.ledger.enter();
+                self.view.writer.ledger.answer(why.reason());
             }
         }
         self.send(appends.into_iter().filter_map(|append| open(append, Err(why))));
     }
 
-    /// One message per seat, not one wake-up per answer.
-    fn send(&self, answers: impl IntoIterator<Item = (Seat, Answer)>) {
-        let mut bundles: HashMap<u16, Vec<Answer>> = HashMap::new();
-        for (Seat(seat), answer) in answers {
-            bundles.entry(seat).or_default().push(answer);
+    /// One message per worker, not one wake-up per reply.
+    fn send(&self, replies: impl IntoIterator<Item = (WorkerId, Reply)>) {
+        let mut batches: HashMap<u16, Vec<Reply>> = HashMap::new();
+        for (WorkerId(worker), reply) in replies {
+            batches.entry(worker).or_default().push(reply);
         }
-        for (seat, bundle) in bundles {
-            let posted = self.cores.desk(Seat(seat)).map(|desk| desk.try_send(Answers(bundle)));
-            if !matches!(posted, Some(Ok(()))) {
+        for (worker, batch) in batches {
+            let thread = self.view.placement.thread(WorkerId(worker));
+            let sent = thread.map(|thread| thread.replies.try_send(Replies(batch)));
+            if !matches!(sent, Some(Ok(()))) {
                 // The thread has gone; so have those who waited there.
-                tracing::debug!(seat, "answers for a desk that has closed");
+                tracing::debug!(worker, "replies for a thread that has ended");
             }
         }
     }
@@ -220,12 +216,7 @@ impl OrderWriter {
     /// folded from the file, as at a start: one way back, tried at every start.
     fn roll_back(&mut self, appends: Vec<Append>, answer: Unavailable, cause: &dyn Display) {
         tracing::error!(%cause, orders = appends.len(), "a commit was rolled back: no sale until it can be written");
-        self.counters.set_storage(match answer {
-            Unavailable::StorageFull => StorageState::Full,
-            Unavailable::StorageLocked | Unavailable::ShuttingDown | Unavailable::OutcomeUnknown => {
-                StorageState::Locked
-            }
-        });
+        self.view.status.set_storage(StorageState::after(answer));
         self.epoch.0 += 1;
         self.refuse(appends, answer);
         let recovered = match self.ledger.as_mut().map(Ledger::recover) {
@@ -237,17 +228,18 @@ impl OrderWriter {
     }
 
     fn restore(&self, stocks: Vec<Stock>) {
-        let mut by_core: Vec<Vec<Stock>> = self.cores.all().map(|_| Vec::new()).collect();
+        let placement = &self.view.placement;
+        let mut by_core: Vec<Vec<Stock>> = placement.all().map(|_| Vec::new()).collect();
         for stock in stocks {
-            let core = core_of(&stock.definition().id, self.cores.count());
+            let core = placement.core_of(&stock.definition().id);
             by_core[usize::from(core.0)].push(stock);
         }
-        for (core, stocks) in self.cores.all().zip(by_core) {
+        for (core, stocks) in placement.all().zip(by_core) {
             let restore = Restore { epoch: self.epoch, stocks };
-            let posted = self.cores.desk(core.seat()).map(|desk| desk.try_send(restore));
-            if !matches!(posted, Some(Ok(()))) {
-                // The thread has gone, because the house closes: nobody can decide on the old state either.
-                tracing::warn!(core = core.0, "a core that has closed is not restored");
+            let sent = placement.thread(core.worker()).map(|thread| thread.restore.try_send(restore));
+            if !matches!(sent, Some(Ok(()))) {
+                // The thread has gone, because the sale closes: nobody can decide on the old state either.
+                tracing::warn!(core = core.0, "a core that has ended is not restored");
             }
         }
     }
@@ -261,42 +253,44 @@ fn warn_if_slow(Took { commit, sync }: Took, entries: usize) {
 }
 
 fn orders_in(appends: &[Append]) -> usize {
-    appends.iter().filter(|append| matches!(append.sealed, Sealed::Placed(..))).count()
+    appends.iter().filter(|append| matches!(append.reply, PendingReply::Placed(..))).count()
 }
 
 /// Opens the answer with the proof, or says why there is none. What nobody asked for is answered to nobody.
-fn open(append: Append, proof: Result<&Committed, Unavailable>) -> Option<(Seat, Answer)> {
-    let opened = match append.sealed {
-        Sealed::Found(port, orders) => (port.seat(), Answer::Found(port, proof.map(|_proof| orders))),
-        Sealed::Instructed(port, done) => {
+fn open(append: Append, proof: Result<&Committed, Unavailable>) -> Option<(WorkerId, Reply)> {
+    // The permit is given back with the reply.
+    let Append { reply, permit: _permit, .. } = append;
+    let opened = match reply {
+        PendingReply::Found(port, orders) => (port.worker(), Reply::Found(port, proof.map(|_proof| orders))),
+        PendingReply::Controlled(port, done) => {
             let done = match proof {
                 Ok(_proof) => done.map_err(NotDone::Rejected),
                 Err(why) => Err(NotDone::Unavailable(why)),
             };
-            (port.seat(), Answer::Instructed(port, done))
+            (port.worker(), Reply::Controlled(port, done))
         }
-        Sealed::Audited(port, balance) => (port.seat(), Answer::Audited(port, proof.map(|_proof| balance))),
-        Sealed::Unasked => return None,
-        Sealed::Placed(port, order) | Sealed::Settled(port, order) => {
+        PendingReply::Audited(port, balance) => (port.worker(), Reply::Audited(port, proof.map(|_proof| balance))),
+        PendingReply::Unasked => return None,
+        PendingReply::Placed(port, order) | PendingReply::Settled(port, order) => {
             let outcome = match proof {
                 Ok(proof) => Outcome::Confirmed(Confirmed::new(order, proof)),
                 Err(why) => Outcome::Unavailable(why),
             };
-            (port.seat(), Answer::Outcome(port, outcome))
+            (port.worker(), Reply::Outcome(port, outcome))
         }
-        Sealed::Replayed(port, order) => {
+        PendingReply::Replayed(port, order) => {
             let outcome = match proof {
                 Ok(proof) => Outcome::Replayed(Confirmed::new(order, proof)),
                 Err(why) => Outcome::Unavailable(why),
             };
-            (port.seat(), Answer::Outcome(port, outcome))
+            (port.worker(), Reply::Outcome(port, outcome))
         }
-        Sealed::Rejected(port, rejection) => {
+        PendingReply::Rejected(port, rejection) => {
             let outcome = match proof {
                 Ok(_proof) => Outcome::Rejected(rejection),
                 Err(why) => Outcome::Unavailable(why),
             };
-            (port.seat(), Answer::Outcome(port, outcome))
+            (port.worker(), Reply::Outcome(port, outcome))
         }
     };
     Some(opened)
@@ -311,17 +305,17 @@ impl Actor for OrderWriter {
     }
 }
 
-impl Handler<Appends> for OrderWriter {
+impl Handler<AppendBatch> for OrderWriter {
     type Result = ();
 
-    fn handle(&mut self, Appends { appends, posted }: Appends, ctx: &mut Context<Self>) {
-        let _guard = StopOnPanic;
+    fn handle(&mut self, AppendBatch { appends, posted }: AppendBatch, ctx: &mut Context<Self>) {
+        let _guard = AbortOnPanic;
         let (taken_up, decisions) = (Instant::now(), appends.len());
-        self.counters.mailbox.leave(decisions);
+        self.view.writer.mailbox.leave(decisions);
         for append in appends {
             self.collect(append);
         }
-        self.counters.actor.handled(decisions, Some(posted), taken_up);
+        self.view.writer.actor.handled(decisions, Some(posted), taken_up);
         if !self.batch.is_empty() && !self.turn_is_due {
             self.turn_is_due = true;
             // Handled after the mailbox has been emptied: the batch is what came while the last one was written.
@@ -334,7 +328,7 @@ impl Handler<Idle> for OrderWriter {
     type Result = ();
 
     fn handle(&mut self, _idle: Idle, ctx: &mut Context<Self>) {
-        let _guard = StopOnPanic;
+        let _guard = AbortOnPanic;
         self.turn_is_due = false;
         if self.batch.is_empty() {
             return;
@@ -344,7 +338,7 @@ impl Handler<Idle> for OrderWriter {
             Some(trigger) => {
                 let taken_up = Instant::now();
                 self.commit(trigger);
-                self.counters.actor.worked_since(taken_up);
+                self.view.writer.actor.worked_since(taken_up);
             }
             None => self.linger(self.batch.patience(age), ctx),
         }
@@ -355,18 +349,18 @@ impl Handler<Probe> for OrderWriter {
     type Result = ();
 
     fn handle(&mut self, _probe: Probe, _ctx: &mut Context<Self>) {
-        let _guard = StopOnPanic;
-        match self.counters.storage() {
+        let _guard = AbortOnPanic;
+        match self.view.status.storage() {
             StorageState::Open | StorageState::Moved => return,
             StorageState::Full | StorageState::Locked => {}
         }
         match self.ledger.as_mut().map(Ledger::probe) {
             Some(Ok(())) => {
                 tracing::info!("the ledger can be written again");
-                self.counters.set_storage(StorageState::Open);
+                self.view.status.set_storage(StorageState::Open);
             }
             Some(Err(CommitError::Unknown(cause))) => storage_failed(&cause),
-            Some(Err(CommitError::Moved(moved))) => self.counters.lost_files(&moved),
+            Some(Err(CommitError::Moved(moved))) => self.view.status.lost_files(&moved),
             Some(Err(CommitError::Definite { .. })) | None => {}
         }
     }
@@ -376,7 +370,7 @@ impl Handler<Drain> for OrderWriter {
     type Result = Result<(), CommitError>;
 
     fn handle(&mut self, _drain: Drain, _ctx: &mut Context<Self>) -> Result<(), CommitError> {
-        let _guard = StopOnPanic;
+        let _guard = AbortOnPanic;
         if !self.batch.is_empty() {
             self.commit(CommitTrigger::Draining);
         }

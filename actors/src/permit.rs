@@ -1,54 +1,52 @@
-//! **Job:** the guards that travel with a letter.
-//! **Owns:** how many letters may be in the house, and how deep each mailbox is.
-//! **Never:** queues or waits: a full house says so at once.
+//! **Job:** the guards that travel with a message.
+//! **Owns:** how many messages may be in flight, and what becomes of a pool token.
+//! **Never:** queues or waits: a limit that is reached says so at once.
 
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
 
-use crate::directory::Listing;
 use crate::trace::{Stage, Trace};
 
-/// The house: how many purchases are inside, and how many may be.
+/// How many purchases are in flight, and how many may be.
 #[derive(Debug)]
-pub struct House {
+pub struct ConcurrencyLimit {
     capacity: usize,
-    inside: AtomicUsize,
+    in_flight: AtomicUsize,
 }
 
-impl House {
-    /// A house for `capacity` letters at a time.
+impl ConcurrencyLimit {
+    /// A limit of `capacity` messages at a time.
     #[must_use]
     pub fn new(capacity: usize) -> Arc<Self> {
-        Arc::new(Self { capacity, inside: AtomicUsize::new(0) })
+        Arc::new(Self { capacity, in_flight: AtomicUsize::new(0) })
     }
 
-    /// A permit, unless the house is full.
+    /// A permit, unless the limit is reached.
     #[must_use]
     pub fn enter(self: &Arc<Self>) -> Option<Permit> {
-        let inside = self.inside.fetch_add(1, Ordering::Relaxed);
-        let permit = Permit { house: Arc::clone(self), trace: None };
-        (inside < self.capacity).then_some(permit)
+        let in_flight = self.in_flight.fetch_add(1, Ordering::Relaxed);
+        let permit = Permit { limit: Arc::clone(self), trace: None };
+        (in_flight < self.capacity).then_some(permit)
     }
 
-    /// Letters inside now.
+    /// Messages in flight now.
     #[must_use]
-    pub fn inside(&self) -> usize {
-        self.inside.load(Ordering::Relaxed)
+    pub fn in_flight(&self) -> usize {
+        self.in_flight.load(Ordering::Relaxed)
     }
 
-    /// Letters that may be inside.
+    /// Messages that may be in flight.
     #[must_use]
     pub fn capacity(&self) -> usize {
         self.capacity
     }
 }
 
-/// The right of one letter to be in the house; given back when it is dropped, wherever that is.
+/// The right of one message to be in flight; given back when it is dropped, wherever that is.
 #[derive(Debug)]
 pub struct Permit {
-    house: Arc<House>,
+    limit: Arc<ConcurrencyLimit>,
     trace: Option<Box<Trace>>,
 }
 
@@ -60,7 +58,7 @@ impl Permit {
         self
     }
 
-    /// The letter is at this stage now.
+    /// The message is at this stage now.
     pub(crate) fn at(&mut self, stage: Stage) {
         if let Some(trace) = &mut self.trace {
             trace.enter(stage);
@@ -70,48 +68,13 @@ impl Permit {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.house.inside.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// A letter on its way to the mailbox of an item's actor. It is the address and the depth gauge in one: the
-/// mailbox itself cannot be asked for its length.
-#[derive(Debug)]
-pub struct InFlight {
-    listing: Arc<Listing>,
-    posted: Option<Instant>,
-}
-
-impl InFlight {
-    /// A letter for `listing`, stamped with the time of its posting if its way is to be timed.
-    #[must_use]
-    pub fn to(listing: &Arc<Listing>, posted: Option<Instant>) -> Self {
-        listing.mailbox.enter(1);
-        Self { listing: Arc::clone(listing), posted }
-    }
-
-    /// The item it is for.
-    #[must_use]
-    pub fn listing(&self) -> &Arc<Listing> {
-        &self.listing
-    }
-
-    /// When it was posted, if it was stamped.
-    #[must_use]
-    pub fn posted(&self) -> Option<Instant> {
-        self.posted
-    }
-}
-
-impl Drop for InFlight {
-    fn drop(&mut self) {
-        self.listing.mailbox.leave(1);
+        self.limit.in_flight.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
 /// What became of a pool token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fate {
+pub enum TokenOutcome {
     /// The order was placed: the token stays with it.
     Spent,
     /// It was not: the token goes back.
@@ -121,7 +84,7 @@ pub enum Fate {
 /// A pool token, if the gate gave one. Dropped, it goes back.
 #[derive(Default)]
 pub struct Token {
-    settle: Option<Box<dyn FnOnce(Fate) + Send>>,
+    settle: Option<Box<dyn FnOnce(TokenOutcome) + Send>>,
 }
 
 impl Token {
@@ -131,27 +94,27 @@ impl Token {
         Self::default()
     }
 
-    /// A token whose fate the gate hears by `settle`.
+    /// A token whose outcome the gate hears by `settle`.
     #[must_use]
-    pub fn new(settle: impl FnOnce(Fate) + Send + 'static) -> Self {
+    pub fn new(settle: impl FnOnce(TokenOutcome) + Send + 'static) -> Self {
         Self { settle: Some(Box::new(settle)) }
     }
 
     /// The order was placed.
     pub fn spend(mut self) {
-        self.settle(Fate::Spent);
+        self.settle(TokenOutcome::Spent);
     }
 
-    fn settle(&mut self, fate: Fate) {
+    fn settle(&mut self, outcome: TokenOutcome) {
         if let Some(settle) = self.settle.take() {
-            settle(fate);
+            settle(outcome);
         }
     }
 }
 
 impl Drop for Token {
     fn drop(&mut self) {
-        self.settle(Fate::Returned);
+        self.settle(TokenOutcome::Returned);
     }
 }
 
@@ -168,25 +131,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_full_house_says_so_and_has_room_again_when_a_permit_dies() {
-        let house = House::new(2);
-        let (first, second) = (house.enter(), house.enter());
+    fn a_limit_that_is_reached_says_so_and_has_room_again_when_a_permit_dies() {
+        let limit = ConcurrencyLimit::new(2);
+        let (first, second) = (limit.enter(), limit.enter());
         assert!(first.is_some() && second.is_some());
-        assert!(house.enter().is_none());
-        assert_eq!(house.inside(), 2, "a refused attempt leaves no trace");
+        assert!(limit.enter().is_none());
+        assert_eq!(limit.in_flight(), 2, "a refused attempt leaves no trace");
         drop(first);
-        assert!(house.enter().is_some());
+        assert!(limit.enter().is_some());
     }
 
     #[test]
     fn a_token_goes_back_unless_it_was_spent() {
-        let fates = Arc::new(Mutex::new(Vec::new()));
+        let outcomes = Arc::new(Mutex::new(Vec::new()));
         let token = || {
-            let fates = Arc::clone(&fates);
-            Token::new(move |fate| fates.lock().push(fate))
+            let outcomes = Arc::clone(&outcomes);
+            Token::new(move |outcome| outcomes.lock().push(outcome))
         };
         token().spend();
         drop(token());
-        assert_eq!(*fates.lock(), [Fate::Spent, Fate::Returned]);
+        assert_eq!(*outcomes.lock(), [TokenOutcome::Spent, TokenOutcome::Returned]);
     }
 }

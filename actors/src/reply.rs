@@ -1,81 +1,13 @@
-//! **Job:** answers: the stamped envelope a letter carries, its stub, and what may be in it.
-//! **Owns:** the promise that every letter is answered exactly once.
-//! **Never:** knows who asks, or turns an answer into a status code.
-
-use std::time::Duration;
+//! **Job:** replies: what may be in one, the channel that a message carries for it, and the future of it.
+//! **Owns:** the promise that every message is answered exactly once.
+//! **Never:** knows who asks, or turns a reply into a status code.
 
 use tokio::sync::oneshot;
 
-use crate::entry::{Balance, Order, Status};
+use crate::entry::{Balance, Order};
+use crate::ids::WorkerId;
 use crate::ledger::Committed;
-use crate::time::Timestamp;
-
-/// A thread with waiting receipts. Answers go back as one message per seat and commit, not one wake-up per order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Seat(pub u16);
-
-/// "No": decided by the stock, final. In order of precedence.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rejection {
-    /// The key belongs to an order with another payload.
-    KeyReused,
-    /// The sale is over.
-    SaleClosed,
-    /// The sale has not begun.
-    SaleNotStarted {
-        /// When it does.
-        opens_at: Timestamp,
-    },
-    /// The sale is interrupted.
-    SalePaused,
-    /// Fewer units are left than were asked for.
-    SoldOut {
-        /// Units left.
-        remaining: u32,
-    },
-    /// The buyer may not hold that many.
-    LimitReached {
-        /// Units he may hold.
-        limit: u32,
-        /// Units in his live orders.
-        held: u32,
-    },
-    /// The buyer let his orders expire again and again, and has to wait.
-    CoolingDown {
-        /// How long.
-        retry_after: Duration,
-    },
-    /// Units times price is more than an amount can say.
-    AmountOutOfRange,
-    /// The restock is more than an item can have.
-    SupplyOutOfRange,
-    /// The payment is not of this amount or currency.
-    WrongPayment,
-    /// The item can be changed only before its sale.
-    NotScheduled,
-    /// The stock of an item changes only by a restock.
-    StockFixed,
-    /// The order is not in a status from which this is possible.
-    InvalidTransition {
-        /// Where it stands.
-        status: Status,
-    },
-    /// There is no such order of this buyer.
-    UnknownOrder,
-}
-
-/// "Not now" or "unknown": ask again with the same key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unavailable {
-    /// The disk is full; the order was definitely not placed.
-    StorageFull,
-    /// The data file is locked by somebody else; the order was definitely not placed.
-    StorageLocked,
-    /// The house is closing; the order was not placed.
-    ShuttingDown,
-    /// Nobody knows whether the order was placed until the ledger is read again.
-    OutcomeUnknown,
-}
+use crate::request::{NotDone, Rejection, Unavailable};
 
 /// An order whose entry is durable. Can be made only from the proof of a commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,7 +27,7 @@ impl Confirmed {
     }
 }
 
-/// The answer to a letter that wants something changed.
+/// The reply to a message that wants something changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     /// Done, and durable.
@@ -108,88 +40,98 @@ pub enum Outcome {
     Unavailable(Unavailable),
 }
 
-/// The answer to a question about orders: all that were asked for and are the asker's own.
+/// The reply to a question about orders: all that were asked for and are the asker's own.
 pub type Found = Result<Vec<Order>, Unavailable>;
 
-/// Why an instruction was not carried out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NotDone {
-    /// Decided against.
-    Rejected(Rejection),
-    /// Not decided, or not known.
-    Unavailable(Unavailable),
-}
+/// The reply to a change of the sale: done and durable, or not done.
+pub type Controlled = Result<(), NotDone>;
 
-/// The answer to an instruction: done and durable, or not done.
-pub type Instructed = Result<(), NotDone>;
-
-/// The answer to a look into the books.
+/// The reply to a question about the balance.
 pub type Audited = Result<Balance, Unavailable>;
 
-/// The stamped envelope. Dropped without an answer, its receipt says [`Unavailable::OutcomeUnknown`].
+/// The sending end of a reply channel. Dropped without a reply, its future says [`Unavailable::OutcomeUnknown`].
 #[derive(Debug)]
-pub struct ReplyPort<T> {
-    seat: Seat,
+pub(crate) struct ReplyPort<T> {
+    worker: WorkerId,
     sender: oneshot::Sender<T>,
 }
 
-/// The stub that the asker keeps.
+/// The receiving end.
 #[derive(Debug)]
-pub struct Receipt<T> {
+pub struct ReplyFuture<T> {
     receiver: oneshot::Receiver<T>,
 }
 
-/// An envelope whose asker sits at `seat`, and its stub.
+/// A channel for one reply to somebody who waits on the thread of `worker`.
 #[must_use]
-pub fn envelope<T>(seat: Seat) -> (ReplyPort<T>, Receipt<T>) {
+pub(crate) fn reply_channel<T>(worker: WorkerId) -> (ReplyPort<T>, ReplyFuture<T>) {
     let (sender, receiver) = oneshot::channel();
-    (ReplyPort { seat, sender }, Receipt { receiver })
+    (ReplyPort { worker, sender }, ReplyFuture { receiver })
 }
 
 impl<T> ReplyPort<T> {
-    /// Where the asker sits.
+    /// The thread on which somebody waits for it.
     #[must_use]
-    pub fn seat(&self) -> Seat {
-        self.seat
+    pub(crate) fn worker(&self) -> WorkerId {
+        self.worker
     }
 
-    /// Answers. An asker who has gone is no reason for concern: the decision stands.
-    pub fn answer(self, answer: T) {
-        let _gone = self.sender.send(answer);
+    /// Replies. An asker who has gone is no reason for concern: the decision stands.
+    pub(crate) fn send(self, reply: T) {
+        let _gone = self.sender.send(reply);
     }
 }
 
-impl<T> Receipt<T> {
+impl<T> ReplyFuture<T> {
     /// The answer, once it is there.
-    pub async fn answer(self) -> Result<T, Unavailable> {
+    async fn received(self) -> Result<T, Unavailable> {
         self.receiver.await.map_err(|_dropped| Unavailable::OutcomeUnknown)
     }
 }
 
-impl Receipt<Outcome> {
+impl ReplyFuture<Outcome> {
     /// The outcome, once it is known.
     pub async fn outcome(self) -> Outcome {
-        self.answer().await.unwrap_or_else(Outcome::Unavailable)
+        self.received().await.unwrap_or_else(Outcome::Unavailable)
     }
 }
 
-impl Receipt<Instructed> {
+impl ReplyFuture<Controlled> {
     /// Whether it was done, once that is durable.
-    pub async fn instructed(self) -> Instructed {
-        self.answer().await.map_err(NotDone::Unavailable).and_then(|done| done)
+    pub async fn controlled(self) -> Controlled {
+        self.received().await.map_err(NotDone::Unavailable).and_then(|done| done)
     }
 }
 
-impl Receipt<Audited> {
+impl ReplyFuture<Audited> {
     /// The balances, once all they rest on is durable.
     pub async fn audited(self) -> Audited {
-        self.answer().await.and_then(|audited| audited)
+        self.received().await.and_then(|audited| audited)
     }
 }
 
-impl Receipt<Found> {
+impl ReplyFuture<Found> {
     /// The orders, once all they rest on is durable.
     pub async fn found(self) -> Found {
-        self.answer().await.and_then(|found| found)
+        self.received().await.and_then(|found| found)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[actix::test]
+    async fn a_port_that_is_dropped_answers_that_the_outcome_is_unknown() {
+        let unknown = Unavailable::OutcomeUnknown;
+        let (port, reply) = reply_channel(WorkerId(0));
+        drop(port);
+        assert_eq!(ReplyFuture::<Outcome>::outcome(reply).await, Outcome::Unavailable(unknown));
+        let (port, reply) = reply_channel(WorkerId(0));
+        drop(port);
+        assert_eq!(ReplyFuture::<Found>::found(reply).await, Err(unknown));
+        let (port, reply) = reply_channel(WorkerId(0));
+        drop(port);
+        assert_eq!(ReplyFuture::<Controlled>::controlled(reply).await, Err(NotDone::Unavailable(unknown)));
     }
 }

@@ -11,31 +11,30 @@
 //! | `stock/reserve.rs` | purchases and their replays |
 //! | `stock/settle.rs` | payment, cancellation, expiry |
 //! | `stock/holding.rs` | how long a buyer waits who holds units without paying |
-//! | `stock/instruct.rs` | pause, resume, close, restock, change of the definition |
+//! | `stock/control.rs` | pause, resume, close, restock, change of the definition |
 //! | `stock/book.rs` and what it is made of | nothing: the orders and buyers, in little memory |
 
 mod book;
-mod chunks;
+mod chunked_vec;
+mod control;
 mod deadlines;
 mod holding;
-mod instruct;
-mod names;
-mod positions;
+mod index_table;
 mod record;
 mod reserve;
 mod settle;
+mod string_arena;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::entry::{Balance, Change, Entry, Order, OrderChange, Status};
 use crate::ids::{ItemNumber, OrderId, OrderNumber, UserId};
-use crate::item::{ItemDefinition, MAX_STOCK, SaleState, Window};
-use crate::letters::Query;
-use crate::reply::Rejection;
+use crate::item::{ItemDefinition, MAX_STOCK, Window};
+use crate::request::{Query, Rejection};
 use crate::time::Timestamp;
 
-use book::{LateBook, Slot, Units};
+use book::{LazyBook, Slot, Units};
 use record::Record;
 
 pub use reserve::Decision;
@@ -61,9 +60,9 @@ pub enum LatePayment {
     Honour,
 }
 
-/// The terms of sale: what the owner decided once for all items.
+/// The policy of sale: what the owner decided once for all items.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Terms {
+pub struct SalePolicy {
     /// Time to pay; absent: orders need no payment and are paid at once.
     pub pay_within: Option<Duration>,
     /// What happens to late payments.
@@ -94,7 +93,7 @@ pub struct Stock {
     paused: bool,
     closed: bool,
     latest: Timestamp,
-    book: LateBook,
+    book: LazyBook,
 }
 
 impl Stock {
@@ -120,7 +119,7 @@ impl Stock {
             paused: false,
             closed: false,
             latest: entry.at,
-            book: LateBook::default(),
+            book: LazyBook::default(),
         })
     }
 
@@ -231,14 +230,7 @@ impl Stock {
     }
 
     fn on_sale(&self, now: Timestamp) -> Result<(), Rejection> {
-        match self.window().state(now, self.closed, self.paused) {
-            SaleState::Open | SaleState::SoldOut => Ok(()),
-            SaleState::Paused => Err(Rejection::SalePaused),
-            SaleState::Closed => Err(Rejection::SaleClosed),
-            SaleState::Scheduled => {
-                Err(Rejection::SaleNotStarted { opens_at: self.definition.opens_at.unwrap_or(now) })
-            }
-        }
+        self.window().state(now, self.closed, self.paused).check_open(self.definition.opens_at, now)
     }
 
     fn window(&self) -> Window {

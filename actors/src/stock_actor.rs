@@ -5,28 +5,31 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use actix::{Actor, Addr, Context, Handler, Message, Recipient};
+use actix::{Actor, Addr, Context, Handler, Recipient};
 
-use crate::directory::Listing;
+use crate::directory::PublishedItem;
 use crate::entry::{Change, Entries, Entry, OrderChange};
-use crate::letters::{Append, Audit, Epoch, Find, Instruct, Letter, Recall, Reserve, Sealed, Settle, Step};
-use crate::observe::{Code, CoreCounters};
+use crate::messages::{
+    Append, ApplyControl, ApplyTransition, Audit, Epoch, Find, LookupByKey, Message, PendingReply, Reserve,
+};
+use crate::observe::CoreCounters;
 use crate::permit::Permit;
 use crate::reply::{Outcome, ReplyPort};
-use crate::stock::{Decision, Settled, Stock, Terms};
-use crate::stop::StopOnPanic;
+use crate::request::{Reason, Transition};
+use crate::stock::{Decision, SalePolicy, Settled, Stock};
+use crate::stop::AbortOnPanic;
 use crate::time::{Clock, Timestamp};
 use crate::trace::Stage;
-use crate::used_keys::UsedKeys;
+use crate::view::SaleView;
 
 /// The actor of one item.
-pub struct StockActor {
+pub(crate) struct StockActor {
     pub(crate) stock: Stock,
-    pub(crate) listing: Arc<Listing>,
+    pub(crate) published: Arc<PublishedItem>,
     pub(crate) clock: Clock,
-    pub(crate) terms: Terms,
+    pub(crate) policy: SalePolicy,
     pub(crate) epoch: Epoch,
-    pub(crate) used_keys: Arc<UsedKeys>,
+    pub(crate) view: Arc<SaleView>,
     pub(crate) core_counters: Arc<CoreCounters>,
     pub(crate) append_to: Recipient<Append>,
     /// How much longer than it needs each letter takes.
@@ -34,7 +37,7 @@ pub struct StockActor {
 }
 
 /// "Entries you decided were never written: this is your state." From the desk of its core.
-#[derive(Debug, Message)]
+#[derive(Debug, actix::Message)]
 #[rtype(result = "()")]
 pub(crate) struct RestoreStock {
     pub(crate) epoch: Epoch,
@@ -42,7 +45,7 @@ pub(crate) struct RestoreStock {
 }
 
 /// "Deadlines have passed." From the desk of its core, once a tick.
-#[derive(Debug, Message)]
+#[derive(Debug, actix::Message)]
 #[rtype(result = "()")]
 pub(crate) struct Tick {
     pub(crate) most: usize,
@@ -52,25 +55,25 @@ impl Actor for StockActor {
     type Context = Context<Self>;
 }
 
-impl Handler<Letter> for StockActor {
+impl Handler<Message> for StockActor {
     type Result = ();
 
-    fn handle(&mut self, letter: Letter, _ctx: &mut Context<Self>) {
-        let _guard = StopOnPanic;
+    fn handle(&mut self, letter: Message, _ctx: &mut Context<Self>) {
+        let _guard = AbortOnPanic;
         let posted = letter.to().posted();
         // One reading of the clock for the decision and for its timing.
         let taken_up = Instant::now();
         let now = self.clock.at(taken_up);
-        self.dawdle();
+        self.inject_delay();
         match letter {
-            Letter::Reserve(reserve) => self.reserve(reserve, now),
-            Letter::Recall(recall) => self.recall(recall),
-            Letter::Find(find) => self.find(find),
-            Letter::Settle(settle) => self.settle(settle, now),
-            Letter::Instruct(instruct) => self.instruct(instruct, now),
-            Letter::Audit(audit) => self.audit(audit),
+            Message::Reserve(reserve) => self.reserve(reserve, now),
+            Message::LookupByKey(lookup_by_key) => self.lookup_by_key(lookup_by_key),
+            Message::Find(find) => self.find(find),
+            Message::Transition(transition) => self.transition(transition, now),
+            Message::Control(control) => self.control(control, now),
+            Message::Audit(audit) => self.audit(audit),
         }
-        self.listing.actor.handled(1, posted, taken_up);
+        self.published.actor.handled(1, posted, taken_up);
     }
 }
 
@@ -79,11 +82,11 @@ impl Handler<Tick> for StockActor {
 
     /// The units of expired orders are on sale again in the same turn.
     fn handle(&mut self, tick: Tick, _ctx: &mut Context<Self>) {
-        let _guard = StopOnPanic;
+        let _guard = AbortOnPanic;
         let entries = self.stock.expire(tick.most, self.clock.now());
         if !entries.is_empty() {
             self.publish(&entries);
-            self.send_on(entries, Sealed::Unasked, None);
+            self.send_on(entries, PendingReply::Unasked, None);
         }
     }
 }
@@ -92,8 +95,8 @@ impl Handler<RestoreStock> for StockActor {
     type Result = ();
 
     fn handle(&mut self, restore: RestoreStock, _ctx: &mut Context<Self>) {
-        let _guard = StopOnPanic;
-        self.listing.restore(&self.stock, &restore.stock);
+        let _guard = AbortOnPanic;
+        self.published.restore(&self.stock, &restore.stock);
         self.stock = restore.stock;
         self.epoch = restore.epoch;
     }
@@ -110,7 +113,7 @@ impl StockActor {
     }
 
     /// Blocks the thread, as slow code in an actor would.
-    fn dawdle(&self) {
+    fn inject_delay(&self) {
         if let Some(delay) = self.delay {
             #[expect(clippy::disallowed_methods, reason = "only in a drill, where that is the point")]
             std::thread::sleep(delay);
@@ -120,68 +123,72 @@ impl StockActor {
     fn reserve(&mut self, letter: Reserve, now: Timestamp) {
         let Reserve { to, reservation, token, reply_to, mut permit } = letter;
         permit.at(Stage::Stock);
-        self.core_counters.passage.enter();
-        let decision = self.stock.reserve(reservation, &self.terms, now);
+        self.core_counters.layer_counters.enter();
+        let decision = self.stock.reserve(reservation, &self.policy, now);
         match &decision {
             Decision::Placed(_order, entries) => {
-                self.core_counters.passage.pass();
+                self.core_counters.layer_counters.pass();
                 self.publish(entries);
                 token.spend();
                 self.publish_key(entries);
             }
-            Decision::Replayed(_order) => self.core_counters.passage.answer(Code::Replayed),
-            Decision::Rejected(rejection) => self.core_counters.passage.answer(rejection.code()),
+            Decision::Replayed(_order) => self.core_counters.layer_counters.answer(Reason::Replayed),
+            Decision::Rejected(rejection) => self.core_counters.layer_counters.answer(rejection.reason()),
         }
         drop(to);
         permit.at(Stage::Ledger);
-        let (entries, sealed) = seal(decision, reply_to);
-        self.send_on(entries, sealed, Some(permit));
+        let (entries, reply) = seal(decision, reply_to);
+        self.send_on(entries, reply, Some(permit));
     }
 
-    fn recall(&mut self, Recall { to, user, quantity, key, reply_to, permit }: Recall) {
+    fn lookup_by_key(&mut self, LookupByKey { to, user, quantity, key, reply_to, permit }: LookupByKey) {
         drop(to);
-        let (entries, sealed) = seal(self.stock.recall(&user, quantity, &key), reply_to);
-        self.send_on(entries, sealed, Some(permit));
+        let (entries, reply) = seal(self.stock.lookup_by_key(&user, quantity, &key), reply_to);
+        self.send_on(entries, reply, Some(permit));
     }
 
     fn find(&self, Find { to, query, reply_to, permit }: Find) {
         drop(to);
         let orders = self.stock.find(&query);
-        self.send_on(Entries::new(), Sealed::Found(reply_to, orders), Some(permit));
+        self.send_on(Entries::new(), PendingReply::Found(reply_to, orders), Some(permit));
     }
 
-    fn settle(&mut self, Settle { to, number, step, reply_to, permit }: Settle, now: Timestamp) {
+    fn transition(
+        &mut self,
+        ApplyTransition { to, number, transition, reply_to, permit }: ApplyTransition,
+        now: Timestamp,
+    ) {
         drop(to);
-        let Settled { entries, answer } = match step {
-            Step::Pay(payment) => self.stock.pay(number, &payment, &self.terms, now),
-            Step::Cancel { user } => self.stock.cancel(number, &user, now),
+        let Settled { entries, answer } = match transition {
+            Transition::Pay(payment) => self.stock.pay(number, &payment, &self.policy, now),
+            Transition::Cancel { user } => self.stock.cancel(number, &user, now),
         };
         self.publish(&entries);
-        let sealed = match answer {
-            Ok(order) => Sealed::Settled(reply_to, order),
-            Err(rejection) => Sealed::Rejected(reply_to, rejection),
+        let reply = match answer {
+            Ok(order) => PendingReply::Settled(reply_to, order),
+            Err(rejection) => PendingReply::Rejected(reply_to, rejection),
         };
-        self.send_on(entries, sealed, Some(permit));
+        self.send_on(entries, reply, Some(permit));
     }
 
-    fn instruct(&mut self, Instruct { to, instruction, reply_to, permit }: Instruct, now: Timestamp) {
+    fn control(&mut self, ApplyControl { to, control, reply_to, permit }: ApplyControl, now: Timestamp) {
         drop(to);
-        let (entries, done) = match self.stock.instruct(&instruction, now) {
+        let (entries, done) = match self.stock.control(&control, now) {
             Ok(entries) => (entries, Ok(())),
             Err(rejection) => (Entries::new(), Err(rejection)),
         };
         self.publish(&entries);
-        self.send_on(entries, Sealed::Instructed(reply_to, done), Some(permit));
+        self.send_on(entries, PendingReply::Controlled(reply_to, done), Some(permit));
     }
 
     fn audit(&self, Audit { to, reply_to, permit }: Audit) {
         drop(to);
-        self.send_on(Entries::new(), Sealed::Audited(reply_to, self.stock.balance()), Some(permit));
+        self.send_on(Entries::new(), PendingReply::Audited(reply_to, self.stock.balance()), Some(permit));
     }
 
     fn publish(&self, entries: &[Entry]) {
         if !entries.is_empty() {
-            self.listing.publish(&self.stock, entries);
+            self.published.publish(&self.stock, entries);
         }
     }
 
@@ -190,22 +197,22 @@ impl StockActor {
         if let Some(Entry { item, change: Change::Order(OrderChange { user, key: Some(key), .. }), .. }) =
             entries.first()
         {
-            self.used_keys.insert(*item, user, key);
+            self.view.used_keys.insert(*item, user, key);
         }
     }
 
-    fn send_on(&self, entries: Entries, sealed: Sealed, permit: Option<Permit>) {
-        let append = Append { entries, sealed, epoch: self.epoch, permit };
+    fn send_on(&self, entries: Entries, reply: PendingReply, permit: Option<Permit>) {
+        let append = Append { entries, reply, epoch: self.epoch, permit };
         // A decision that cannot be written must not stay in memory: the guard above stops the process.
         let sent = self.append_to.try_send(append);
         assert!(sent.is_ok(), "the tray of the core refused a decision");
     }
 }
 
-fn seal(decision: Decision, reply_to: ReplyPort<Outcome>) -> (Entries, Sealed) {
+fn seal(decision: Decision, reply_to: ReplyPort<Outcome>) -> (Entries, PendingReply) {
     match decision {
-        Decision::Placed(order, entries) => (entries, Sealed::Placed(reply_to, order)),
-        Decision::Replayed(order) => (Entries::new(), Sealed::Replayed(reply_to, order)),
-        Decision::Rejected(rejection) => (Entries::new(), Sealed::Rejected(reply_to, rejection)),
+        Decision::Placed(order, entries) => (entries, PendingReply::Placed(reply_to, order)),
+        Decision::Replayed(order) => (Entries::new(), PendingReply::Replayed(reply_to, order)),
+        Decision::Rejected(rejection) => (Entries::new(), PendingReply::Rejected(reply_to, rejection)),
     }
 }

@@ -32,9 +32,9 @@ pub fn storage_failed(reason: &dyn std::fmt::Display) -> ! {
 /// While it lives, a panic on this thread stops the process: an actor that panicked is a closed mailbox in front of
 /// stock that nobody can buy, and its state may be half changed.
 #[derive(Debug)]
-pub(crate) struct StopOnPanic;
+pub(crate) struct AbortOnPanic;
 
-impl Drop for StopOnPanic {
+impl Drop for AbortOnPanic {
     fn drop(&mut self) {
         if std::thread::panicking() {
             tracing::error!("a panic in the core: stopping; recovery from the ledger is the way back");
@@ -42,5 +42,52 @@ impl Drop for StopOnPanic {
             #[expect(clippy::disallowed_methods, reason = "unwinding would answer from a state that is half changed")]
             std::process::abort();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt as _;
+    use std::path::{Path, PathBuf};
+    use std::process::Command;
+
+    use crate::ids::WorkerId;
+    use crate::messages::{Epoch, Restore};
+    use crate::sale::{Sale, SaleSettings};
+
+    /// The signal of `abort` (signal(7)).
+    const SIGNAL_ABORT: i32 = 6;
+
+    /// Set for the child that panics: where it finds its data file.
+    const FOLDER: &str = "DOORBUSTER_TEST_FOLDER";
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "a child learns from the environment where it is")]
+    fn a_panic_in_the_core_stops_the_process_and_the_ledger_is_the_way_back() {
+        if let Some(folder) = std::env::var_os(FOLDER) {
+            return actix::System::new().block_on(panic_in_a_router(&PathBuf::from(folder)));
+        }
+        let folder = tempfile::tempdir().expect("a folder for the test");
+        let name = "stop::tests::a_panic_in_the_core_stops_the_process_and_the_ledger_is_the_way_back";
+        let mut child = Command::new(std::env::current_exe().expect("a running test has a file"));
+        child.args([name, "--exact", "--nocapture"]).env(FOLDER, folder.path());
+        let output = child.output().expect("the test can be started again");
+        let told = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(output.status.signal(), Some(SIGNAL_ABORT), "{told}\n{}", String::from_utf8_lossy(&output.stderr));
+        let settings = SaleSettings::new(folder.path().join("sale.db")).ledger;
+        let opened = crate::ledger::Ledger::open(&settings, |_entry| ());
+        let (_ledger, recovered) = opened.expect("a ledger that was killed, not damaged");
+        assert_eq!(recovered.entries, 1, "what was committed before is there");
+    }
+
+    /// A guest's router has no core, so nobody may send it the states of items.
+    #[expect(clippy::disallowed_methods, reason = "the message is the last one, and no actor waits for it")]
+    async fn panic_in_a_router(folder: &Path) {
+        let settings = SaleSettings { guests: 1, ..SaleSettings::new(folder.join("sale.db")) };
+        let sale = Sale::open(settings, vec![crate::item::tests::mug()]).expect("a new data file");
+        let (_core, _guest) = (sale.start_core(crate::ids::CoreId(0)), sale.guest());
+        let guest = sale.view().placement.thread(WorkerId(1)).expect("it was started one line above");
+        let _closed = guest.restore.send(Restore { epoch: Epoch(1), stocks: Vec::new() }).await;
+        panic!("a panic on this thread, behind the actor's, leaves by another way");
     }
 }

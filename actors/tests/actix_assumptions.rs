@@ -194,7 +194,7 @@ async fn an_actor_handles_its_letters_on_the_thread_that_started_it() {
     arbiter.stop();
 }
 
-/// Why `StopOnPanic` exists: nothing but a closed mailbox tells of the panic, and the thread goes on.
+/// Why `AbortOnPanic` exists: nothing but a closed mailbox tells of the panic, and the thread goes on.
 #[actix::test]
 async fn a_panic_in_a_handler_closes_the_mailbox_and_leaves_the_thread_running() {
     let arbiter = Arbiter::new();

@@ -11,17 +11,15 @@ use std::time::Duration;
 
 use doorbuster_actors::entry::Entry;
 use doorbuster_actors::ledger::{CommitError, Ledger, LedgerError};
-use doorbuster_actors::letters::Step;
-use doorbuster_actors::observe::StorageState;
-use doorbuster_actors::reply::{Outcome, Unavailable};
+use doorbuster_actors::request::{Transition, Unavailable};
+use doorbuster_actors::sale::{Limits, Outcome, StorageState};
 use doorbuster_actors::stock::Stock;
 
-use doorbuster_actors::watchers::Limits;
 use support::files::{beside, folder, reader, shell};
 use support::lab::{Done, Journal, Lab, begin_fault, child_folder, end_fault};
 use support::{
-    Sale, SaleSettings, TERMS, confirmed, is_child, item, moment, new_ledger, on_this_thread, one_unit, placed, reopen,
-    until, user,
+    POLICY, TestSale, confirmed, is_child, item, moment, new_ledger, on_this_thread, one_unit, placed, reopen, until,
+    user,
 };
 
 /// Sizes of commits that are tried in turn: one order, a few, a full page, many pages.
@@ -34,7 +32,7 @@ const COMMITS_TO_A_CHECKPOINT: usize = 2_100;
 fn orders(stock: &mut Stock, count: usize) -> Vec<Entry> {
     let begin = stock.orders();
     let buyers = (begin..begin + count).map(|number| one_unit(&format!("user-{number}")));
-    buyers.flat_map(|buyer| placed(stock.reserve(buyer, &TERMS, moment(0))).1).collect()
+    buyers.flat_map(|buyer| placed(stock.reserve(buyer, &POLICY, moment(0))).1).collect()
 }
 
 fn commit(ledger: &mut Ledger, stock: &mut Stock, count: usize) {
@@ -214,7 +212,7 @@ fn a_storage_that_cannot_be_written_stays_closed_however_often_it_is_tried() {
 }
 
 async fn a_child_whose_probes_fail() {
-    let sale = Sale::open(&child_folder().join("sale.db"), &[item("sku-1", 10)], SaleSettings::default()).await;
+    let sale = TestSale::open(&child_folder().join("sale.db"), &[item("sku-1", 10)]).await;
     confirmed(sale.buy("sku-1", one_unit("alice")).await);
     begin_fault("ENOSPC write -wal");
     assert_eq!(sale.buy("sku-1", one_unit("bob")).await, Outcome::Unavailable(Unavailable::StorageFull));
@@ -222,13 +220,13 @@ async fn a_child_whose_probes_fail() {
     // Nobody buys meanwhile: whatever fails to write the log now is the writer, who tries.
     let mut probes = 0;
     while probes < 4 {
-        let state = sale.counters.storage();
+        let state = sale.view.status.storage();
         assert_eq!(state, StorageState::Full, "open after {probes} tries that failed");
         probes += journal.more().iter().filter(|done| done.is("write", "error", "-wal")).count();
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     end_fault();
-    until("the ledger can be written again", || sale.counters.storage() == StorageState::Open).await;
+    until("the ledger can be written again", || sale.view.status.storage() == StorageState::Open).await;
     let tried = journal.more();
     assert!(tried.iter().any(|done| done.is("write", "ok", "-wal")), "opened without having written: {tried:?}");
     confirmed(sale.buy("sku-1", one_unit("bob")).await);
@@ -245,19 +243,20 @@ fn nothing_is_told_of_a_batch_until_its_sync_has_come_back() {
 
 async fn a_child_whose_sync_takes_its_time() {
     let path = child_folder().join("sale.db");
-    let sale = Sale::open(&path, &[item("sku-1", 10)], SaleSettings::default()).await;
+    let sale = TestSale::open(&path, &[item("sku-1", 10)]).await;
     let order = confirmed(sale.buy("sku-1", one_unit("alice")).await);
-    let published = sale.counters.last_seq();
-    let mut watch = sale.watchers.watch(order.id, &order.user, Limits { total: 1, per_user: 1 }).expect("the only one");
+    let last_seq = sale.view.status.last_seq();
+    let mut watch =
+        sale.view.watchers.watch(order.id, &order.user, Limits { total: 1, per_user: 1 }).expect("the only one");
     let mark = || fs::read_to_string(beside(&path, ".mark")).expect("readable");
-    let (seq, entries, marked) = (*published.borrow(), sale.counters.entries(), mark());
+    let (seq, entries, marked) = (*last_seq.borrow(), sale.view.writer.entries(), mark());
     let mut journal = Journal::begin();
 
     begin_fault("HOLD sync -wal");
-    let listing = sale.listing("sku-1");
-    let cancel = Step::Cancel { user: user("alice") };
-    let permit = sale.house.enter().expect("the house is not full");
-    let cancelled = sale.postbox(sale.guest).settle(&listing, order.id.order, cancel, permit);
+    let published = sale.published("sku-1");
+    let cancel = Transition::Cancel { user: user("alice") };
+    let permit = sale.view.purchases.enter().expect("the house is not full");
+    let cancelled = sale.handle(sale.guest).transition(&published, order.id.order, cancel, permit);
     let (mut cancelled, mut changed) = (Box::pin(cancelled.outcome()), Box::pin(watch.changed()));
     let mut is_held = false;
     while !is_held {
@@ -273,14 +272,14 @@ async fn a_child_whose_sync_takes_its_time() {
             () = tokio::time::sleep(Duration::from_millis(1)) => {}
         }
     }
-    assert_eq!(*published.borrow(), seq, "the number of an entry that is not durable was published");
-    assert_eq!(sale.counters.entries(), entries, "it was counted as written");
+    assert_eq!(*last_seq.borrow(), seq, "the number of an entry that is not durable was published");
+    assert_eq!(sale.view.writer.entries(), entries, "it was counted as written");
     assert_eq!(mark(), marked, "it was marked as acknowledged");
 
     end_fault();
     confirmed(cancelled.await);
     changed.await;
-    until("the number is published", || *published.borrow() == seq + 1).await;
+    until("the number is published", || *last_seq.borrow() == seq + 1).await;
     assert_ne!(mark(), marked);
     drop(watch);
     sale.close().await;
@@ -295,16 +294,16 @@ fn a_batch_that_was_rolled_back_is_published_to_nobody() {
 }
 
 async fn a_child_whose_batch_is_rolled_back() {
-    let sale = Sale::open(&child_folder().join("sale.db"), &[item("sku-1", 10)], SaleSettings::default()).await;
+    let sale = TestSale::open(&child_folder().join("sale.db"), &[item("sku-1", 10)]).await;
     confirmed(sale.buy("sku-1", one_unit("alice")).await);
-    let mut published = sale.counters.last_seq();
+    let mut published = sale.view.status.last_seq();
     let seq = *published.borrow_and_update();
     begin_fault("ENOSPC write -wal");
     assert_eq!(sale.buy("sku-1", one_unit("bob")).await, Outcome::Unavailable(Unavailable::StorageFull));
     let woken = published.has_changed().expect("the writer lives");
     assert!(!woken && *published.borrow() == seq, "{} was published, {seq} is written", *published.borrow());
     end_fault();
-    until("the ledger can be written again", || sale.counters.storage() == StorageState::Open).await;
+    until("the ledger can be written again", || sale.view.status.storage() == StorageState::Open).await;
     confirmed(sale.buy("sku-1", one_unit("bob")).await);
     assert_eq!(*published.borrow_and_update(), seq + 1);
     sale.close().await;

@@ -9,13 +9,12 @@ use doorbuster_actors::entry::Order;
 use doorbuster_actors::ids::{ItemNumber, OrderNumber};
 use doorbuster_actors::item::ItemDefinition;
 use doorbuster_actors::ledger::{COLUMNS, CommitError, LedgerError};
-use doorbuster_actors::letters::Query;
-use doorbuster_actors::reply::Unavailable;
+use doorbuster_actors::request::{Query, Unavailable};
 use doorbuster_actors::stock::Stock;
 use doorbuster_actors::time::Timestamp;
 
 use support::files::{DAY_MS, beside, copy_as_killed, eventful_ledger, folder, reader, shell};
-use support::{TERMS, item, moment, new_ledger, one_unit, placed, reopen, user};
+use support::{POLICY, item, moment, new_ledger, one_unit, placed, reopen, user};
 
 /// The damaged entry's number, or the test fails.
 fn damaged_at(path: &Path) -> u64 {
@@ -63,7 +62,7 @@ fn numbers_have_no_gap_over_commits_and_restarts() {
             ledger = reopen(&path).expect("an undamaged ledger").0;
         }
         let orders = (0..batch).map(|number| one_unit(&format!("user-{batch}-{number}")));
-        let entries: Vec<_> = orders.flat_map(|order| placed(stocks[0].reserve(order, &TERMS, moment(0))).1).collect();
+        let entries: Vec<_> = orders.flat_map(|order| placed(stocks[0].reserve(order, &POLICY, moment(0))).1).collect();
         ledger.commit(entries.iter()).expect("room on the disk");
     }
     ledger.close().expect("a clean end");
@@ -190,7 +189,7 @@ fn the_view_of_orders_tells_what_the_stock_tells() {
     let folder = folder();
     let path = folder.path().join("sale.db");
     let (mut ledger, mut stocks) = eventful_ledger(&path);
-    let (_order, entries) = placed(stocks[1].reserve(one_unit("dave"), &TERMS, moment(7)));
+    let (_order, entries) = placed(stocks[1].reserve(one_unit("dave"), &POLICY, moment(7)));
     ledger.commit(entries.iter()).expect("room on the disk");
     let reader = reader(&path);
     let columns = "order_id, item_id, user_id, quantity, unit_price, total_price, currency, status, created_at";

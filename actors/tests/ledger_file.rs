@@ -9,7 +9,7 @@ use doorbuster_actors::data_file::DataFileError;
 use doorbuster_actors::ledger::{Durability, Ledger, LedgerError, LedgerSettings};
 
 use support::files::{beside, copy_as_killed, eventful_ledger, everything_in, folder, reader, shell};
-use support::{TERMS, durable, item, moment, new_ledger, one_unit, placed, reopen};
+use support::{POLICY, durable, item, moment, new_ledger, one_unit, placed, reopen};
 
 #[test]
 fn a_database_of_something_else_is_refused_untouched() {
@@ -80,7 +80,7 @@ fn a_second_server_on_the_same_file_is_refused_and_the_first_unharmed() {
     let path = folder.path().join("sale.db");
     let (mut ledger, mut stocks) = new_ledger(&path, &[item("sku-1", 5)]);
     assert!(matches!(reopen(&path), Err(LedgerError::File(DataFileError::InUse(named))) if named == path));
-    let (_order, entries) = placed(stocks[0].reserve(one_unit("alice"), &TERMS, moment(0)));
+    let (_order, entries) = placed(stocks[0].reserve(one_unit("alice"), &POLICY, moment(0)));
     ledger.commit(entries.iter()).expect("room on the disk");
     ledger.close().expect("a clean end");
     assert_eq!(reopen(&path).expect("free again").1.stocks, stocks);

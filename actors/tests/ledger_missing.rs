@@ -10,7 +10,7 @@ use doorbuster_actors::ledger::{Durability, Ledger, LedgerError, LedgerSettings}
 use doorbuster_actors::stock::Stock;
 
 use support::files::{DAY_MS, beside, copy_as_killed, eventful_ledger, folder, shell};
-use support::{TERMS, durable, item, moment, new_ledger, one_unit, placed, reopen};
+use support::{POLICY, durable, item, moment, new_ledger, one_unit, placed, reopen};
 
 /// The damaged entry's number, or the test fails.
 fn damaged_at(path: &Path) -> u64 {
@@ -74,7 +74,7 @@ fn a_log_of_another_time_is_refused() {
     ledger.close().expect("a clean end");
     let (mut ledger, recovered) = reopen(&path).expect("an undamaged ledger");
     let mut stock = recovered.stocks.into_iter().nth(1).expect("the second item");
-    ledger.commit(placed(stock.reserve(one_unit("zoe"), &TERMS, moment(2 * DAY_MS))).1.iter()).expect("room");
+    ledger.commit(placed(stock.reserve(one_unit("zoe"), &POLICY, moment(2 * DAY_MS))).1.iter()).expect("room");
     let later = copy_as_killed(&path, &later);
     ledger.close().expect("a clean end");
     // After a clean end, and under the next session's open file.
@@ -126,7 +126,7 @@ fn a_log_that_was_cut_or_hit_by_one_bit_after_a_kill_is_missed() {
     let log = beside(&path, "-wal");
     let after_creation = fs::metadata(&log).expect("the log").len();
     for number in 0..10 {
-        let (_order, entries) = placed(stocks[0].reserve(one_unit(&format!("user-{number}")), &TERMS, moment(0)));
+        let (_order, entries) = placed(stocks[0].reserve(one_unit(&format!("user-{number}")), &POLICY, moment(0)));
         ledger.commit(entries.iter()).expect("room on the disk");
     }
     let length = fs::metadata(&log).expect("the log").len();
@@ -151,14 +151,14 @@ fn an_old_copy_of_the_data_file_under_a_newer_mark_is_noticed() {
     let (folder, copy) = (folder(), folder());
     let path = folder.path().join("sale.db");
     let (mut ledger, mut stocks) = new_ledger(&path, &[item("sku-1", 100)]);
-    let (_order, entries) = placed(stocks[0].reserve(one_unit("alice"), &TERMS, moment(0)));
+    let (_order, entries) = placed(stocks[0].reserve(one_unit("alice"), &POLICY, moment(0)));
     ledger.commit(entries.iter()).expect("room on the disk");
     ledger.close().expect("a clean end");
     let old = copy.path().join("sale.db");
     fs::copy(&path, &old).expect("it is there");
 
     let (mut ledger, _recovered) = reopen(&path).expect("an undamaged ledger");
-    let (_order, entries) = placed(stocks[0].reserve(one_unit("bob"), &TERMS, moment(0)));
+    let (_order, entries) = placed(stocks[0].reserve(one_unit("bob"), &POLICY, moment(0)));
     ledger.commit(entries.iter()).expect("room on the disk");
     ledger.close().expect("a clean end");
     fs::copy(beside(&path, ".mark"), beside(&old, ".mark")).expect("it is there");
@@ -168,7 +168,7 @@ fn an_old_copy_of_the_data_file_under_a_newer_mark_is_noticed() {
     fs::remove_file(beside(&old, ".mark")).expect("the mark");
     let (mut ledger, recovered) = reopen(&old).expect("an undamaged ledger");
     let mut stock = recovered.stocks.into_iter().next().expect("one item");
-    let (_order, entries) = placed(stock.reserve(one_unit("carol"), &TERMS, moment(0)));
+    let (_order, entries) = placed(stock.reserve(one_unit("carol"), &POLICY, moment(0)));
     ledger.commit(entries.iter()).expect("room on the disk");
     ledger.close().expect("a clean end");
     fs::copy(beside(&path, ".mark"), beside(&old, ".mark")).expect("it is there");

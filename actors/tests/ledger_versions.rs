@@ -11,7 +11,7 @@ use doorbuster_actors::ids::OrderNumber;
 use doorbuster_actors::ledger::LedgerError;
 
 use support::files::{DAY_MS, beside, folder, reader};
-use support::{TERMS, moment, one_unit, placed, reopen};
+use support::{POLICY, moment, one_unit, placed, reopen};
 
 /// Entries of each of the files of version 1, counted when they were made.
 const ENTRIES: u64 = 25;
@@ -31,7 +31,7 @@ fn a_data_file_of_version_1_is_opened_brought_up_to_date_and_sold_from() {
         assert_eq!(told, statuses, "{name}");
         let version: i64 = reader(&path).query_row("PRAGMA user_version", [], |row| row.get(0)).expect("readable");
         assert_eq!(version, 2);
-        let (_order, entries) = placed(stock.reserve(one_unit("newcomer"), &TERMS, moment(DAY_MS)));
+        let (_order, entries) = placed(stock.reserve(one_unit("newcomer"), &POLICY, moment(DAY_MS)));
         ledger.commit(entries.iter()).expect("room on the disk");
         ledger.close().expect("a clean end");
         assert_eq!(reopen(&path).expect("an undamaged ledger").1.entries, ENTRIES + 1, "{name}");

@@ -2,20 +2,20 @@
 //! **Owns:** the model, which knows one order and no units.
 //! **Never:** reads a clock or draws a number that is not printed.
 
+#[path = "order_life/controls.rs"]
+mod controls;
 #[path = "order_life/cool_down.rs"]
 mod cool_down;
 #[path = "order_life/house.rs"]
 mod house;
-#[path = "order_life/instructions.rs"]
-mod instructions;
 
 use doorbuster_actors::entry::{PaymentResult, Status};
 use doorbuster_actors::ids::OrderNumber;
-use doorbuster_actors::money::Amount;
-use doorbuster_actors::reply::Rejection;
+use doorbuster_actors::item::Amount;
+use doorbuster_actors::request::Rejection;
 use doorbuster_actors::stock::LatePayment;
 use doorbuster_actors::time::Timestamp;
-use house::{House, PAY_WITHIN_MS, Step, at, definition, payment, terms};
+use house::{House, PAY_WITHIN_MS, Step, at, definition, payment, policy};
 
 const BUYER: &str = "ann";
 const RIVAL: &str = "rival";
@@ -99,7 +99,7 @@ fn happen(house: &mut House, event: Event, now: Timestamp) -> Step {
 
 /// One order of the only unit that nobody else has.
 fn one_order(late: LatePayment) -> House {
-    let mut house = House::open(definition(1, 1), terms(late));
+    let mut house = House::open(definition(1, 1), policy(late));
     house.buy(BUYER, 1, at(0)).expect("a unit is left");
     house
 }
@@ -246,7 +246,7 @@ fn what_is_not_the_buyers_own_order_cannot_be_cancelled_or_paid() {
 #[test]
 fn a_late_payment_is_honoured_only_within_the_buyers_limit() {
     for (limit, end) in [(1, Status::RefundDue), (2, Status::Paid)] {
-        let mut house = House::open(definition(9, limit), terms(LatePayment::Honour));
+        let mut house = House::open(definition(9, limit), policy(LatePayment::Honour));
         house.buy(BUYER, 1, at(0)).expect("a unit is left");
         house.tick(at(PAY_WITHIN_MS));
         house.buy(BUYER, 1, at(PAY_WITHIN_MS)).expect("the expired order freed his limit");
@@ -258,7 +258,7 @@ fn a_late_payment_is_honoured_only_within_the_buyers_limit() {
 
 #[test]
 fn orders_expire_in_the_order_of_their_deadlines_and_no_more_than_asked_for() {
-    let mut house = House::open(definition(100, 1), terms(LatePayment::Refund));
+    let mut house = House::open(definition(100, 1), policy(LatePayment::Refund));
     for buyer in 0..100 {
         house.buy(&format!("buyer-{buyer}"), 1, at(buyer)).expect("a unit is left");
     }

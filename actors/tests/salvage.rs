@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use doorbuster_actors::ledger::Row;
 use doorbuster_actors::ledger::salvage::{Acknowledged, Findings, Salvage, SalvageError};
-use doorbuster_actors::letters::Instruction;
+use doorbuster_actors::request::Control;
 use tempfile::TempDir;
 
 use support::files::{DAY_MS, beside, copy_as_killed, eventful_ledger, everything_in, folder, shell};
@@ -181,7 +181,7 @@ fn a_data_file_without_its_log_says_what_is_missing() {
 /// The sale goes on for one entry, which is in the log when the server is killed.
 fn one_entry_more(path: &Path) -> (TempDir, PathBuf) {
     let (mut ledger, mut recovered) = reopen(path).expect("whole");
-    let entries = recovered.stocks[1].instruct(&Instruction::Pause, moment(DAY_MS));
+    let entries = recovered.stocks[1].control(&Control::Pause, moment(DAY_MS));
     ledger.commit(entries.expect("an open sale").iter()).expect("room on the disk");
     let killed = folder();
     let copy = copy_as_killed(path, &killed);

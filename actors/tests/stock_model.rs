@@ -9,8 +9,8 @@ use std::cell::Cell;
 use std::time::Duration;
 
 use doorbuster_actors::entry::{Balance, Change, Entry, Order, OrderChange, Payment, PaymentResult, Status};
-use doorbuster_actors::letters::{Query, Reservation};
-use doorbuster_actors::money::Amount;
+use doorbuster_actors::item::Amount;
+use doorbuster_actors::request::{Query, Reservation};
 use doorbuster_actors::stock::{MAX_LISTED_ORDERS, Stock};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
@@ -45,7 +45,7 @@ impl Trial {
     fn new(history: &History) -> Self {
         let creation = Stock::creation(ITEM, history.definition(), moment(0));
         let live = Stock::create(&creation).expect("a creation");
-        let model = Model::new(history.definition(), history.terms);
+        let model = Model::new(history.definition(), history.policy);
         Self { live, model, book: Vec::new(), creation, wall: 0 }
     }
 
@@ -71,15 +71,15 @@ impl Trial {
         let now = moment(self.wall);
         match *act {
             Act::Reserve { name, key, quantity } => self.reserve(name, key, quantity),
-            Act::Instruct(ref instruction) => {
-                let answer = self.live.instruct(instruction, now);
-                let expected = self.model.instruct(instruction);
+            Act::ApplyControl(ref control) => {
+                let answer = self.live.control(control, now);
+                let expected = self.model.control(control);
                 assert_eq!(answer.as_ref().map(|entries| !entries.is_empty()), expected.as_ref().copied());
                 answer.unwrap_or_default().to_vec()
             }
             Act::Pay { order, event, result, is_whole } => {
                 let payment = self.payment(order, event, result, is_whole);
-                let settled = self.live.pay(number(order), &payment, &self.model.terms, now);
+                let settled = self.live.pay(number(order), &payment, &self.model.policy, now);
                 let expected = self.model.pay(order, event, result, is_whole);
                 assert_eq!((settled.answer, moves_in(&settled.entries)), expected);
                 settled.entries.to_vec()
@@ -100,7 +100,7 @@ impl Trial {
                 entries.to_vec()
             }
             Act::Restart { pay_within } => {
-                self.model.terms.pay_within = pay_within.map(Duration::from_millis);
+                self.model.policy.pay_within = pay_within.map(Duration::from_millis);
                 Vec::new()
             }
         }
@@ -109,7 +109,7 @@ impl Trial {
     fn reserve(&mut self, name: usize, key: Option<usize>, quantity: u32) -> Vec<Entry> {
         let key_text = key.map(|key| KEYS[key].parse().expect("legal"));
         let wanted = Reservation { user: user(NAMES[name]), quantity, key: key_text };
-        let decision = self.live.reserve(wanted, &self.model.terms, moment(self.wall));
+        let decision = self.live.reserve(wanted, &self.model.policy, moment(self.wall));
         let Some(expected) = self.model.reserve(name, key, quantity) else {
             let (order, entries) = placed(decision);
             assert_eq!(order, self.model.order(self.model.orders.len() - 1));
@@ -248,12 +248,16 @@ fn the_stock_answers_as_the_model_does() {
 
 #[test]
 fn who_holds_without_paying_waits_as_long_as_the_model_says_and_after_a_restart_too() {
-    let slowed = Cell::new(0);
+    let injected_delay = Cell::new(0);
     run_histories(holders(), |trial| {
-        slowed.set(slowed.get() + trial.model.slowed_by_cancels.get());
+        injected_delay.set(injected_delay.get() + trial.model.slowed_by_cancels.get());
         trial.check_replay();
     });
-    assert!(slowed.get() > 10, "only {} refusals were about who cancels late again and again", slowed.get());
+    assert!(
+        injected_delay.get() > 10,
+        "only {} refusals were about who cancels late again and again",
+        injected_delay.get()
+    );
 }
 
 #[test]

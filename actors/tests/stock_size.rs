@@ -8,11 +8,11 @@ use std::time::Duration;
 use doorbuster_actors::entry::{Change, Entries, Entry, Status};
 use doorbuster_actors::ids::OrderNumber;
 use doorbuster_actors::item::ItemDefinition;
-use doorbuster_actors::letters::{Query, Reservation};
-use doorbuster_actors::stock::{Decision, Stock, Terms};
+use doorbuster_actors::request::{Query, Reservation};
+use doorbuster_actors::stock::{Decision, SalePolicy, Stock};
 
 use support::model::ITEM;
-use support::{NOTHING_TO_PAY, TERMS, item, keyed, moment, one_unit, placed, user};
+use support::{NOTHING_TO_PAY, POLICY, item, keyed, moment, one_unit, placed, user};
 
 /// More than any one chunk or table of the book holds before it opens the next.
 const MANY: u32 = 10_000;
@@ -30,8 +30,8 @@ fn purchase(number: u32) -> Reservation {
     keyed(one_unit(&name(number)), &format!("key-{number}"))
 }
 
-fn within(millis: u64) -> Terms {
-    Terms { pay_within: Some(Duration::from_millis(millis)), ..TERMS }
+fn within(millis: u64) -> SalePolicy {
+    SalePolicy { pay_within: Some(Duration::from_millis(millis)), ..POLICY }
 }
 
 fn numbers_of(entries: &Entries, status: Status) -> Vec<u32> {
@@ -49,7 +49,7 @@ fn every_order_of_many_buyers_is_found_by_its_number_its_buyer_and_its_key() {
     let mut live = Stock::create(&creation).expect("a creation");
     let mut replayed = live.clone();
     for number in 0..MANY {
-        let (order, entries) = placed(live.reserve(purchase(number), &TERMS, moment(0)));
+        let (order, entries) = placed(live.reserve(purchase(number), &POLICY, moment(0)));
         assert_eq!((order.id.order.0, order.user.as_str()), (number + 1, name(number).as_str()));
         entries.iter().for_each(|entry| replayed.apply(entry).expect("it follows"));
     }
@@ -59,7 +59,7 @@ fn every_order_of_many_buyers_is_found_by_its_number_its_buyer_and_its_key() {
         let order = live.order(OrderNumber(number + 1)).expect("it was placed");
         assert_eq!(order.user, user(&name(number)));
         assert_eq!(live.find(&Query::AllOf { user: order.user.clone() }), std::slice::from_ref(&order));
-        assert_eq!(live.reserve(purchase(number), &TERMS, moment(0)), Decision::Replayed(order));
+        assert_eq!(live.reserve(purchase(number), &POLICY, moment(0)), Decision::Replayed(order));
     }
     assert!(live.find(&Query::AllOf { user: user("nobody") }).is_empty());
 }
@@ -72,10 +72,10 @@ fn a_key_is_found_however_many_orders_its_buyer_has_placed_since() {
         _ => keyed(one_unit("alice"), &format!("key-{number}")),
     };
     for number in 0..MANY {
-        placed(stock.reserve(purchase(number), &TERMS, moment(0)));
+        placed(stock.reserve(purchase(number), &POLICY, moment(0)));
         for earlier in (0..=number).rev().take(12).chain([number / 2]).filter(|earlier| earlier % 3 != 0) {
             let order = stock.order(OrderNumber(earlier + 1)).expect("it was placed");
-            assert_eq!(stock.reserve(purchase(earlier), &TERMS, moment(0)), Decision::Replayed(order));
+            assert_eq!(stock.reserve(purchase(earlier), &POLICY, moment(0)), Decision::Replayed(order));
         }
     }
 }
@@ -99,8 +99,8 @@ fn orders_expire_in_the_order_of_their_deadlines_when_the_time_to_pay_was_shorte
 #[test]
 fn an_order_that_needs_no_payment_does_not_hide_the_deadlines_after_it() {
     let mut stock = Stock::create(&creation(9, 1)).expect("a creation");
-    for (name, terms) in [("a", NOTHING_TO_PAY), ("b", TERMS), ("c", NOTHING_TO_PAY), ("d", within(1))] {
-        placed(stock.reserve(one_unit(name), &terms, moment(0)));
+    for (name, policy) in [("a", NOTHING_TO_PAY), ("b", POLICY), ("c", NOTHING_TO_PAY), ("d", within(1))] {
+        placed(stock.reserve(one_unit(name), &policy, moment(0)));
     }
     assert_eq!(numbers_of(&stock.expire(9, moment(1)), Status::Expired), [4]);
     assert_eq!(numbers_of(&stock.expire(9, moment(900_000)), Status::Expired), [2]);
@@ -111,6 +111,6 @@ fn an_order_that_needs_no_payment_does_not_hide_the_deadlines_after_it() {
 fn an_order_that_is_due_at_once_expires() {
     let mut stock = Stock::create(&creation(9, 1)).expect("a creation");
     placed(stock.reserve(one_unit("a"), &within(0), moment(0)));
-    placed(stock.reserve(one_unit("b"), &TERMS, moment(0)));
+    placed(stock.reserve(one_unit("b"), &POLICY, moment(0)));
     assert_eq!(numbers_of(&stock.expire(9, moment(0)), Status::Expired), [1]);
 }

@@ -12,16 +12,14 @@ use std::fs;
 use std::path::Path;
 
 use doorbuster_actors::ledger::CommitError;
-use doorbuster_actors::letters::Instruction;
-use doorbuster_actors::observe::StorageState;
-use doorbuster_actors::reply::{NotDone, Outcome, Unavailable};
-use doorbuster_actors::stop::EXIT_STORAGE;
+use doorbuster_actors::request::{Control, NotDone, Unavailable};
+use doorbuster_actors::sale::{EXIT_STORAGE, Outcome, StorageState};
 use rusqlite::Connection;
 
 use support::lab::{Lab, begin_fault, child_folder, end_fault};
 use support::{
-    Sale, SaleSettings, TERMS, confirmed, is_child, item, keyed, moment, new_ledger, on_this_thread, one_unit, placed,
-    reopen, until, user,
+    POLICY, TestSale, confirmed, is_child, item, keyed, moment, new_ledger, on_this_thread, one_unit, placed, reopen,
+    until, user,
 };
 
 fn buyers(path: &Path) -> Vec<String> {
@@ -46,7 +44,7 @@ fn a_full_disk_sells_nothing_answers_questions_and_recovers_by_itself() {
 }
 
 async fn a_child_whose_disk_is_full() {
-    let sale = Sale::open(&child_folder().join("sale.db"), &[item("sku-1", 10)], SaleSettings::default()).await;
+    let sale = TestSale::open(&child_folder().join("sale.db"), &[item("sku-1", 10)]).await;
     let first = confirmed(sale.buy("sku-1", one_unit("alice")).await);
     confirmed(sale.buy("sku-1", one_unit("bob")).await);
 
@@ -54,10 +52,10 @@ async fn a_child_whose_disk_is_full() {
     let full = Unavailable::StorageFull;
     let wanted = keyed(one_unit("carol"), "key-1");
     assert_eq!(sale.buy("sku-1", wanted.clone()).await, Outcome::Unavailable(full));
-    assert_eq!(sale.counters.storage(), StorageState::Full);
+    assert_eq!(sale.view.status.storage(), StorageState::Full);
     assert_eq!(sale.buy("sku-1", one_unit("dave")).await, Outcome::Unavailable(full), "again and again");
-    assert_eq!(sale.instruct("sku-1", Instruction::Pause).await, Err(NotDone::Unavailable(full)));
-    until("the units are back", || sale.listing("sku-1").remaining() == 8).await;
+    assert_eq!(sale.control("sku-1", Control::Pause).await, Err(NotDone::Unavailable(full)));
+    until("the units are back", || sale.published("sku-1").remaining() == 8).await;
     // A question may still come to an actor that has not yet heard; then it is told to ask again.
     let mine = loop {
         match sale.find("sku-1", user("alice")).await {
@@ -67,10 +65,10 @@ async fn a_child_whose_disk_is_full() {
     };
     assert_eq!(mine, [first], "reads work");
     assert_eq!(sale.find("sku-1", user("carol")).await, Ok(Vec::new()), "what was refused was not sold");
-    assert_eq!(sale.house.inside(), 0, "every permit came back");
+    assert_eq!(sale.view.purchases.in_flight(), 0, "every permit came back");
 
     end_fault();
-    until("the ledger can be written again", || sale.counters.storage() == StorageState::Open).await;
+    until("the ledger can be written again", || sale.view.status.storage() == StorageState::Open).await;
     confirmed(sale.buy("sku-1", one_unit("eve")).await);
     confirmed(sale.buy("sku-1", wanted).await);
     sale.close().await;
@@ -99,21 +97,23 @@ fn a_crowd_before_a_disk_that_fills_and_empties_gets_what_is_written_and_nothing
 const CROWD_STOCK: u32 = 700;
 
 async fn a_child_whose_disk_fills_and_empties() {
-    let settings = SaleSettings { cores: 2, ..SaleSettings::default() };
-    let sale = Sale::open(&child_folder().join("sale.db"), &[item("sku-1", CROWD_STOCK)], settings).await;
+    let sale = TestSale::open_with(&child_folder().join("sale.db"), &[item("sku-1", CROWD_STOCK)], |settings| {
+        settings.cores = 2
+    })
+    .await;
     let (mut promised, mut storage_was_full) = (String::new(), 0);
     for round in 0..10 {
         if round % 2 == 1 {
             begin_fault("ENOSPC write -wal");
         }
         // In bundles, so that decisions are on their way while earlier ones are taken back.
-        let mut receipts = Vec::new();
+        let mut replies = Vec::new();
         for number in 0..100 {
-            receipts.push((number, sale.reserve("sku-1", one_unit(&format!("user-{round}-{number}")))));
+            replies.push((number, sale.reserve("sku-1", one_unit(&format!("user-{round}-{number}")))));
             tokio::task::yield_now().await;
         }
-        for (number, receipt) in receipts {
-            match receipt.outcome().await {
+        for (number, reply) in replies {
+            match reply.outcome().await {
                 Outcome::Confirmed(_) => promised.push_str(&format!("user-{round}-{number}\n")),
                 Outcome::Rejected(_) | Outcome::Unavailable(Unavailable::StorageLocked) => {}
                 Outcome::Unavailable(Unavailable::StorageFull) => storage_was_full += 1,
@@ -122,12 +122,12 @@ async fn a_child_whose_disk_fills_and_empties() {
         }
         if round % 2 == 1 {
             end_fault();
-            until("the ledger can be written again", || sale.counters.storage() == StorageState::Open).await;
+            until("the ledger can be written again", || sale.view.status.storage() == StorageState::Open).await;
         }
     }
     assert!(storage_was_full > 0);
     fs::write(child_folder().join("promised"), promised).expect("room on the disk");
-    assert_eq!(sale.house.inside(), 0, "every permit came back");
+    assert_eq!(sale.view.purchases.in_flight(), 0, "every permit came back");
     sale.close().await;
 }
 
@@ -156,7 +156,7 @@ async fn a_child_whose_write_fails() {
 }
 
 async fn buy_under(fault: &str) {
-    let sale = Sale::open(&child_folder().join("sale.db"), &[item("sku-1", 10)], SaleSettings::default()).await;
+    let sale = TestSale::open(&child_folder().join("sale.db"), &[item("sku-1", 10)]).await;
     confirmed(sale.buy("sku-1", one_unit("alice")).await);
     println!("confirmed before");
     begin_fault(fault);
@@ -194,7 +194,7 @@ fn a_checkpoint_that_fails_is_told_and_loses_nothing() {
 fn a_child_whose_checkpoint_fails() {
     let (mut ledger, mut stocks) = new_ledger(&child_folder().join("sale.db"), &[item("sku-1", 100)]);
     for number in 0..100 {
-        let (_order, entries) = placed(stocks[0].reserve(one_unit(&format!("user-{number}")), &TERMS, moment(0)));
+        let (_order, entries) = placed(stocks[0].reserve(one_unit(&format!("user-{number}")), &POLICY, moment(0)));
         ledger.commit(entries.iter()).expect("room on the disk");
     }
     begin_fault("EIO sync sale.db");
@@ -215,7 +215,7 @@ fn a_mark_that_cannot_be_written_stops_nobody() {
 }
 
 async fn a_child_whose_mark_cannot_be_written() {
-    let sale = Sale::open(&child_folder().join("sale.db"), &[item("sku-1", 10)], SaleSettings::default()).await;
+    let sale = TestSale::open(&child_folder().join("sale.db"), &[item("sku-1", 10)]).await;
     confirmed(sale.buy("sku-1", one_unit("alice")).await);
     let mark = || fs::read_to_string(child_folder().join("sale.db.mark")).expect("readable");
     let before = mark();

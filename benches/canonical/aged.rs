@@ -9,7 +9,7 @@ use doorbuster_actors::entry::Entry;
 use doorbuster_actors::ids::ItemNumber;
 use doorbuster_actors::item::ItemDefinition;
 use doorbuster_actors::ledger::Ledger;
-use doorbuster_actors::stock::{Stock, Terms};
+use doorbuster_actors::stock::{SalePolicy, Stock};
 use doorbuster_actors::time::Timestamp;
 use jiff::Timestamp as Wall;
 
@@ -20,7 +20,7 @@ use super::shop::{AMPLE, HOT};
 const BATCH: u32 = 10_000;
 
 /// None of the orders expires while it is measured.
-const TERMS: Terms = Terms { pay_within: Some(Duration::from_hours(24)), ..ledger_kit::TERMS };
+const POLICY: SalePolicy = SalePolicy { pay_within: Some(Duration::from_hours(24)), ..ledger_kit::POLICY };
 
 pub(crate) fn write(path: &Path, orders: u32) -> anyhow::Result<()> {
     let (mut ledger, _empty) = Ledger::open(&durable(path), |_entry| ())?;
@@ -32,7 +32,7 @@ pub(crate) fn write(path: &Path, orders: u32) -> anyhow::Result<()> {
     for batch in 0..orders.div_ceil(BATCH) {
         let numbers = batch * BATCH..((batch + 1) * BATCH).min(orders);
         let orders = numbers.map(|number| keyed(one_unit(&format!("u{number:012}")), &format!("{number:036}")));
-        let entries: Vec<Entry> = orders.flat_map(|order| placed(stock.reserve(order, &TERMS, now)).1).collect();
+        let entries: Vec<Entry> = orders.flat_map(|order| placed(stock.reserve(order, &POLICY, now)).1).collect();
         ledger.commit(entries.iter())?;
         ledger.checkpoint_if_due()?;
     }

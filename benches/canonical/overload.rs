@@ -8,7 +8,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
-use doorbuster::lab::house::House;
+use doorbuster::lab::house::SpawnedServer;
 
 use super::crowd::{Crowd, Running, USERS};
 use super::settings::Settings;
@@ -41,7 +41,7 @@ struct Sample {
 }
 
 impl Sample {
-    fn of(house: &House) -> anyhow::Result<Self> {
+    fn of(house: &SpawnedServer) -> anyhow::Result<Self> {
         let metrics = Metrics::of(house)?;
         Ok(Self {
             resident_bytes: metrics.sum("process_resident_memory_bytes ")?,
@@ -93,7 +93,11 @@ fn measure(settings: &Settings, book: &mut Book) -> anyhow::Result<()> {
 }
 
 /// What was when memory had settled, and at the end; `None` if the run is too short for it.
-fn watch(house: &House, running: &mut Running, settings: &Settings) -> anyhow::Result<Option<(Sample, Sample)>> {
+fn watch(
+    house: &SpawnedServer,
+    running: &mut Running,
+    settings: &Settings,
+) -> anyhow::Result<Option<(Sample, Sample)>> {
     while Sample::of(house)?.attempts < 1.0 {
         ensure!(!running.is_over(), "the crowd did not come");
         std::thread::sleep(Duration::from_millis(10));

@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
-use doorbuster::lab::house::{House, Place};
+use doorbuster::lab::house::{SpawnedServer, TempDir};
 
-use super::ceiling::{Ceiling, write_tokens};
 use super::crowd::{Crowd, USERS};
+use super::fixed_answer::{FixedAnswer, write_tokens};
 use super::peers::postgres::{Form, Postgres};
 use super::peers::redis::Redis;
 use super::settings::Settings;
@@ -38,7 +38,7 @@ struct Stage {
     tokens: PathBuf,
     redis: anyhow::Result<Redis>,
     postgres: anyhow::Result<Postgres>,
-    aged: anyhow::Result<House>,
+    aged: anyhow::Result<SpawnedServer>,
     many: Vec<String>,
     run: Duration,
     _folder: tempfile::TempDir,
@@ -114,8 +114,8 @@ impl Stage {
     }
 }
 
-fn old_shop(orders: u32) -> anyhow::Result<House> {
-    let place = Place::new(&std::env::temp_dir())?;
+fn old_shop(orders: u32) -> anyhow::Result<SpawnedServer> {
+    let place = TempDir::new(&std::env::temp_dir())?;
     aged::write(&place.data_file(), orders)?;
     open_in(place, &catalogue(&[], AMPLE), &[])
 }
@@ -125,11 +125,11 @@ fn up<T>(started: &anyhow::Result<T>) -> anyhow::Result<&T> {
     started.as_ref().map_err(|error| anyhow::anyhow!("{error:#}"))
 }
 
-fn hot_shop() -> anyhow::Result<House> {
+fn hot_shop() -> anyhow::Result<SpawnedServer> {
     open(&catalogue(&[HOT.to_owned()], AMPLE), &[])
 }
 
-fn crowd(house: &House, stage: &Stage) -> Crowd {
+fn crowd(house: &SpawnedServer, stage: &Stage) -> Crowd {
     Crowd::at(&house.url(), stage.run).with("--ops-url", house.ops_url()).with("--users", USERS)
 }
 
@@ -137,7 +137,7 @@ fn order(stage: &Stage, connections: u32) -> Found {
     figures_of_orders(&hot_shop()?, connections, stage)
 }
 
-fn figures_of_orders(house: &House, connections: u32, stage: &Stage) -> Found {
+fn figures_of_orders(house: &SpawnedServer, connections: u32, stage: &Stage) -> Found {
     let run = crowd(house, stage).with("--connections", connections).with("--item", HOT).run()?;
     let run = run.clean()?.told("confirmed")?;
     Ok(vec![
@@ -149,8 +149,8 @@ fn figures_of_orders(house: &House, connections: u32, stage: &Stage) -> Found {
 
 /// The audit finds nothing there, and says so: a fixed answer has no ledger.
 fn plain(stage: &Stage, connections: u32) -> Found {
-    let ceiling = Ceiling::start()?;
-    let crowd = Crowd::at(&ceiling.url, stage.run).with("--ops-url", &ceiling.url).with("--users", USERS);
+    let fixed_answer = FixedAnswer::start()?;
+    let crowd = Crowd::at(&fixed_answer.url, stage.run).with("--ops-url", &fixed_answer.url).with("--users", USERS);
     let crowd = crowd.with("--tokens", stage.tokens.display()).with("--connections", connections);
     let run = crowd.run()?.told("confirmed")?;
     Ok(vec![
@@ -191,7 +191,7 @@ fn half_of_the_peak(stage: &Stage, book: &Book) -> Found {
 }
 
 /// The whole catalogue: the many, the hot one, and a few cold ones, so that every core has one.
-fn big_shop(stage: &Stage) -> anyhow::Result<(House, Vec<String>)> {
+fn big_shop(stage: &Stage) -> anyhow::Result<(SpawnedServer, Vec<String>)> {
     let cold: Vec<_> = (0..8).map(|number| format!("cold-{number}")).collect();
     let names = [stage.many.as_slice(), cold.as_slice(), &[HOT.to_owned()]].concat();
     Ok((open(&catalogue(&names, AMPLE), &[])?, cold))

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use anyhow::Context as _;
-use doorbuster::lab::house::{House, Place, Recipe};
+use doorbuster::lab::house::{LaunchSpec, SpawnedServer, TempDir};
 
 /// HS256 secret of every run.
 const JWT_SECRET: &str = "auth.jwt_secret=kV7q2Zp9xT4mB8wR1nY6cD3fG5hJ0sLa";
@@ -25,19 +25,19 @@ pub(crate) fn secrets() -> [&'static str; 4] {
 }
 
 /// Starts a server that sells these items, with these keys (`section.key=value`) besides.
-pub(crate) fn open(catalogue: &str, keys: &[String]) -> anyhow::Result<House> {
-    open_in(Place::new(&std::env::temp_dir())?, catalogue, keys)
+pub(crate) fn open(catalogue: &str, keys: &[String]) -> anyhow::Result<SpawnedServer> {
+    open_in(TempDir::new(&std::env::temp_dir())?, catalogue, keys)
 }
 
 /// The same in a place that may hold a data file already.
-pub(crate) fn open_in(place: Place, catalogue: &str, keys: &[String]) -> anyhow::Result<House> {
+pub(crate) fn open_in(place: TempDir, catalogue: &str, keys: &[String]) -> anyhow::Result<SpawnedServer> {
     let mut arguments: Vec<String> = vec!["serve".to_owned(), "--log-format".to_owned(), "text".to_owned()];
     arguments.extend(secrets().map(str::to_owned));
     let own = place.keys(catalogue)?.into_iter().map(|(key, value)| format!("{key}={value}"));
     let own = own.chain(["ops.public_metrics=true".to_owned()]).chain(keys.iter().cloned());
     arguments.extend(own.flat_map(|pair| ["--set".to_owned(), pair]));
     let program = Path::new(env!("CARGO_BIN_EXE_doorbuster")).to_owned();
-    Ok(House::start(Recipe { program, arguments, place }, &AtomicBool::new(false))?)
+    Ok(SpawnedServer::start(LaunchSpec { program, arguments, place }, &AtomicBool::new(false))?)
 }
 
 /// A catalogue of items with so many units each.
@@ -55,7 +55,7 @@ pub(crate) fn catalogue(names: &[String], stock: u32) -> String {
 pub(crate) struct Metrics(String);
 
 impl Metrics {
-    pub(crate) fn of(house: &House) -> anyhow::Result<Self> {
+    pub(crate) fn of(house: &SpawnedServer) -> anyhow::Result<Self> {
         let mut answer = ureq::get(format!("{}/metrics", house.ops_url())).call()?;
         Ok(Self(answer.body_mut().read_to_string()?))
     }

@@ -45,16 +45,6 @@ macro_rules! closed_set {
 }
 
 closed_set! {
-    /// Where StockActors run.
-    Layout {
-        /// On the HTTP workers' own threads.
-        Shared = "shared",
-        /// On threads beside them.
-        Beside = "beside",
-    }
-}
-
-closed_set! {
     /// What a confirmed order survives.
     Durability {
         /// A power cut: the commit waits for the disk.

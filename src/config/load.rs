@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::exposure::{Content, Exposure, FileMode};
-use super::mode::{Cause, Mode, Wish, public_listener};
+use super::mode::{Cause, Mode, Requested, public_listener};
 use super::sources::{self, Entry, Given};
 use super::{Config, ConfigError, validate};
 
@@ -22,7 +22,7 @@ pub struct Sources {
     /// Flags as (`section.key`, value); of two for the same key the later one counts.
     pub flags: Vec<(String, String)>,
     /// The mode that was asked for.
-    pub wish: Wish,
+    pub requested: Requested,
 }
 
 /// Where a value came from.
@@ -87,11 +87,11 @@ pub fn load(sources: Sources) -> Result<Loaded, ConfigError> {
     levels.push(sources::environment(sources.environment)?);
     levels.push(sources::flags(sources.flags));
     let given = levels.iter().flatten().find_map(Entry::identity_key);
-    let cause = match (sources.wish, &sources.file, given) {
-        (Wish::Development, _, _) => Cause::Asked,
-        (Wish::None, Some(_), _) => Cause::File,
-        (Wish::None, None, Some(key)) => Cause::Given(key),
-        (Wish::None, None, None) => Cause::NothingGiven,
+    let cause = match (sources.requested, &sources.file, given) {
+        (Requested::Development, _, _) => Cause::Asked,
+        (Requested::None, Some(_), _) => Cause::File,
+        (Requested::None, None, Some(key)) => Cause::Given(key),
+        (Requested::None, None, None) => Cause::NothingGiven,
     };
     let mut loaded = Loaded::defaults(cause, exposed);
     levels.into_iter().try_for_each(|level| loaded.overlay(level))?;

@@ -1,6 +1,6 @@
 //! **Job:** decides whether a server runs for real or to try things out.
 //! **Owns:** the rule, its reason in words, and which keys say who may buy and who may operate.
-//! **Never:** lets anything but an explicit wish, or nothing given at all, lead into development mode.
+//! **Never:** lets anything but an explicit requested, or nothing given at all, lead into development mode.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -27,7 +27,7 @@ impl fmt::Display for Mode {
 
 /// Whether a mode was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Wish {
+pub enum Requested {
     /// The mode follows from what else was given.
     #[default]
     None,

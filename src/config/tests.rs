@@ -15,7 +15,6 @@ listen = "127.0.0.1:8080"
 ops_listen = "127.0.0.1:9090"
 port_file = ""
 workers = 0
-layout = "shared"
 max_in_flight = 16384
 max_connections = 0
 max_connections_per_address = 0
@@ -70,9 +69,9 @@ const SECRETS: &str = "[auth]\njwt_secret = \"0123456789abcdef0123456789abcdef\"
     admin_token = \"fedcba9876543210fedcba9876543210\"\n";
 
 /// A directory of files for one test.
-struct Desk(tempfile::TempDir);
+struct Folder(tempfile::TempDir);
 
-impl Desk {
+impl Folder {
     fn new() -> Self {
         Self(tempfile::tempdir().expect("a temporary directory"))
     }
@@ -110,9 +109,9 @@ fn without_origins(shown: &str) -> String {
 
 #[test]
 fn the_contract_page_lists_every_key_with_its_default() {
-    let loaded = Desk::new().load_file(CONTRACT).expect("valid");
+    let loaded = Folder::new().load_file(CONTRACT).expect("valid");
     assert!(loaded.origins.iter().all(|(_, origin)| matches!(origin, Origin::File(_))), "{:?}", loaded.origins);
-    let mut defaults = Desk::new().load_file(SECRETS).expect("valid");
+    let mut defaults = Folder::new().load_file(SECRETS).expect("valid");
     assert_eq!(without_origins(&show(&loaded)), without_origins(&show(&defaults)));
     defaults.config.storage.max_batch += 1;
     assert_ne!(without_origins(&show(&loaded)), without_origins(&show(&defaults)));
@@ -120,7 +119,7 @@ fn the_contract_page_lists_every_key_with_its_default() {
 
 #[test]
 fn a_flag_beats_the_environment_which_beats_the_file_which_beats_the_default() {
-    let desk = Desk::new();
+    let desk = Folder::new();
     let file = desk.file("c.toml", &format!("{SECRETS}[storage]\nmax_batch = 2\nlinger = \"2ms\"\npath = \"f\"\n"));
     let environment =
         pairs(&[("DOORBUSTER_STORAGE_MAX_BATCH", "3"), ("DOORBUSTER_STORAGE_LINGER", "3ms"), ("HOME", "/")]);
@@ -139,7 +138,7 @@ fn a_flag_beats_the_environment_which_beats_the_file_which_beats_the_default() {
 
 #[test]
 fn an_unknown_key_is_named_wherever_it_was_given() {
-    let desk = Desk::new();
+    let desk = Folder::new();
     for (content, key) in [
         ("[server]\nlissten = \"x\"", "server.lissten: is not a known key"),
         ("[sever]", "sever: is not a known key"),
@@ -166,13 +165,13 @@ fn a_value_of_another_type_names_key_expectation_and_origin() {
         refusal(load_flags(&[("storage.durability", "high")])),
         "storage.durability: expected one of `full` `normal` (flag)"
     );
-    let refusal = refusal(Desk::new().load_file("[server]\nlisten = 8080"));
+    let refusal = refusal(Folder::new().load_file("[server]\nlisten = 8080"));
     assert!(refusal.starts_with("server.listen: expected an IP address with a port, like"), "{refusal}");
 }
 
 #[test]
 fn a_broken_or_missing_file_is_named() {
-    let desk = Desk::new();
+    let desk = Folder::new();
     let refused = refusal(desk.load_file("[server]\nlisten = canary"));
     assert!(refused.contains("doorbuster.toml: line 2: ") && !refused.contains("canary"), "{refused}");
     let refused = refusal(load(Sources { file: Some(desk.0.path().join("none")), ..Sources::default() }));
@@ -247,7 +246,7 @@ fn values_on_the_limits_are_taken() {
 #[test]
 fn production_needs_its_secrets_and_development_does_not() {
     assert_eq!(load_flags(&[]).map(|loaded| loaded.mode), Ok(Mode::Development));
-    let desk = Desk::new();
+    let desk = Folder::new();
     let missing = |content: &str| {
         let loaded = desk.load_file(content).expect("valid");
         demand(&loaded, Purpose::Serve).err().map(|error| error.key)
@@ -282,7 +281,7 @@ fn a_secret_that_can_be_guessed_is_refused_and_not_repeated() {
 
 #[test]
 fn the_other_ways_of_identification_need_no_jwt_secret_but_their_own_keys() {
-    let desk = Desk::new();
+    let desk = Folder::new();
     let admin = "[auth]\nadmin_token = \"fedcba9876543210fedcba9876543210\"\n";
     let header = format!("{admin}mode = \"header\"\n");
     assert!(refusal(desk.load_file(&header)).starts_with("server.trusted_proxies: must not be empty"));
@@ -298,7 +297,7 @@ fn the_other_ways_of_identification_need_no_jwt_secret_but_their_own_keys() {
 
 #[test]
 fn a_secret_may_be_in_a_file_of_its_own_in_every_source() {
-    let desk = Desk::new();
+    let desk = Folder::new();
     let secret = "0123456789abcdef-0123456789abcdef";
     let path = desk.file("secret", &format!("{secret}\n"));
     let path = path.to_str().expect("UTF-8");
@@ -320,7 +319,7 @@ fn a_secret_may_be_in_a_file_of_its_own_in_every_source() {
 #[test]
 fn files_with_secrets_that_others_can_use_are_told_and_not_refused() {
     use std::os::unix::fs::PermissionsExt as _;
-    let desk = Desk::new();
+    let desk = Folder::new();
     let secret = desk.file("secret", "0123456789abcdef-0123456789abcdef");
     let inline = desk.file("inline.toml", SECRETS);
     let pointing = desk.file("pointing.toml", &format!("[feed]\ntoken_file = {secret:?}\n"));
@@ -348,7 +347,7 @@ fn files_with_secrets_that_others_can_use_are_told_and_not_refused() {
 
 #[test]
 fn both_forms_of_a_secret_are_refused_in_one_source_and_ranked_in_two() {
-    let desk = Desk::new();
+    let desk = Folder::new();
     let path = desk.file("secret", "0123456789abcdef-0123456789abcdef");
     let path = path.to_str().expect("UTF-8");
     let both = [("feed.token", "x"), ("feed.token_file", path)];
@@ -368,7 +367,7 @@ fn lists_are_separated_by_commas_on_the_command_line() {
 
 #[test]
 fn what_is_shown_is_a_configuration_file_without_secrets() {
-    let desk = Desk::new();
+    let desk = Folder::new();
     let path = desk.file("a\n\"b\".toml", &format!("{SECRETS}[redis]\nurl = \"redis://:canary@10.0.0.1\"\n"));
     let loaded = load(Sources { file: Some(path), ..Sources::default() }).expect("valid");
     let shown = show(&loaded);

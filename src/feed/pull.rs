@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crossbeam::channel::{Receiver, Sender, TrySendError, bounded};
 use tokio::sync::oneshot;
 
-use super::reader::{ReadError, Reader, Stretch};
+use super::reader::{ReadError, Reader, SeqRange};
 use super::{Feed, FeedError};
 
 /// Most entries of one page: about 2.5 MB of lines, which a consumer can still apply in one transaction.
@@ -88,7 +88,7 @@ impl Feed {
         if pull.after == last_seq {
             return Ok(Page { lines: Vec::new(), last_seq });
         }
-        let lines = self.read(Stretch { after: pull.after, upto: last_seq, most: pull.limit }).await?;
+        let lines = self.read(SeqRange { after: pull.after, upto: last_seq, most: pull.limit }).await?;
         Ok(Page { lines, last_seq })
     }
 
@@ -101,9 +101,9 @@ impl Feed {
         }
     }
 
-    async fn read(&self, stretch: Stretch) -> Result<Vec<u8>, NoPage> {
+    async fn read(&self, stretch: SeqRange) -> Result<Vec<u8>, NoPage> {
         let (reply, answer) = oneshot::channel();
-        self.desk.lock().as_ref().ok_or(NoPage::Closing)?.ask(Question { stretch, reply })?;
+        self.reader_thread.lock().as_ref().ok_or(NoPage::Closing)?.ask(Question { stretch, reply })?;
         // No answer: the thread was told to end, and did.
         Ok(answer.await.map_err(|_gone| NoPage::Closing)??)
     }
@@ -111,18 +111,18 @@ impl Feed {
 
 /// "Read this."
 struct Question {
-    stretch: Stretch,
+    stretch: SeqRange,
     reply: oneshot::Sender<Result<Vec<u8>, ReadError>>,
 }
 
 /// The thread that reads; ends when this is dropped.
 #[derive(Debug)]
-pub(super) struct Desk {
+pub(super) struct ReaderThread {
     questions: Option<Sender<Question>>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Desk {
+impl ReaderThread {
     pub(super) fn open(path: &Path) -> Result<Self, FeedError> {
         let reader = Reader::open(path)?;
         let (questions, asked) = bounded(MAX_PULLS);
@@ -140,7 +140,7 @@ impl Desk {
     }
 }
 
-impl Drop for Desk {
+impl Drop for ReaderThread {
     fn drop(&mut self) {
         drop(self.questions.take());
         if let Some(thread) = self.thread.take() {
@@ -163,7 +163,7 @@ fn answer_all(mut reader: Reader, asked: &Receiver<Question>) {
     }
 }
 
-fn page(reader: &mut Reader, stretch: Stretch) -> Result<Vec<u8>, ReadError> {
+fn page(reader: &mut Reader, stretch: SeqRange) -> Result<Vec<u8>, ReadError> {
     let there = usize::try_from(stretch.upto - stretch.after).unwrap_or(usize::MAX);
     let mut lines = Vec::with_capacity(LINE_BYTES * there.min(stretch.most));
     reader.read(stretch, |_seq, line| {

@@ -38,7 +38,7 @@ pub enum ReadError {
 
 /// A stretch of the ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Stretch {
+pub(super) struct SeqRange {
     /// The entry before the first.
     pub(super) after: u64,
     /// The last entry that may be read: what is committed after it has not been announced yet.
@@ -51,7 +51,7 @@ pub(super) struct Stretch {
 #[derive(Debug)]
 pub(super) struct Reader {
     connection: Connection,
-    goods: Goods,
+    goods: ItemInfos,
     line: Vec<u8>,
 }
 
@@ -61,12 +61,12 @@ impl Reader {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags)?;
         connection.busy_timeout(BUSY_TIMEOUT)?;
-        Ok(Self { connection, goods: Goods::default(), line: Vec::new() })
+        Ok(Self { connection, goods: ItemInfos::default(), line: Vec::new() })
     }
 
     /// Gives the entries of `stretch` to `take`, each as its number and its line without a line end. Nothing is
     /// skipped: it ends before the first entry that is not there.
-    pub(super) fn read(&mut self, stretch: Stretch, mut take: impl FnMut(u64, &[u8])) -> Result<(), ReadError> {
+    pub(super) fn read(&mut self, stretch: SeqRange, mut take: impl FnMut(u64, &[u8])) -> Result<(), ReadError> {
         let sql = format!("SELECT {COLUMNS} FROM ledger WHERE seq > ?1 AND seq <= ?2 ORDER BY seq LIMIT ?3");
         let mut statement = self.connection.prepare_cached(&sql)?;
         let most = i64::try_from(stretch.most).unwrap_or(i64::MAX);
@@ -95,14 +95,14 @@ fn number(seq: u64) -> i64 {
 
 /// What the feed says of an item in each of its entries.
 #[derive(Debug, Clone)]
-struct Good {
+struct ItemInfo {
     id: String,
     currency: String,
     unit_price: i64,
     stock: u32,
 }
 
-impl Good {
+impl ItemInfo {
     fn defined_by(row: &Row<'_>) -> Option<Self> {
         let definition = row.item_definition().ok()?;
         Some(Self {
@@ -116,17 +116,17 @@ impl Good {
 
 /// Items by number. Only those are kept that have an order: from then on a definition cannot change.
 #[derive(Debug, Default)]
-struct Goods {
-    settled: HashMap<i64, Good>,
+struct ItemInfos {
+    settled: HashMap<i64, ItemInfo>,
     /// Of the entry that is being read, where it must not be kept.
-    passing: Option<Good>,
+    passing: Option<ItemInfo>,
 }
 
-impl Goods {
+impl ItemInfos {
     /// The item as it was when the entry was written; `None` if there is no such item.
-    fn of(&mut self, connection: &Connection, row: &Row<'_>) -> rusqlite::Result<Option<&Good>> {
+    fn of(&mut self, connection: &Connection, row: &Row<'_>) -> rusqlite::Result<Option<&ItemInfo>> {
         if row.definition.is_some() {
-            self.passing = Good::defined_by(row);
+            self.passing = ItemInfo::defined_by(row);
             return Ok(self.passing.as_ref());
         }
         if self.settled.contains_key(&row.item) {
@@ -135,7 +135,7 @@ impl Goods {
         let mut statement = connection.prepare_cached(DEFINITION)?;
         let definition: Option<String> = statement.query_row((row.item, row.seq), |row| row.get(0)).optional()?;
         let defining = definition.map(|definition| Row { definition: Some(definition.into()), ..row.clone() });
-        self.passing = defining.and_then(|row| Good::defined_by(&row));
+        self.passing = defining.and_then(|row| ItemInfo::defined_by(&row));
         if row.order_number.is_some()
             && let Some(good) = self.passing.take()
         {
@@ -146,7 +146,7 @@ impl Goods {
 }
 
 /// The line of an entry; `None` if a number is out of its range.
-fn line_of<'l>(seq: u64, row: &'l Row<'l>, good: &'l Good) -> Option<Line<'l>> {
+fn line_of<'l>(seq: u64, row: &'l Row<'l>, good: &'l ItemInfo) -> Option<Line<'l>> {
     let kind = Kind::from_number(row.kind)?;
     let order = row.order_number.map(|order| order_id(row.item, order)).transpose().ok()?;
     let of_item = kind == Kind::Item;

@@ -18,10 +18,10 @@ use std::time::Duration;
 use redis::Client;
 use tokio::time::sleep;
 
-use super::reader::{ReadError, Reader, Stretch};
+use super::reader::{ReadError, Reader, SeqRange};
 use super::wire::Line;
 use super::{Feed, FeedError};
-use plan::{MOST_AT_ONCE, Standing, Step, next_step, trim_to};
+use plan::{Action, MOST_AT_ONCE, StreamState, next_step, trim_to};
 use stream::{LastEntry, Stream, StreamFault};
 
 /// First and longest pause after a fault: soon enough for a hiccup, seldom enough for an outage.
@@ -60,7 +60,7 @@ impl Relay {
             feed: Arc::clone(feed),
             confirmed: None,
             known: 0,
-            mood: Mood::Starting,
+            status: RelayStatus::Starting,
             back_off: BACK_OFF.0,
         };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -90,7 +90,7 @@ enum Fault {
 
 /// What the log has been told last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Mood {
+enum RelayStatus {
     Starting,
     Working,
     Failing,
@@ -98,7 +98,7 @@ enum Mood {
 }
 
 /// What to wait for before the next round.
-enum Rest {
+enum Wait {
     /// Nothing: there is more.
     None,
     /// A little, for company.
@@ -121,7 +121,7 @@ struct Worker {
     confirmed: Option<u64>,
     /// The last entry of the stream that is known to be ours.
     known: u64,
-    mood: Mood,
+    status: RelayStatus,
     back_off: Duration,
 }
 
@@ -140,7 +140,7 @@ impl Worker {
                 Ok(stream) => self.follow(stream).await,
                 Err(fault) => fault.into(),
             };
-            if self.becomes(Mood::Failing) {
+            if self.becomes(RelayStatus::Failing) {
                 tracing::warn!(%fault, "the feed cannot be relayed to redis: tried again and again");
             }
             sleep(self.back_off).await;
@@ -158,43 +158,43 @@ impl Worker {
         }
     }
 
-    async fn round(&mut self, stream: &mut Stream) -> Result<Rest, Fault> {
-        let (standing, last) = stream.look().await?;
-        let standing = self.confirm(standing);
+    async fn round(&mut self, stream: &mut Stream) -> Result<Wait, Fault> {
+        let (stream_state, last) = stream.look().await?;
+        let stream_state = self.confirm(stream_state);
         let last_seq = self.feed.last_seq();
         let is_ours = self.recognizes(last, last_seq)?;
-        let step = if is_ours { next_step(standing, last_seq) } else { Step::Refuse };
-        if step == Step::Refuse {
-            if self.becomes(Mood::Refusing) {
-                let (stream, found) = (&self.key, standing);
+        let step = if is_ours { next_step(stream_state, last_seq) } else { Action::Refuse };
+        if step == Action::Refuse {
+            if self.becomes(RelayStatus::Refusing) {
+                let (stream, found) = (&self.key, stream_state);
                 tracing::error!(stream, ?found, last_seq, "the stream or its cursor is of another ledger: not relayed");
             }
-            return Ok(Rest::Operator);
+            return Ok(Wait::Operator);
         }
-        if self.becomes(Mood::Working) {
+        if self.becomes(RelayStatus::Working) {
             tracing::info!(stream = self.key, "the feed is relayed to redis");
         }
-        if let Some(first) = trim_to(standing) {
+        if let Some(first) = trim_to(stream_state) {
             stream.trim(first).await?;
         }
         self.take(step, stream, last_seq).await
     }
 
-    async fn take(&mut self, step: Step, stream: &mut Stream, last_seq: u64) -> Result<Rest, Fault> {
+    async fn take(&mut self, step: Action, stream: &mut Stream, last_seq: u64) -> Result<Wait, Fault> {
         match step {
-            Step::Refuse => Ok(Rest::Operator),
-            Step::Rest => Ok(Rest::News { after: last_seq }),
-            Step::HoldBack => Ok(Rest::Consumer),
-            Step::StartAnew => {
+            Action::Refuse => Ok(Wait::Operator),
+            Action::Wait => Ok(Wait::News { after: last_seq }),
+            Action::HoldBack => Ok(Wait::Consumer),
+            Action::StartAnew => {
                 let after = self.confirmed.unwrap_or(0);
                 tracing::warn!(after, "the stream lacks entries that its consumer needs: published again");
                 stream.delete().await?;
-                Ok(Rest::None)
+                Ok(Wait::None)
             }
-            Step::Publish { after, upto } => {
+            Action::Publish { after, upto } => {
                 stream.publish(&self.entries(after, upto)?).await?;
                 self.known = upto;
-                Ok(if upto - after == MOST_AT_ONCE { Rest::None } else { Rest::Pace })
+                Ok(if upto - after == MOST_AT_ONCE { Wait::None } else { Wait::Pace })
             }
         }
     }
@@ -202,7 +202,7 @@ impl Worker {
     fn entries(&mut self, after: u64, upto: u64) -> Result<Vec<(u64, Vec<u8>)>, ReadError> {
         let most = usize::try_from(upto - after).unwrap_or(usize::MAX);
         let mut entries = Vec::new();
-        self.reader.read(Stretch { after, upto, most }, |seq, line| entries.push((seq, line.to_vec())))?;
+        self.reader.read(SeqRange { after, upto, most }, |seq, line| entries.push((seq, line.to_vec())))?;
         Ok(entries)
     }
 
@@ -223,33 +223,33 @@ impl Worker {
     }
 
     /// Remembers what is confirmed, or recalls it.
-    fn confirm(&mut self, standing: Standing) -> Standing {
-        self.confirmed = standing.cursor.or(self.confirmed);
-        if let Some(place) = self.confirmed.or(standing.span.map(|span| span.top)) {
+    fn confirm(&mut self, stream_state: StreamState) -> StreamState {
+        self.confirmed = stream_state.cursor.or(self.confirmed);
+        if let Some(place) = self.confirmed.or(stream_state.span.map(|span| span.top)) {
             self.feed.relayed.set(place);
         }
-        Standing { cursor: self.confirmed, ..standing }
+        StreamState { cursor: self.confirmed, ..stream_state }
     }
 
-    async fn rest(&self, rest: Rest) {
+    async fn rest(&self, rest: Wait) {
         match rest {
-            Rest::None => {}
-            Rest::Pace => sleep(PACE).await,
-            Rest::News { after } => {
+            Wait::None => {}
+            Wait::Pace => sleep(PACE).await,
+            Wait::News { after } => {
                 let mut last_seq = self.feed.last_seq.clone();
                 tokio::select! {
                     _entry = last_seq.wait_for(|last_seq| *last_seq > after) => {}
                     () = sleep(LOOK_EVERY) => {}
                 }
             }
-            Rest::Consumer => sleep(ASK_EVERY).await,
-            Rest::Operator => sleep(BACK_OFF.1).await,
+            Wait::Consumer => sleep(ASK_EVERY).await,
+            Wait::Operator => sleep(BACK_OFF.1).await,
         }
     }
 
     /// Whether this is news: one line of the log for a change, not for each round.
-    fn becomes(&mut self, mood: Mood) -> bool {
-        std::mem::replace(&mut self.mood, mood) != mood
+    fn becomes(&mut self, status: RelayStatus) -> bool {
+        std::mem::replace(&mut self.status, status) != status
     }
 }
 

@@ -2,7 +2,8 @@
 //! **Owns:** the order of the layers.
 //! **Never:** decides, or counts what happens behind the gate: the stock and the ledger count for themselves.
 
-use doorbuster_actors::observe::{Code, Passage};
+use doorbuster_actors::observe::LayerCounters;
+use doorbuster_actors::request::Reason;
 
 /// A layer, outermost first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,25 +62,25 @@ impl Layer {
 /// The counts of one worker. A reader adds the workers up.
 #[derive(Debug, Default)]
 pub struct Funnel {
-    layers: [Passage; Layer::ALL.len()],
+    layers: [LayerCounters; Layer::ALL.len()],
 }
 
 impl Funnel {
     /// The counts of one layer.
     #[must_use]
-    pub fn layer(&self, layer: Layer) -> &Passage {
+    pub fn layer(&self, layer: Layer) -> &LayerCounters {
         &self.layers[layer as usize]
     }
 }
 
 /// One attempt on its way through the layers. However it ends, it is counted once at the layer where it did.
 #[derive(Debug)]
-pub struct Visit<'f> {
+pub struct FunnelGuard<'f> {
     funnel: &'f Funnel,
     at: Option<Layer>,
 }
 
-impl<'f> Visit<'f> {
+impl<'f> FunnelGuard<'f> {
     /// An attempt at the door.
     #[must_use]
     pub fn begin(funnel: &'f Funnel) -> Self {
@@ -98,16 +99,16 @@ impl<'f> Visit<'f> {
     }
 
     /// Answered where it is.
-    pub fn answer(&mut self, code: Code) {
+    pub fn answer(&mut self, code: Reason) {
         if let Some(layer) = self.at.take() {
             self.funnel.layer(layer).answer(code);
         }
     }
 }
 
-impl Drop for Visit<'_> {
+impl Drop for FunnelGuard<'_> {
     fn drop(&mut self) {
-        self.answer(Code::Disconnected);
+        self.answer(Reason::Disconnected);
     }
 }
 
@@ -119,27 +120,27 @@ mod tests {
     fn an_attempt_is_counted_once_at_the_layer_where_it_ends() {
         let funnel = Funnel::default();
         for ends_at in Layer::ALL {
-            let mut visit = Visit::begin(&funnel);
-            while visit.at != Some(ends_at) {
-                visit.pass();
+            let mut guard = FunnelGuard::begin(&funnel);
+            while guard.at != Some(ends_at) {
+                guard.pass();
             }
-            visit.answer(Code::Overloaded);
-            visit.answer(Code::SoldOut);
+            guard.answer(Reason::Overloaded);
+            guard.answer(Reason::SoldOut);
         }
-        let mut through = Visit::begin(&funnel);
+        let mut through = FunnelGuard::begin(&funnel);
         for _layer in Layer::ALL {
             through.pass();
         }
-        through.answer(Code::SoldOut);
+        through.answer(Reason::SoldOut);
         drop(through);
-        drop(Visit::begin(&funnel));
+        drop(FunnelGuard::begin(&funnel));
         let mut incoming = 10;
         for layer in Layer::ALL {
-            let passage = funnel.layer(layer);
-            let answered: u64 = passage.answered().map(|(_, count)| count).sum();
-            assert_eq!(passage.entered(), incoming, "{}", layer.as_str());
-            assert_eq!(passage.entered(), passage.passed() + answered, "{}", layer.as_str());
-            incoming = passage.passed();
+            let layer_counters = funnel.layer(layer);
+            let answered: u64 = layer_counters.answered().map(|(_, count)| count).sum();
+            assert_eq!(layer_counters.entered(), incoming, "{}", layer.as_str());
+            assert_eq!(layer_counters.entered(), layer_counters.passed() + answered, "{}", layer.as_str());
+            incoming = layer_counters.passed();
         }
         assert_eq!(incoming, 1, "one went through all of them");
     }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use doorbuster_actors::ids::ItemId;
 
-use doorbuster_actors::item_pool::ItemPool;
+use doorbuster_actors::sale::ItemPool;
 pub use returns::{PoolReturns, RETURN_QUEUE, ReturnDrain};
 
 use super::redis::{RedisFault, RedisLink};

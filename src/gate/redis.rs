@@ -15,7 +15,7 @@ use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::io::tcp::TcpSettings;
 use redis::{Client, Cmd, FromRedisValue, IntoConnectionInfo, RedisResult, ScriptInvocation, Value};
 
-use breaker::{Breaker, Notice, Passage};
+use breaker::{Breaker, LayerCounters, Notice};
 pub use breaker::{BreakerState, FAILURES_TO_OPEN, OPEN_FOR};
 
 use crate::config::OnError;
@@ -40,7 +40,7 @@ pub struct RedisSettings {
     pub timeout: Duration,
     /// What the layers do when a call fails.
     pub on_error: OnError,
-    /// First part of every key; whatever shares a prefix shares its limits.
+    /// Leader part of every key; whatever shares a prefix shares its limits.
     pub prefix: String,
 }
 
@@ -129,12 +129,12 @@ impl Redis {
         }
     }
 
-    fn failed(&self, passage: Passage, fault: RedisFault, reason: &str) -> RedisFault {
+    fn failed(&self, layer_counters: LayerCounters, fault: RedisFault, reason: &str) -> RedisFault {
         self.failures_total.fetch_add(1, Relaxed);
         if fault == RedisFault::TimedOut {
             self.timeouts_total.fetch_add(1, Relaxed);
         }
-        self.announce(self.breaker.failed(passage, Instant::now()), reason);
+        self.announce(self.breaker.failed(layer_counters, Instant::now()), reason);
         fault
     }
 
@@ -174,7 +174,7 @@ pub struct RedisLink {
 }
 
 /// The connection, made on first use. A connection that was there when the breaker opened is not used again: the
-/// manager never retries after a refused login, and never notices a peer that is gone without a word.
+/// manager never single_flight after a refused login, and never notices a peer that is gone without a word.
 #[derive(Default)]
 struct Line {
     manager: Option<ConnectionManager>,
@@ -216,9 +216,9 @@ impl RedisLink {
 
     /// Sends one command. `read` says what the answer means; an answer it does not know is a failure.
     async fn command<T>(&self, command: &Cmd, read: fn(Value) -> Option<T>) -> Result<T, RedisFault> {
-        let (passage, mut manager) = self.passage()?;
+        let (layer_counters, mut manager) = self.layer_counters()?;
         let answer = tokio::time::timeout(self.redis.timeout, command.query_async(&mut manager)).await;
-        self.settle(passage, answer, read)
+        self.settle(layer_counters, answer, read)
     }
 
     /// Runs a script, loading it into Redis first if it is not there.
@@ -227,45 +227,47 @@ impl RedisLink {
         script: &ScriptInvocation<'_>,
         read: impl FnOnce(A) -> Option<T>,
     ) -> Result<T, RedisFault> {
-        let (passage, mut manager) = self.passage()?;
+        let (layer_counters, mut manager) = self.layer_counters()?;
         let answer = tokio::time::timeout(self.redis.timeout, script.invoke_async(&mut manager)).await;
-        self.settle(passage, answer, read)
+        self.settle(layer_counters, answer, read)
     }
 
     /// Leave for one call and the connection to make it on.
-    fn passage(&self) -> Result<(Passage, ConnectionManager), RedisFault> {
-        let passage = self.redis.breaker.passage(Instant::now()).ok_or(RedisFault::BreakerOpen)?;
+    fn layer_counters(&self) -> Result<(LayerCounters, ConnectionManager), RedisFault> {
+        let layer_counters = self.redis.breaker.layer_counters(Instant::now()).ok_or(RedisFault::BreakerOpen)?;
         self.redis.commands_total.fetch_add(1, Relaxed);
         let opened_total = self.redis.breaker.opened_total();
         let mut line = self.line.lock();
-        if line.manager.is_none() || line.made_at_opening != opened_total || passage == Passage::Probe {
+        if line.manager.is_none() || line.made_at_opening != opened_total || layer_counters == LayerCounters::Probe {
             *line = Line { manager: self.redis.manager().ok(), made_at_opening: opened_total };
         }
         match &line.manager {
-            Some(manager) => Ok((passage, manager.clone())),
-            None => Err(self.redis.failed(passage, RedisFault::Failed, "no connection")),
+            Some(manager) => Ok((layer_counters, manager.clone())),
+            None => Err(self.redis.failed(layer_counters, RedisFault::Failed, "no connection")),
         }
     }
 
     fn settle<A, T>(
         &self,
-        passage: Passage,
+        layer_counters: LayerCounters,
         answer: Result<RedisResult<A>, tokio::time::error::Elapsed>,
         read: impl FnOnce(A) -> Option<T>,
     ) -> Result<T, RedisFault> {
         let fault = match answer {
             Ok(Ok(answer)) => match read(answer) {
                 Some(answer) => {
-                    self.redis.announce(self.redis.breaker.succeeded(passage), "");
+                    self.redis.announce(self.redis.breaker.succeeded(layer_counters), "");
                     return Ok(answer);
                 }
-                None => self.redis.failed(passage, RedisFault::Failed, "unexpected answer"),
+                None => self.redis.failed(layer_counters, RedisFault::Failed, "unexpected answer"),
             },
-            Ok(Err(error)) if error.is_timeout() => self.redis.failed(passage, RedisFault::TimedOut, "timed out"),
-            Ok(Err(error)) => self.redis.failed(passage, RedisFault::Failed, reason(&error)),
-            Err(_) => self.redis.failed(passage, RedisFault::TimedOut, "timed out"),
+            Ok(Err(error)) if error.is_timeout() => {
+                self.redis.failed(layer_counters, RedisFault::TimedOut, "timed out")
+            }
+            Ok(Err(error)) => self.redis.failed(layer_counters, RedisFault::Failed, reason(&error)),
+            Err(_) => self.redis.failed(layer_counters, RedisFault::TimedOut, "timed out"),
         };
-        if passage == Passage::Probe {
+        if layer_counters == LayerCounters::Probe {
             self.line.lock().manager = None; // made for the probe, and no better than the one before
         }
         Err(fault)

@@ -9,7 +9,7 @@ use actix_web::HttpRequest;
 use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, TRANSFER_ENCODING};
 use actix_web::web::{Bytes, Payload};
 use doorbuster_actors::item::MAX_QUANTITY;
-use doorbuster_actors::observe::Code;
+use doorbuster_actors::request::Reason;
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
@@ -26,25 +26,25 @@ pub async fn read(request: &HttpRequest, payload: Payload) -> Result<Bytes, Prob
     check_headers(request.headers())?;
     let reading = async {
         let body = payload.to_bytes_limited(MAX_BODY).await.map_err(|_limit| too_large())?;
-        body.map_err(|_cut| Problem::new(Code::Malformed, "the body ended early").and_close())
+        body.map_err(|_cut| Problem::new(Reason::Malformed, "the body ended early").and_close())
     };
     tokio::time::timeout(BODY_TIMEOUT, reading).await.unwrap_or_else(|_late| {
-        Err(Problem::new(Code::RequestTimeout, "the body did not come within 5 seconds").and_close())
+        Err(Problem::new(Reason::RequestTimeout, "the body did not come within 5 seconds").and_close())
     })
 }
 
 fn check_headers(headers: &HeaderMap) -> Result<(), Problem> {
     if headers.contains_key(CONTENT_ENCODING) {
-        return Err(Problem::new(Code::UnsupportedMediaType, "bodies must not be encoded").and_close());
+        return Err(Problem::new(Reason::UnsupportedMediaType, "bodies must not be encoded").and_close());
     }
     if !headers.contains_key(CONTENT_LENGTH) && !headers.contains_key(TRANSFER_ENCODING) {
-        return Err(Problem::new(Code::LengthRequired, "send Content-Length"));
+        return Err(Problem::new(Reason::LengthRequired, "send Content-Length"));
     }
     if declared_length(headers) > MAX_BODY {
         return Err(too_large());
     }
     let is_json = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).is_some_and(is_json);
-    if is_json { Ok(()) } else { Err(Problem::new(Code::UnsupportedMediaType, "send application/json").and_close()) }
+    if is_json { Ok(()) } else { Err(Problem::new(Reason::UnsupportedMediaType, "send application/json").and_close()) }
 }
 
 fn declared_length(headers: &HeaderMap) -> usize {
@@ -58,7 +58,7 @@ fn is_json(content_type: &str) -> bool {
 }
 
 fn too_large() -> Problem {
-    Problem::new(Code::PayloadTooLarge, "a body has at most 4 KiB").and_close()
+    Problem::new(Reason::PayloadTooLarge, "a body has at most 4 KiB").and_close()
 }
 
 /// The members of a JSON object, each as it stands in the text.
@@ -92,7 +92,7 @@ impl<'de: 'b, 'b> Deserialize<'de> for Members<'b> {
 }
 
 fn malformed(error: impl fmt::Display) -> Problem {
-    Problem::new(Code::Malformed, format!("not a JSON object as expected: {error}"))
+    Problem::new(Reason::Malformed, format!("not a JSON object as expected: {error}"))
 }
 
 /// A JSON object of that shape: malformed if it is none, invalid if its members are not what they must be.
@@ -178,8 +178,8 @@ fn well_formed(text: &str) -> Result<(), Problem> {
 mod tests {
     use super::*;
 
-    fn code(body: &str) -> Code {
-        quantity(body.as_bytes()).map_or_else(|problem| problem.code(), |_| Code::Replayed)
+    fn reason(body: &str) -> Reason {
+        quantity(body.as_bytes()).map_or_else(|problem| problem.reason(), |_| Reason::Replayed)
     }
 
     #[test]
@@ -187,7 +187,7 @@ mod tests {
         assert_eq!(quantity(b" {\"quantity\" : 3} ").ok(), Some(3));
         assert_eq!(quantity(b"{\"quantity\":2147483647}").ok(), Some(MAX_QUANTITY));
         for value in ["0", "-1", "1.5", "\"1\"", "true", "null", "2147483648", "18446744073709551616", "1e400", "[]"] {
-            assert_eq!(code(&format!("{{\"quantity\":{value}}}")), Code::Validation, "{value}");
+            assert_eq!(reason(&format!("{{\"quantity\":{value}}}")), Reason::Validation, "{value}");
         }
     }
 
@@ -211,17 +211,20 @@ mod tests {
             "{\"x\":\"\\ud800\",\"quantity\":1}",
         ];
         for body in bodies {
-            assert_eq!(code(body), Code::Malformed, "{body}");
+            assert_eq!(reason(body), Reason::Malformed, "{body}");
         }
-        assert_eq!(quantity(b"{\"quantity\":1,\"\xff\":1}").map_err(|problem| problem.code()), Err(Code::Malformed));
+        assert_eq!(
+            quantity(b"{\"quantity\":1,\"\xff\":1}").map_err(|problem| problem.reason()),
+            Err(Reason::Malformed)
+        );
         let deep = format!("{{\"x\":{}{}}}", "[".repeat(1_900), "]".repeat(1_900));
-        assert_eq!(code(&deep), Code::Malformed);
+        assert_eq!(reason(&deep), Reason::Malformed);
     }
 
     #[test]
     fn an_unknown_member_is_invalid() {
         for body in ["{\"quantity\":1,\"price\":1}", "{\"user_id\":\"x\"}", "{\"quantity\":1,\"__proto__\":{}}"] {
-            assert_eq!(code(body), Code::Validation, "{body}");
+            assert_eq!(reason(body), Reason::Validation, "{body}");
         }
     }
 }

@@ -24,7 +24,7 @@ use tokio::time::{Instant, Sleep, timeout};
 
 use super::hangup::Hangup;
 use super::problem::Problem;
-use head_guard::{HeadGuard, Step, Violation, bare_refusal};
+use head_guard::{HeadGuard, Parsed, Violation, bare_refusal};
 
 pub use head_guard::MAX_HEAD;
 pub use registry::{Connections, Limits, NoRoom, SLACK, Ticket};
@@ -131,7 +131,7 @@ impl Connection {
 }
 
 async fn say_and_leave(mut stream: TcpStream, violation: Violation) -> io::Result<()> {
-    let refusal = Problem::new(violation.code(), violation.to_string()).and_close().to_bytes();
+    let refusal = Problem::new(violation.reason(), violation.to_string()).and_close().to_bytes();
     let leave = async {
         stream.write_all(&refusal).await?;
         stream.shutdown().await?;
@@ -162,7 +162,7 @@ impl Open {
             }
             if !self.held.is_empty() {
                 match self.guard.step(&mut self.held) {
-                    Ok(Step::Incomplete) => {}
+                    Ok(Parsed::Incomplete) => {}
                     Ok(step) => {
                         self.released = self.follow(step);
                         continue;
@@ -199,7 +199,7 @@ impl Open {
     fn hand_on_read(&mut self, buffer: &mut ReadBuf<'_>, before: usize) -> Result<bool, Violation> {
         let step = self.guard.step(&mut buffer.filled_mut()[before..]).inspect_err(|_| buffer.set_filled(before));
         let step = step?;
-        if step == Step::Incomplete {
+        if step == Parsed::Incomplete {
             return Ok(false);
         }
         let passed = self.follow(step);
@@ -235,12 +235,12 @@ impl Open {
     }
 
     /// Takes note of what was found, and returns how many bytes may be handed on.
-    fn follow(&mut self, step: Step) -> usize {
+    fn follow(&mut self, step: Parsed) -> usize {
         let (count, is_end) = match step {
-            Step::Incomplete => (0, false),
-            Step::Part(count) => (count, false),
-            Step::End(count) => (count, true),
-            Step::Cut(count) => {
+            Parsed::Incomplete => (0, false),
+            Parsed::Part(count) => (count, false),
+            Parsed::End(count) => (count, true),
+            Parsed::Cut(count) => {
                 self.is_cut = true;
                 (count, true)
             }

@@ -11,21 +11,19 @@ use actix_web::http::Method;
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse};
-use doorbuster_actors::directory::Listing;
 use doorbuster_actors::entry::{Order, Status};
-use doorbuster_actors::letters::Query;
-use doorbuster_actors::observe::Code;
-use doorbuster_actors::watchers::{Crowded, Limits, Watch, Watchers};
+use doorbuster_actors::request::{Query, Reason};
+use doorbuster_actors::sale::{Crowded, Limits, PublishedItem, Watch};
 use futures_util::Stream;
 use futures_util::stream::unfold;
 
-use super::clerk::Clerk;
+use super::client::SaleClient;
 use super::hangup::Hangup;
 use super::identity::{Pass, unauthenticated};
 use super::json::private;
 use super::order_view::Shown;
 use super::problem::Problem;
-use super::{AtFront, Front, words};
+use super::{ApiState, AtApi, words};
 
 /// Streams of one buyer: a few tabs on a few devices, each with an order or two.
 const MAX_STREAMS_PER_BUYER: usize = 8;
@@ -35,8 +33,6 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// What is needed to push orders.
 pub struct Events {
-    /// Who is watched.
-    pub watchers: Arc<Watchers>,
     /// How many streams there may be.
     pub limits: Limits,
 }
@@ -57,43 +53,43 @@ pub fn limits(connections: usize) -> Limits {
     params(("order_id" = inline(words::OrderId), Path), words::LastEvent),
     responses((status = 200, description = "Events, until the token expires.", body = String,
         content_type = "text/event-stream")))]
-pub(super) async fn stream(front: AtFront, request: HttpRequest) -> HttpResponse {
-    open(&front, &request).await.unwrap_or_else(|problem| problem.respond())
+pub(super) async fn stream(state: AtApi, request: HttpRequest) -> HttpResponse {
+    open(&state, &request).await.unwrap_or_else(|problem| problem.respond())
 }
 
-async fn open(front: &Front, request: &HttpRequest) -> Result<HttpResponse, Problem> {
-    let pass = front.orders.identity.pass(request)?;
+async fn open(state: &ApiState, request: &HttpRequest) -> Result<HttpResponse, Problem> {
+    let pass = state.orders.identity.pass(request)?;
     // Clocks may differ a little where a request is answered at once; a stream would only end again.
     if pass.remaining(HEARTBEAT).is_zero() {
         return Err(unauthenticated());
     }
-    let order = front.orders.own_of(pass.user.clone(), request).await?;
+    let order = state.orders.own_of(pass.user.clone(), request).await?;
     if request.method() == Method::HEAD {
         return Ok(private(&mut HttpResponse::Ok()).insert_header((CONTENT_TYPE, "text/event-stream")).finish());
     }
-    let watch = front.events.watchers.watch(order.id, &pass.user, front.events.limits).map_err(crowded)?;
-    let listing = front.orders.items.directory.find_number(order.id.item).ok_or_else(Problem::not_found)?;
+    let watch = state.orders.items.sale.watchers.watch(order.id, &pass.user, state.events.limits).map_err(crowded)?;
+    let published = state.orders.items.sale.directory.find_number(order.id.item).ok_or_else(Problem::not_found)?;
     let known = request.headers().get("Last-Event-ID").and_then(|id| id.to_str().ok()).and_then(status_of);
-    let (clerk, shown) = (front.orders.clerk.clone(), front.orders.shown);
-    let follower = Follower { clerk, shown, listing, order, pass, watch, known, ready: VecDeque::from([retry()]) };
+    let (client, shown) = (state.orders.client.clone(), state.orders.shown);
+    let follower = Follower { client, shown, published, order, pass, watch, known, ready: VecDeque::from([retry()]) };
     let events = Hangup::of(request).ends(events(follower));
     Ok(private(&mut HttpResponse::Ok()).insert_header((CONTENT_TYPE, "text/event-stream")).streaming(events))
 }
 
 fn crowded(crowded: Crowded) -> Problem {
     match crowded {
-        Crowded::Total => Problem::new(Code::Overloaded, "too many orders are being watched").retry_soon(),
+        Crowded::Total => Problem::new(Reason::Overloaded, "too many orders are being watched").retry_soon(),
         Crowded::User => {
             let detail = format!("this buyer has {MAX_STREAMS_PER_BUYER} streams open: close one");
-            Problem::new(Code::Throttled, detail).retry_soon()
+            Problem::new(Reason::Throttled, detail).retry_soon()
         }
     }
 }
 
 struct Follower {
-    clerk: Clerk,
+    client: SaleClient,
     shown: Shown,
-    listing: Arc<Listing>,
+    published: Arc<PublishedItem>,
     order: Order,
     pass: Pass,
     watch: Watch,
@@ -137,7 +133,7 @@ impl Follower {
 
     async fn current(&self) -> Option<Order> {
         let query = Query::Own { user: self.order.user.clone(), number: self.order.id.order };
-        self.clerk.find(&self.listing, query).await.ok()?.into_iter().next()
+        self.client.find(&self.published, query).await.ok()?.into_iter().next()
     }
 
     fn event(&self, order: &Order) -> Bytes {

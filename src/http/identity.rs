@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use actix_web::HttpRequest;
 use actix_web::http::header::AUTHORIZATION;
 use doorbuster_actors::ids::UserId;
-use doorbuster_actors::observe::Code;
+use doorbuster_actors::request::Reason;
 use ipnet::IpNet;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
 use serde::{Deserialize, Serialize};
@@ -123,7 +123,7 @@ impl Identity {
 
 /// What everybody hears who is not known, whatever the reason.
 pub(super) fn unauthenticated() -> Problem {
-    Problem::new(Code::Unauthenticated, "send a valid token")
+    Problem::new(Reason::Unauthenticated, "send a valid token")
 }
 
 /// The token of the one `Authorization: Bearer` header.

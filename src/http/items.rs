@@ -6,16 +6,15 @@ use std::sync::Arc;
 
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use actix_web::{HttpRequest, HttpResponse, web};
-use doorbuster_actors::directory::{Directory, Listing};
 use doorbuster_actors::ids::ItemId;
-use doorbuster_actors::item::SaleState;
-use doorbuster_actors::money::{Amount, Currency};
-use doorbuster_actors::time::{Clock, Timestamp};
+use doorbuster_actors::item::{Amount, Currency, SaleState};
+use doorbuster_actors::sale::{PublishedItem, SaleView};
+use doorbuster_actors::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::problem::Problem;
-use super::{AtFront, words};
+use super::{AtApi, words};
 
 /// Most items in one answer.
 const MAX_PAGE: usize = 100;
@@ -25,10 +24,8 @@ const DEFAULT_PAGE: usize = 50;
 
 /// What is needed to answer questions about items.
 pub struct Items {
-    /// All items.
-    pub directory: Arc<Directory>,
-    /// Server time.
-    pub clock: Clock,
+    /// What is published of the sale.
+    pub sale: Arc<SaleView>,
 }
 
 /// An item as it stands now.
@@ -95,8 +92,8 @@ impl Page {
 /// `next` is the `after` of the next page. May be cached for a second.
 #[utoipa::path(get, path = "/v1/items", operation_id = "list_items", tag = "items", params(Page),
     responses((status = 200, description = "A page of items.", body = ItemsPage<'_>)))]
-pub(super) async fn list(front: AtFront, page: web::Query<Page>) -> HttpResponse {
-    front.items.page(&page).unwrap_or_else(|problem| problem.respond())
+pub(super) async fn list(state: AtApi, page: web::Query<Page>) -> HttpResponse {
+    state.items.page(&page).unwrap_or_else(|problem| problem.respond())
 }
 
 /// One item.
@@ -105,9 +102,9 @@ pub(super) async fn list(front: AtFront, page: web::Query<Page>) -> HttpResponse
 #[utoipa::path(get, path = "/v1/items/{item_id}", operation_id = "read_item", tag = "items",
     params(("item_id" = inline(words::ItemId), Path)),
     responses((status = 200, description = "The item.", body = ItemView<'_>)))]
-pub(super) async fn read(front: AtFront, request: HttpRequest) -> HttpResponse {
-    match front.items.find(&request) {
-        Ok(listing) => cacheable(&ItemAt(&listing, front.items.clock.now())),
+pub(super) async fn read(state: AtApi, request: HttpRequest) -> HttpResponse {
+    match state.items.find(&request) {
+        Ok(published) => cacheable(&ItemAt(&published, state.items.sale.clock.now())),
         Err(problem) => problem.respond(),
     }
 }
@@ -115,38 +112,41 @@ pub(super) async fn read(front: AtFront, request: HttpRequest) -> HttpResponse {
 impl Items {
     fn page(&self, page: &Page) -> Result<HttpResponse, Problem> {
         let (after, limit) = (page.after()?, page.limit()?);
-        let listings = self.directory.page(after.as_ref(), limit);
-        let now = self.clock.now();
-        let items = listings.iter().map(|listing| ItemAt(listing, now)).collect();
-        let next = listings.last().filter(|_| listings.len() == limit).map(|listing| listing.definition().id.clone());
+        let published_items = self.sale.directory.page(after.as_ref(), limit);
+        let now = self.sale.clock.now();
+        let items = published_items.iter().map(|published| ItemAt(published, now)).collect();
+        let next = published_items
+            .last()
+            .filter(|_| published_items.len() == limit)
+            .map(|published| published.definition().id.clone());
         Ok(cacheable(&ItemsPage { items, next }))
     }
 
     /// The item that the path names. An id that is none names nothing.
-    pub(super) fn find(&self, request: &HttpRequest) -> Result<Arc<Listing>, Problem> {
+    pub(super) fn find(&self, request: &HttpRequest) -> Result<Arc<PublishedItem>, Problem> {
         let id = request.match_info().get("item_id").and_then(|text| text.parse().ok());
-        id.and_then(|id: ItemId| self.directory.find(&id)).ok_or_else(Problem::not_found)
+        id.and_then(|id: ItemId| self.sale.directory.find(&id)).ok_or_else(Problem::not_found)
     }
 }
 
 /// An item at a time, written as the contract says.
-pub(crate) struct ItemAt<'l>(pub(crate) &'l Listing, pub(crate) Timestamp);
+pub(crate) struct ItemAt<'l>(pub(crate) &'l PublishedItem, pub(crate) Timestamp);
 
 impl Serialize for ItemAt<'_> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self(listing, now) = self;
-        let definition = listing.definition();
+        let Self(published, now) = self;
+        let definition = published.definition();
         let view = ItemView {
             item_id: &definition.id,
             title: &definition.title,
             unit_price: definition.unit_price,
             currency: definition.currency,
-            stock: listing.supply(),
-            remaining: listing.remaining(),
+            stock: published.supply(),
+            remaining: published.remaining(),
             per_user_limit: definition.per_user_limit,
             opens_at: definition.opens_at,
             closes_at: definition.closes_at,
-            state: listing.state(*now),
+            state: published.state(*now),
             server_time: *now,
         };
         view.serialize(serializer)

@@ -4,7 +4,7 @@
 
 use doorbuster_actors::entry::{Order, Status};
 use doorbuster_actors::ids::{ItemId, UserId};
-use doorbuster_actors::money::{Amount, Currency};
+use doorbuster_actors::item::{Amount, Currency};
 use doorbuster_actors::time::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;

@@ -1,29 +1,27 @@
 //! **Job:** places orders, shows buyers their own, and lets them give one up.
 //! **Owns:** the way of a purchase through the gate.
-//! **Never:** takes stock: it awaits one receipt.
+//! **Never:** takes stock: it awaits one reply.
 
 use std::sync::Arc;
 
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue, LOCATION};
 use actix_web::{HttpRequest, HttpResponse, web};
-use doorbuster_actors::directory::Listing;
 use doorbuster_actors::entry::Order;
 use doorbuster_actors::ids::{IdempotencyKey, ItemId, OrderId, UserId};
-use doorbuster_actors::letters::{Query, Reservation, Step};
-use doorbuster_actors::observe::Code;
-use doorbuster_actors::reply::{Confirmed, Outcome, Rejection};
+use doorbuster_actors::request::{Query, Reason, Rejection, Reservation, Transition};
+use doorbuster_actors::sale::{Confirmed, Outcome, PublishedItem};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::clerk::{Clerk, within};
+use super::client::{SaleClient, within};
 use super::identity::Identity;
 use super::items::Items;
 use super::json::respond;
 use super::order_view::{OrderView, Shown};
 use super::problem::Problem;
 use super::sampler::Sampler;
-use super::{AtFront, body, words};
-use crate::gate::funnel::Visit;
+use super::{AtApi, body, words};
+use crate::gate::funnel::FunnelGuard;
 use crate::gate::{Attempt, Gate};
 
 static IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -37,7 +35,7 @@ pub struct Orders {
     /// What there is.
     pub items: Items,
     /// Who carries letters that are not purchases.
-    pub clerk: Clerk,
+    pub client: SaleClient,
     /// How orders are shown.
     pub shown: Shown,
     /// Which purchases are traced.
@@ -54,11 +52,11 @@ pub struct Orders {
     responses((status = 201, description = "The order.", body = OrderView<'_>, headers(
         ("Location" = String, description = "Where the order is read."),
         ("Idempotent-Replayed" = String, description = "`true` if the order was placed before, by the same key.")))))]
-pub(super) async fn place(front: AtFront, request: HttpRequest, payload: web::Payload) -> HttpResponse {
-    let orders = &front.orders;
-    let mut visit = orders.gate.visit();
-    orders.place(&mut visit, &request, payload).await.unwrap_or_else(|problem| {
-        visit.answer(problem.code());
+pub(super) async fn place(state: AtApi, request: HttpRequest, payload: web::Payload) -> HttpResponse {
+    let orders = &state.orders;
+    let mut guard = orders.gate.begin();
+    orders.place(&mut guard, &request, payload).await.unwrap_or_else(|problem| {
+        guard.answer(problem.reason());
         problem.respond()
     })
 }
@@ -67,16 +65,16 @@ pub(super) async fn place(front: AtFront, request: HttpRequest, payload: web::Pa
 #[utoipa::path(post, path = "/v1/orders/{order_id}/cancel", operation_id = "cancel_order", tag = "orders",
     params(("order_id" = inline(words::OrderId), Path)),
     responses((status = 200, description = "The order, cancelled.", body = OrderView<'_>)))]
-pub(super) async fn cancel(front: AtFront, request: HttpRequest) -> HttpResponse {
-    front.orders.cancel(&request).await.unwrap_or_else(|problem| problem.respond())
+pub(super) async fn cancel(state: AtApi, request: HttpRequest) -> HttpResponse {
+    state.orders.cancel(&request).await.unwrap_or_else(|problem| problem.respond())
 }
 
 /// One order of the buyer who asks.
 #[utoipa::path(get, path = "/v1/orders/{order_id}", operation_id = "read_order", tag = "orders",
     params(("order_id" = inline(words::OrderId), Path)),
     responses((status = 200, description = "The order.", body = OrderView<'_>)))]
-pub(super) async fn read(front: AtFront, request: HttpRequest) -> HttpResponse {
-    front.orders.read(&request).await.unwrap_or_else(|problem| problem.respond())
+pub(super) async fn read(state: AtApi, request: HttpRequest) -> HttpResponse {
+    state.orders.read(&request).await.unwrap_or_else(|problem| problem.respond())
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -96,43 +94,43 @@ struct OwnOrders<'o> {
 /// The orders of the buyer who asks, for one item.
 #[utoipa::path(get, path = "/v1/orders", operation_id = "list_orders", tag = "orders", params(OfItem),
     responses((status = 200, description = "The newest first, at most 100.", body = OwnOrders<'_>)))]
-pub(super) async fn list(front: AtFront, request: HttpRequest, of: web::Query<OfItem>) -> HttpResponse {
-    front.orders.list(&request, &of).await.unwrap_or_else(|problem| problem.respond())
+pub(super) async fn list(state: AtApi, request: HttpRequest, of: web::Query<OfItem>) -> HttpResponse {
+    state.orders.list(&request, &of).await.unwrap_or_else(|problem| problem.respond())
 }
 
 impl Orders {
     async fn place(
         &self,
-        visit: &mut Visit<'_>,
+        guard: &mut FunnelGuard<'_>,
         request: &HttpRequest,
         payload: web::Payload,
     ) -> Result<HttpResponse, Problem> {
         let user = self.identity.of(request)?;
-        let listing = self.items.find(request)?;
+        let published = self.items.find(request)?;
         let key = idempotency_key(request.headers())?;
         let quantity = body::quantity(&body::read(request, payload).await?)?;
-        let in_range = listing.definition().unit_price.times(quantity).is_some();
+        let in_range = published.definition().unit_price.times(quantity).is_some();
         in_range.then_some(()).ok_or(Rejection::AmountOutOfRange)?;
-        visit.pass();
-        let attempt = Attempt { user: &user, listing: &listing, quantity, key: key.as_ref() };
+        guard.pass();
+        let attempt = Attempt { user: &user, published: &published, quantity, key: key.as_ref() };
         let trace = self.sampler.trace(attempt);
-        let mut permit = self.gate.enter(visit)?.traced(trace);
+        let mut permit = self.gate.enter(guard)?.traced(trace);
         let same_key = self.gate.same_key(attempt).await;
         if let (true, Some(key)) = (same_key.is_used, &key) {
             let payload = (user.clone(), quantity, key.clone());
-            match within(self.clerk.postbox.recall(&listing, payload, permit)).await {
+            match within(self.client.handle.lookup_by_key(&published, payload, permit)).await {
                 Outcome::Rejected(Rejection::UnknownOrder) => {
                     permit = self.gate.stay()?.traced(self.sampler.trace(attempt));
                 }
-                Outcome::Replayed(order) => return Ok(self.replayed(visit, order)),
+                Outcome::Replayed(order) => return Ok(self.replayed(guard, order)),
                 outcome @ (Outcome::Confirmed(_) | Outcome::Rejected(_) | Outcome::Unavailable(_)) => {
                     return self.answer(outcome);
                 }
             }
         }
-        let token = self.gate.admit(visit, attempt).await?;
+        let token = self.gate.admit(guard, attempt).await?;
         let reservation = Reservation { user, quantity, key };
-        self.answer(within(self.clerk.postbox.reserve(&listing, reservation, token, permit)).await)
+        self.answer(within(self.client.handle.reserve(&published, reservation, token, permit)).await)
     }
 
     fn answer(&self, outcome: Outcome) -> Result<HttpResponse, Problem> {
@@ -144,8 +142,8 @@ impl Orders {
         }
     }
 
-    fn replayed(&self, visit: &mut Visit<'_>, order: Confirmed) -> HttpResponse {
-        visit.answer(Code::Replayed);
+    fn replayed(&self, guard: &mut FunnelGuard<'_>, order: Confirmed) -> HttpResponse {
+        guard.answer(Reason::Replayed);
         self.created(&order.into_order(), true)
     }
 
@@ -171,20 +169,20 @@ impl Orders {
 
     /// The order that the path names, if it is this user's own.
     pub(super) async fn own_of(&self, user: UserId, request: &HttpRequest) -> Result<Order, Problem> {
-        let (listing, id) = self.named(request)?;
-        let found = self.clerk.find(&listing, Query::Own { user, number: id.order }).await?;
+        let (published, id) = self.named(request)?;
+        let found = self.client.find(&published, Query::Own { user, number: id.order }).await?;
         found.into_iter().next().ok_or_else(Problem::not_found)
     }
 
-    fn named(&self, request: &HttpRequest) -> Result<(Arc<Listing>, OrderId), Problem> {
+    fn named(&self, request: &HttpRequest) -> Result<(Arc<PublishedItem>, OrderId), Problem> {
         let id = request.match_info().get("order_id").and_then(|text| text.parse::<OrderId>().ok());
-        id.and_then(|id| Some((self.items.directory.find_number(id.item)?, id))).ok_or_else(Problem::not_found)
+        id.and_then(|id| Some((self.items.sale.directory.find_number(id.item)?, id))).ok_or_else(Problem::not_found)
     }
 
     async fn cancel(&self, request: &HttpRequest) -> Result<HttpResponse, Problem> {
         let user = self.identity.of(request)?;
-        let (listing, id) = self.named(request)?;
-        let order = self.clerk.settle(&listing, id.order, Step::Cancel { user }).await?;
+        let (published, id) = self.named(request)?;
+        let order = self.client.transition(&published, id.order, Transition::Cancel { user }).await?;
         Ok(respond(&mut HttpResponse::Ok(), &self.shown.order(&order)))
     }
 
@@ -192,8 +190,8 @@ impl Orders {
         let user = self.identity.of(request)?;
         let item_id = of.item_id.as_deref().ok_or_else(|| Problem::invalid("item_id", "is required"))?;
         let item_id: ItemId = item_id.parse().map_err(|bad| Problem::invalid("item_id", format!("{bad}")))?;
-        let found = match self.items.directory.find(&item_id) {
-            Some(listing) => self.clerk.find(&listing, Query::AllOf { user }).await?,
+        let found = match self.items.sale.directory.find(&item_id) {
+            Some(published) => self.client.find(&published, Query::AllOf { user }).await?,
             None => Vec::new(),
         };
         let orders = found.iter().map(|order| self.shown.order(order)).collect();
@@ -203,7 +201,7 @@ impl Orders {
 
 /// `Idempotency-Key`: at most one, bare or in double quotes.
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Problem> {
-    let malformed = |reason: &'static str| Problem::new(Code::Malformed, reason);
+    let malformed = |reason: &'static str| Problem::new(Reason::Malformed, reason);
     let mut values = headers.get_all(&IDEMPOTENCY_KEY);
     let Some(value) = values.next() else { return Ok(None) };
     if values.next().is_some() {
@@ -219,12 +217,12 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Proble
 mod tests {
     use super::*;
 
-    fn key(values: &[&'static str]) -> Result<Option<String>, Code> {
+    fn key(values: &[&'static str]) -> Result<Option<String>, Reason> {
         let mut headers = HeaderMap::new();
         for value in values {
             headers.append(IDEMPOTENCY_KEY.clone(), HeaderValue::from_static(value));
         }
-        let key = idempotency_key(&headers).map_err(|problem| problem.code())?;
+        let key = idempotency_key(&headers).map_err(|problem| problem.reason())?;
         Ok(key.map(|key| key.as_str().to_owned()))
     }
 
@@ -234,7 +232,7 @@ mod tests {
         assert_eq!(key(&["abc"]), Ok(Some("abc".to_owned())));
         assert_eq!(key(&["\"abc\""]), Ok(Some("abc".to_owned())));
         for bad in [&[""][..], &["\"\""], &["a b"], &["a", "b"]] {
-            assert_eq!(key(bad), Err(Code::Malformed), "{bad:?}");
+            assert_eq!(key(bad), Err(Reason::Malformed), "{bad:?}");
         }
     }
 }

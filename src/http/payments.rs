@@ -2,26 +2,23 @@
 //! **Owns:** the check of its signature.
 //! **Never:** believes an amount, a deadline or a status: the stock decides what an event means.
 
-use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use doorbuster_actors::directory::Directory;
 use doorbuster_actors::entry::{Payment, PaymentResult};
 use doorbuster_actors::ids::{IdempotencyKey, OrderId};
-use doorbuster_actors::letters::Step;
-use doorbuster_actors::money::{Amount, Currency};
-use doorbuster_actors::observe::Code;
+use doorbuster_actors::item::{Amount, Currency};
+use doorbuster_actors::request::{Reason, Transition};
 use hmac::{Hmac, Mac as _};
 use serde::Deserialize;
 use sha2::Sha256;
 use utoipa::ToSchema;
 
-use super::clerk::Clerk;
+use super::client::SaleClient;
 use super::json::respond;
 use super::order_view::{OrderView, Shown};
 use super::problem::Problem;
-use super::{AtFront, body, words};
+use super::{AtApi, body, words};
 use crate::config::Secret;
 
 /// How old or how far ahead a signature may be: long enough for retries in flight, short enough against replays.
@@ -31,10 +28,8 @@ const TOLERANCE: Duration = Duration::from_mins(5);
 pub struct Payments {
     /// Key of the signatures; empty: no webhook.
     pub secret: Secret,
-    /// What there is.
-    pub directory: Arc<Directory>,
     /// Who carries the letter.
-    pub clerk: Clerk,
+    pub client: SaleClient,
     /// How orders are shown.
     pub shown: Shown,
 }
@@ -74,8 +69,8 @@ enum EventType {
 #[utoipa::path(post, path = "/v1/payments/events", operation_id = "report_payment", tag = "payments",
     params(("Doorbuster-Signature" = inline(words::Signature), Header)), request_body = Event,
     responses((status = 200, description = "The order after the event.", body = OrderView<'_>)))]
-pub(super) async fn receive(front: AtFront, request: HttpRequest, payload: web::Payload) -> HttpResponse {
-    front.payments.receive(&request, payload).await.unwrap_or_else(|problem| problem.respond())
+pub(super) async fn receive(state: AtApi, request: HttpRequest, payload: web::Payload) -> HttpResponse {
+    state.payments.receive(&request, payload).await.unwrap_or_else(|problem| problem.respond())
 }
 
 impl Payments {
@@ -86,8 +81,8 @@ impl Payments {
         let body = body::read(request, payload).await?;
         self.check_signature(request, &body, now_s())?;
         let (order, payment) = parse(&body)?;
-        let listing = self.directory.find_number(order.item).ok_or_else(Problem::not_found)?;
-        let order = self.clerk.settle(&listing, order.order, Step::Pay(payment)).await?;
+        let published = self.client.view().directory.find_number(order.item).ok_or_else(Problem::not_found)?;
+        let order = self.client.transition(&published, order.order, Transition::Pay(payment)).await?;
         Ok(respond(&mut HttpResponse::Ok(), &self.shown.order(&order)))
     }
 
@@ -100,7 +95,7 @@ impl Payments {
         let is_valid = header.and_then(Signature::parse).is_some_and(|signature| {
             now.abs_diff(signature.at) <= TOLERANCE.as_secs() && signature.signs(body, &self.secret)
         });
-        is_valid.then_some(()).ok_or_else(|| Problem::new(Code::Unauthenticated, "send a valid Doorbuster-Signature"))
+        is_valid.then_some(()).ok_or_else(|| Problem::new(Reason::Unauthenticated, "send a valid Doorbuster-Signature"))
     }
 }
 

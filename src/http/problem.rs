@@ -12,8 +12,7 @@ use actix_web::http::header::{
 };
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use doorbuster_actors::entry::Status;
-use doorbuster_actors::observe::Code;
-use doorbuster_actors::reply::{Rejection, Unavailable};
+use doorbuster_actors::request::{NotDone, Reason, Rejection, Unavailable};
 use doorbuster_actors::time::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -89,7 +88,7 @@ pub(crate) struct Document<'p> {
 /// A problem.
 #[derive(Debug, Clone)]
 pub struct Problem {
-    code: Code,
+    code: Reason,
     detail: Cow<'static, str>,
     retry_after: Option<Duration>,
     allow: Option<Cow<'static, str>>,
@@ -101,7 +100,7 @@ pub struct Problem {
 impl Problem {
     /// A problem of that code, with a sentence for people.
     #[must_use]
-    pub fn new(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
+    pub fn new(code: Reason, detail: impl Into<Cow<'static, str>>) -> Self {
         Self { code, detail: detail.into(), retry_after: None, allow: None, closes: false, members: None }
     }
 
@@ -110,7 +109,7 @@ impl Problem {
     pub fn validation(errors: &[FieldProblem]) -> Self {
         let detail = errors.iter().map(|error| format!("{} {}", error.field, error.reason)).collect::<Vec<_>>();
         let members = Members { errors: errors.to_vec(), ..Members::default() };
-        Self::new(Code::Validation, detail.join("; ")).with(members)
+        Self::new(Reason::Validation, detail.join("; ")).with(members)
     }
 
     /// A request with one thing wrong.
@@ -122,14 +121,14 @@ impl Problem {
     /// There is no such thing, or it is none of the asker's business.
     #[must_use]
     pub fn not_found() -> Self {
-        Self::new(Code::NotFound, "there is nothing here")
+        Self::new(Reason::NotFound, "there is nothing here")
     }
 
     /// The resource has other methods.
     #[must_use]
     pub fn method_not_allowed(allow: impl Into<Cow<'static, str>>) -> Self {
         let allow = allow.into();
-        let mut problem = Self::new(Code::MethodNotAllowed, format!("allowed here: {allow}"));
+        let mut problem = Self::new(Reason::MethodNotAllowed, format!("allowed here: {allow}"));
         problem.allow = Some(allow);
         problem
     }
@@ -161,7 +160,7 @@ impl Problem {
 
     /// The code, under which it is counted.
     #[must_use]
-    pub fn code(&self) -> Code {
+    pub fn reason(&self) -> Reason {
         self.code
     }
 
@@ -180,7 +179,7 @@ impl Problem {
         if let Some(allow) = self.allow.as_deref() {
             response.insert_header((ALLOW, allow));
         }
-        if self.code == Code::Unauthenticated {
+        if self.code == Reason::Unauthenticated {
             response.insert_header((WWW_AUTHENTICATE, "Bearer"));
         }
         if self.closes {
@@ -219,39 +218,39 @@ fn whole_seconds(after: Duration) -> u64 {
 }
 
 /// Status and title of every code.
-pub(super) fn describe(code: Code) -> (StatusCode, &'static str) {
+pub(super) fn describe(code: Reason) -> (StatusCode, &'static str) {
     match code {
-        Code::Malformed => (StatusCode::BAD_REQUEST, "Malformed request"),
-        Code::Unauthenticated => (StatusCode::UNAUTHORIZED, "No valid credentials"),
-        Code::Forbidden => (StatusCode::FORBIDDEN, "Not allowed"),
-        Code::SaleNotStarted => (StatusCode::FORBIDDEN, "The sale has not begun"),
-        Code::SalePaused => (StatusCode::FORBIDDEN, "The sale is paused"),
-        Code::NotFound => (StatusCode::NOT_FOUND, "Not found"),
-        Code::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "Method not allowed"),
-        Code::NotAcceptable => (StatusCode::NOT_ACCEPTABLE, "Not acceptable"),
-        Code::RequestTimeout => (StatusCode::REQUEST_TIMEOUT, "The request took too long"),
-        Code::SoldOut => (StatusCode::CONFLICT, "Sold out"),
-        Code::LimitReached => (StatusCode::CONFLICT, "Purchase limit reached"),
-        Code::InvalidTransition => (StatusCode::CONFLICT, "Not possible in this status"),
-        Code::SaleClosed => (StatusCode::GONE, "The sale is over"),
-        Code::LengthRequired => (StatusCode::LENGTH_REQUIRED, "Length required"),
-        Code::PayloadTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "Body too large"),
-        Code::UriTooLong => (StatusCode::URI_TOO_LONG, "Path too long"),
-        Code::UnsupportedMediaType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "Unsupported media type"),
-        Code::Validation => (StatusCode::UNPROCESSABLE_ENTITY, "Invalid request"),
-        Code::KeyReused => (StatusCode::UNPROCESSABLE_ENTITY, "Idempotency key reused"),
-        Code::Throttled => (StatusCode::TOO_MANY_REQUESTS, "Too many attempts"),
-        Code::NoToken => (StatusCode::TOO_MANY_REQUESTS, "No token left"),
-        Code::RateLimited => (StatusCode::TOO_MANY_REQUESTS, "Too many purchases"),
-        Code::HeadersTooLarge => (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "Headers too large"),
-        Code::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "Overloaded"),
-        Code::StorageFull => (StatusCode::SERVICE_UNAVAILABLE, "Storage full"),
-        Code::StorageUnavailable => (StatusCode::SERVICE_UNAVAILABLE, "Storage unavailable"),
-        Code::OutcomeUnknown => (StatusCode::SERVICE_UNAVAILABLE, "Outcome unknown"),
-        Code::GateUnavailable => (StatusCode::SERVICE_UNAVAILABLE, "Gate unavailable"),
-        Code::ShuttingDown => (StatusCode::SERVICE_UNAVAILABLE, "Shutting down"),
+        Reason::Malformed => (StatusCode::BAD_REQUEST, "Malformed request"),
+        Reason::Unauthenticated => (StatusCode::UNAUTHORIZED, "No valid credentials"),
+        Reason::Forbidden => (StatusCode::FORBIDDEN, "Not allowed"),
+        Reason::SaleNotStarted => (StatusCode::FORBIDDEN, "The sale has not begun"),
+        Reason::SalePaused => (StatusCode::FORBIDDEN, "The sale is paused"),
+        Reason::NotFound => (StatusCode::NOT_FOUND, "Not found"),
+        Reason::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "Method not allowed"),
+        Reason::NotAcceptable => (StatusCode::NOT_ACCEPTABLE, "Not acceptable"),
+        Reason::RequestTimeout => (StatusCode::REQUEST_TIMEOUT, "The request took too long"),
+        Reason::SoldOut => (StatusCode::CONFLICT, "Sold out"),
+        Reason::LimitReached => (StatusCode::CONFLICT, "Purchase limit reached"),
+        Reason::InvalidTransition => (StatusCode::CONFLICT, "Not possible in this status"),
+        Reason::SaleClosed => (StatusCode::GONE, "The sale is over"),
+        Reason::LengthRequired => (StatusCode::LENGTH_REQUIRED, "Length required"),
+        Reason::PayloadTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "Body too large"),
+        Reason::UriTooLong => (StatusCode::URI_TOO_LONG, "Path too long"),
+        Reason::UnsupportedMediaType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "Unsupported media type"),
+        Reason::Validation => (StatusCode::UNPROCESSABLE_ENTITY, "Invalid request"),
+        Reason::KeyReused => (StatusCode::UNPROCESSABLE_ENTITY, "Idempotency key reused"),
+        Reason::Throttled => (StatusCode::TOO_MANY_REQUESTS, "Too many attempts"),
+        Reason::NoToken => (StatusCode::TOO_MANY_REQUESTS, "No token left"),
+        Reason::RateLimited => (StatusCode::TOO_MANY_REQUESTS, "Too many purchases"),
+        Reason::HeadersTooLarge => (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "Headers too large"),
+        Reason::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "Overloaded"),
+        Reason::StorageFull => (StatusCode::SERVICE_UNAVAILABLE, "Storage full"),
+        Reason::StorageUnavailable => (StatusCode::SERVICE_UNAVAILABLE, "Storage unavailable"),
+        Reason::OutcomeUnknown => (StatusCode::SERVICE_UNAVAILABLE, "Outcome unknown"),
+        Reason::GateUnavailable => (StatusCode::SERVICE_UNAVAILABLE, "Gate unavailable"),
+        Reason::ShuttingDown => (StatusCode::SERVICE_UNAVAILABLE, "Shutting down"),
         // Counted, never sent: a replay is a 201, and nobody is there to read the other.
-        Code::Replayed | Code::Disconnected => (StatusCode::INTERNAL_SERVER_ERROR, "Not a problem"),
+        Reason::Replayed | Reason::Disconnected => (StatusCode::INTERNAL_SERVER_ERROR, "Not a problem"),
     }
 }
 
@@ -259,31 +258,32 @@ pub(super) fn describe(code: Code) -> (StatusCode, &'static str) {
 #[must_use]
 pub fn query_config() -> actix_web::web::QueryConfig {
     actix_web::web::QueryConfig::default().error_handler(|error, _request| {
-        let problem = Problem::new(Code::Malformed, error.to_string());
+        let problem = Problem::new(Reason::Malformed, error.to_string());
         actix_web::error::InternalError::from_response(error, problem.respond()).into()
     })
 }
 
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
-        let problem = |detail: &'static str| Self::new(refusal.code(), detail);
         match refusal {
-            Refusal::ShuttingDown => from_unavailable(Unavailable::ShuttingDown),
-            Refusal::StorageFull => from_unavailable(Unavailable::StorageFull),
-            Refusal::StorageLocked => from_unavailable(Unavailable::StorageLocked),
-            Refusal::Overloaded => problem("too many purchases are inside; nothing was bought").retry(SOON),
-            Refusal::SaleClosed => from_rejection(Rejection::SaleClosed),
-            Refusal::SaleNotStarted { opens_at, retry_after } => {
-                from_rejection(Rejection::SaleNotStarted { opens_at }).retry(retry_after)
+            Refusal::Rejected(rejection) => rejection.into(),
+            Refusal::Unavailable(unavailable) => unavailable.into(),
+            Refusal::Overloaded => {
+                Self::new(Reason::Overloaded, "too many purchases are in flight; nothing was bought").retry(SOON)
             }
-            Refusal::SalePaused => from_rejection(Rejection::SalePaused),
-            Refusal::SoldOut { remaining } => from_rejection(Rejection::SoldOut { remaining }),
-            Refusal::Throttled { retry_after } => problem("this buyer tried a moment ago").retry(retry_after),
+            Refusal::Throttled { retry_after } => {
+                Self::new(Reason::Throttled, "this buyer tried a moment ago").retry(retry_after)
+            }
             Refusal::NoToken { retry_after } => {
-                problem("enough buyers are at the counter; one of them may give up").retry(retry_after)
+                let detail = "enough buyers are trying to buy this item; one of them may give up";
+                Self::new(Reason::NoToken, detail).retry(retry_after)
             }
-            Refusal::RateLimited { retry_after } => problem("too many purchases per second").retry(retry_after),
-            Refusal::GateUnavailable => problem("the gate cannot check its limits now").retry(SOON),
+            Refusal::RateLimited { retry_after } => {
+                Self::new(Reason::RateLimited, "too many purchases per second").retry(retry_after)
+            }
+            Refusal::GateUnavailable => {
+                Self::new(Reason::GateUnavailable, "the gate cannot check its limits now").retry(SOON)
+            }
         }
     }
 }
@@ -295,14 +295,14 @@ impl From<Rejection> for Problem {
 }
 
 fn from_rejection(rejection: Rejection) -> Problem {
-    let problem = |detail: &'static str| Problem::new(rejection.code(), detail);
+    let problem = |detail: &'static str| Problem::new(rejection.reason(), detail);
     let no_members = Members::default();
     match rejection {
         Rejection::KeyReused => problem("this key belongs to an order with another payload"),
         Rejection::SaleClosed => problem("the sale of this item is over"),
-        Rejection::SaleNotStarted { opens_at } => problem("the sale of this item has not begun")
+        Rejection::SaleNotStarted { opens_at, retry_after } => problem("the sale of this item has not begun")
             .with(Members { opens_at: Some(opens_at), ..no_members })
-            .retry(SOON),
+            .retry(retry_after),
         Rejection::SalePaused => problem("the sale of this item is interrupted").retry(SOON),
         Rejection::SoldOut { remaining } => problem("fewer units are left than were asked for")
             .with(Members { remaining: Some(remaining), ..no_members }),
@@ -325,6 +325,15 @@ fn from_rejection(rejection: Rejection) -> Problem {
     }
 }
 
+impl From<NotDone> for Problem {
+    fn from(not_done: NotDone) -> Self {
+        match not_done {
+            NotDone::Rejected(rejection) => rejection.into(),
+            NotDone::Unavailable(unavailable) => unavailable.into(),
+        }
+    }
+}
+
 impl From<Unavailable> for Problem {
     fn from(unavailable: Unavailable) -> Self {
         from_unavailable(unavailable)
@@ -338,5 +347,5 @@ fn from_unavailable(unavailable: Unavailable) -> Problem {
         Unavailable::ShuttingDown => "the server is closing; nothing was bought",
         Unavailable::OutcomeUnknown => "whether the order was placed is not known yet: ask again with the same key",
     };
-    Problem::new(unavailable.code(), detail).retry(SOON)
+    Problem::new(unavailable.reason(), detail).retry(SOON)
 }

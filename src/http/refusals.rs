@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use doorbuster_actors::observe::Code;
+use doorbuster_actors::request::Reason;
 use utoipa::PartialSchema as _;
 use utoipa::openapi::header::{Header, HeaderBuilder};
 use utoipa::openapi::schema::{AllOfBuilder, ObjectBuilder};
@@ -14,58 +14,63 @@ use super::problem::describe;
 use super::words;
 
 /// Any request to the public listener.
-pub const ANY: &[Code] = &[Code::Malformed, Code::NotAcceptable, Code::UriTooLong, Code::HeadersTooLarge];
+pub const ANY: &[Reason] = &[Reason::Malformed, Reason::NotAcceptable, Reason::UriTooLong, Reason::HeadersTooLarge];
 
 /// What the path names may not exist, or be none of the asker's business.
-pub const NAMED: &[Code] = &[Code::NotFound];
+pub const NAMED: &[Reason] = &[Reason::NotFound];
 
 /// Parameters may be out of range.
-pub const PARAMETERS: &[Code] = &[Code::Validation];
+pub const PARAMETERS: &[Reason] = &[Reason::Validation];
 
 /// A query with a parameter that stands twice cannot be read.
-pub const UNREADABLE: &[Code] = &[Code::Malformed];
+pub const UNREADABLE: &[Reason] = &[Reason::Malformed];
 
 /// A body may be missing, slow, large, broken or wrong.
-pub const BODY: &[Code] = &[
-    Code::Malformed,
-    Code::RequestTimeout,
-    Code::LengthRequired,
-    Code::PayloadTooLarge,
-    Code::UnsupportedMediaType,
-    Code::Validation,
+pub const BODY: &[Reason] = &[
+    Reason::Malformed,
+    Reason::RequestTimeout,
+    Reason::LengthRequired,
+    Reason::PayloadTooLarge,
+    Reason::UnsupportedMediaType,
+    Reason::Validation,
 ];
 
 /// The actor of the item is asked.
-pub const ASKED: &[Code] = &[Code::Overloaded, Code::OutcomeUnknown, Code::ShuttingDown];
+pub const ASKED: &[Reason] = &[Reason::Overloaded, Reason::OutcomeUnknown, Reason::ShuttingDown];
 
 /// Something is written, and answered after the commit.
-pub const WRITTEN: &[Code] =
-    &[Code::Overloaded, Code::StorageFull, Code::StorageUnavailable, Code::OutcomeUnknown, Code::ShuttingDown];
+pub const WRITTEN: &[Reason] = &[
+    Reason::Overloaded,
+    Reason::StorageFull,
+    Reason::StorageUnavailable,
+    Reason::OutcomeUnknown,
+    Reason::ShuttingDown,
+];
 
 /// The order or the item must be in a state from which this is possible.
-pub const STEP: &[Code] = &[Code::InvalidTransition];
+pub const STEP: &[Reason] = &[Reason::InvalidTransition];
 
 /// The sale of the item may be over for good.
-pub const CLOSED: &[Code] = &[Code::SaleClosed];
+pub const CLOSED: &[Reason] = &[Reason::SaleClosed];
 
 /// A purchase passes the gate and the stock.
-pub const PURCHASE: &[Code] = &[
-    Code::KeyReused,
-    Code::SaleNotStarted,
-    Code::SalePaused,
-    Code::SaleClosed,
-    Code::SoldOut,
-    Code::LimitReached,
-    Code::Throttled,
-    Code::NoToken,
-    Code::RateLimited,
-    Code::GateUnavailable,
+pub const PURCHASE: &[Reason] = &[
+    Reason::KeyReused,
+    Reason::SaleNotStarted,
+    Reason::SalePaused,
+    Reason::SaleClosed,
+    Reason::SoldOut,
+    Reason::LimitReached,
+    Reason::Throttled,
+    Reason::NoToken,
+    Reason::RateLimited,
+    Reason::GateUnavailable,
 ];
 
 /// The answers with `codes`, by status; with `keys` also the one to who has none of them.
-pub(super) fn responses(codes: &[Code], keys: &[&str]) -> BTreeMap<String, RefOr<Response>> {
-    let lacking = if keys.is_empty() { None } else { Some(Code::Unauthenticated) };
-    let mut by_status: BTreeMap<String, Vec<Code>> = BTreeMap::new();
+pub(super) fn responses(codes: &[Reason], keys: &[&str]) -> BTreeMap<String, RefOr<Response>> {
+    let lacking = if keys.is_empty() { None } else { Some(Reason::Unauthenticated) };
+    let mut by_status: BTreeMap<String, Vec<Reason>> = BTreeMap::new();
     for code in codes.iter().copied().chain(lacking) {
         let codes = by_status.entry(describe(code).0.as_str().to_owned()).or_default();
         if !codes.contains(&code) {
@@ -75,7 +80,7 @@ pub(super) fn responses(codes: &[Code], keys: &[&str]) -> BTreeMap<String, RefOr
     by_status.into_iter().map(|(status, codes)| (status, response(&codes).into())).collect()
 }
 
-fn response(codes: &[Code]) -> Response {
+fn response(codes: &[Reason]) -> Response {
     let texts = codes.iter().map(|code| format!("`{}`: {}", code.as_str(), describe(*code).1));
     let names = words::one_of(codes.iter().map(|code| code.as_str()));
     let only = ObjectBuilder::new().property("code", names);
@@ -88,13 +93,13 @@ fn response(codes: &[Code]) -> Response {
         let wait = wait.description(Some("Seconds to wait before another try."));
         response = response.header("Retry-After", wait.build());
     }
-    if codes.contains(&Code::Unauthenticated) {
+    if codes.contains(&Reason::Unauthenticated) {
         response = response.header("WWW-Authenticate", Header::default());
     }
     response.build()
 }
 
 /// Whether the same request may succeed later.
-fn is_retryable(code: Code) -> bool {
-    matches!(describe(code).0.as_u16(), 429 | 503) || matches!(code, Code::SaleNotStarted | Code::SalePaused)
+fn is_retryable(code: Reason) -> bool {
+    matches!(describe(code).0.as_u16(), 429 | 503) || matches!(code, Reason::SaleNotStarted | Reason::SalePaused)
 }

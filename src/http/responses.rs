@@ -33,7 +33,7 @@ impl Responses {
 
     /// Requests inside now.
     #[must_use]
-    pub fn inside(&self) -> usize {
+    pub fn in_flight(&self) -> usize {
         self.inside.load(Ordering::Relaxed)
     }
 
@@ -79,10 +79,10 @@ mod tests {
     fn who_is_inside_is_counted_until_he_leaves() {
         let responses = Responses::default();
         let (first, second) = (responses.enter(), responses.enter());
-        assert_eq!(responses.inside(), 2);
+        assert_eq!(responses.in_flight(), 2);
         drop(first);
-        assert_eq!(responses.inside(), 1);
+        assert_eq!(responses.in_flight(), 1);
         drop(second);
-        assert_eq!(responses.inside(), 0);
+        assert_eq!(responses.in_flight(), 0);
     }
 }

@@ -8,7 +8,7 @@ use std::future::ready;
 use actix_web::http::Method;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{FromRequest, Handler, HttpRequest, Responder, Route};
-use doorbuster_actors::observe::Code;
+use doorbuster_actors::request::Reason;
 use utoipa::__dev::{SchemaReferences, Tags};
 use utoipa::Path;
 use utoipa::openapi::path::{HttpMethod, Operation};
@@ -21,7 +21,7 @@ use super::refusals;
 
 /// Who may use the routes behind it.
 #[derive(Clone, Copy)]
-pub struct Door {
+pub struct Access {
     /// The security schemes of the document; any one of them opens it. None: it is open.
     pub keys: &'static [&'static str],
     /// Asked before anybody hears which methods a path has.
@@ -29,7 +29,7 @@ pub struct Door {
 }
 
 /// Opens for everybody.
-pub const OPEN: Door = Door { keys: &[], check: anybody };
+pub const OPEN: Access = Access { keys: &[], check: anybody };
 
 /// For routes that do not hide: their handlers look at the key, and anybody hears which methods they have.
 pub fn anybody(_request: &HttpRequest) -> Result<(), Problem> {
@@ -43,14 +43,14 @@ pub const GET_AND_HEAD: &[Method] = &[Method::GET, Method::HEAD];
 pub struct Table {
     reading: &'static [Method],
     /// What any request may be refused with.
-    any: &'static [Code],
-    door: Door,
+    any: &'static [Reason],
+    access: Access,
     resources: Vec<Resource>,
 }
 
 struct Resource {
     path: String,
-    door: Door,
+    access: Access,
     rows: Vec<Row>,
 }
 
@@ -71,21 +71,21 @@ impl Table {
     /// An empty table. A route described with `GET` answers the methods in `reading`; any request at all may be refused
     /// with `any`.
     #[must_use]
-    pub fn new(reading: &'static [Method], any: &'static [Code]) -> Self {
-        Self { reading, any, door: OPEN, resources: Vec::new() }
+    pub fn new(reading: &'static [Method], any: &'static [Reason]) -> Self {
+        Self { reading, any, access: OPEN, resources: Vec::new() }
     }
 
-    /// The rows from here on are behind `door`.
+    /// The rows from here on are behind `access`.
     #[must_use]
-    pub fn behind(mut self, door: Door) -> Self {
-        self.door = door;
+    pub fn behind(mut self, access: Access) -> Self {
+        self.access = access;
         self
     }
 
     /// A route: `handler` answers as `description` (made of it by `#[utoipa::path]`) says, or refuses with one of
     /// `codes`.
     #[must_use]
-    pub fn on<P, F, Args>(self, _description: P, handler: F, codes: &[&[Code]]) -> Self
+    pub fn on<P, F, Args>(self, _description: P, handler: F, codes: &[&[Reason]]) -> Self
     where
         P: Path + SchemaReferences + Tags<'static>,
         F: Handler<Args, Output: Responder + 'static>,
@@ -95,8 +95,8 @@ impl Table {
         assert_eq!(described, answers, "a handler stands beside its own description");
         let mut operation = P::operation();
         let codes = [&codes.concat(), self.any].concat();
-        operation.responses.responses.extend(refusals::responses(&codes, self.door.keys));
-        let keys = self.door.keys.iter().map(|key| SecurityRequirement::new(*key, [""; 0]));
+        operation.responses.responses.extend(refusals::responses(&codes, self.access.keys));
+        let keys = self.access.keys.iter().map(|key| SecurityRequirement::new(*key, [""; 0]));
         operation.security = Some(keys.collect());
         operation.tags = Some(P::tags().into_iter().map(str::to_owned).collect());
         let mut schemas = Vec::new();
@@ -126,7 +126,7 @@ impl Table {
         let row = Row { methods, route: web::route().guard(guard).to(handler), description };
         match self.resources.iter_mut().find(|resource| resource.path == path) {
             Some(resource) => resource.rows.push(row),
-            None => self.resources.push(Resource { path, door: self.door, rows: vec![row] }),
+            None => self.resources.push(Resource { path, access: self.access, rows: vec![row] }),
         }
         self
     }
@@ -146,10 +146,10 @@ impl Table {
 
     /// Serves the routes. Other methods are refused with those there are, other paths are left to the caller.
     pub fn serve(self, config: &mut ServiceConfig) {
-        for Resource { path, door, rows } in self.resources {
+        for Resource { path, access, rows } in self.resources {
             let allow = rows.iter().flat_map(|row| &row.methods).map(Method::as_str).collect::<Vec<_>>().join(", ");
             let other = move |request: HttpRequest| {
-                let refusal = (door.check)(&request).err();
+                let refusal = (access.check)(&request).err();
                 ready(refusal.unwrap_or_else(|| Problem::method_not_allowed(allow.clone())).respond())
             };
             let resource = web::resource(path).default_service(web::to(other));

@@ -5,7 +5,7 @@
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
-use doorbuster_actors::trace::{TARGET, Trace};
+use doorbuster_actors::sale::{TARGET, Trace};
 use tracing::{Level, debug_span, enabled};
 
 use crate::gate::Attempt;
@@ -29,7 +29,7 @@ impl Sampler {
         if !enabled!(target: TARGET, Level::DEBUG) || !self.is_one_of_them(Instant::now()) {
             return None;
         }
-        let definition = attempt.listing.definition();
+        let definition = attempt.published.definition();
         let (item, user, quantity) = (&definition.id, attempt.user, attempt.quantity);
         Some(Trace::begin(debug_span!(target: TARGET, "purchase", %item, %user, quantity)))
     }

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use super::identity::Mint;
 use super::json::respond;
 use super::problem::Problem;
-use super::{AtFront, pages, words};
+use super::{AtApi, pages, words};
 use crate::config::{Auth, AuthMode, Mode};
 use crate::pages::{File, Site};
 
@@ -61,29 +61,29 @@ impl Storefront {
 }
 
 /// `GET /`: what is for sale.
-pub(super) async fn list(front: AtFront, request: HttpRequest) -> HttpResponse {
-    pages::respond(&request, &front.storefront.page)
+pub(super) async fn list(state: AtApi, request: HttpRequest) -> HttpResponse {
+    pages::respond(&request, &state.storefront.page)
 }
 
 /// `GET /items/{item_id}`: one item. Whether it exists is for the page to find out; what cannot be an id is not found.
-pub(super) async fn item(front: AtFront, request: HttpRequest) -> HttpResponse {
+pub(super) async fn item(state: AtApi, request: HttpRequest) -> HttpResponse {
     let id = request.match_info().get("item_id").map(str::parse::<ItemId>);
     match id {
-        Some(Ok(_id)) => pages::respond(&request, &front.storefront.page),
+        Some(Ok(_id)) => pages::respond(&request, &state.storefront.page),
         Some(Err(_)) | None => Problem::not_found().respond(),
     }
 }
 
 /// `GET /assets/{version}/{path}`: what the pages are made of.
-pub(super) async fn asset(front: AtFront, request: HttpRequest, named: web::Path<(String, String)>) -> HttpResponse {
+pub(super) async fn asset(state: AtApi, request: HttpRequest, named: web::Path<(String, String)>) -> HttpResponse {
     let (version, path) = named.into_inner();
-    let asset = front.storefront.site.asset(&version, &path);
+    let asset = state.storefront.site.asset(&version, &path);
     asset.map_or_else(|| Problem::not_found().respond(), |asset| pages::respond(&request, asset))
 }
 
 /// Makes up a buyer. Only in development mode is there such a route.
 #[utoipa::path(post, path = "/dev/buyer", operation_id = "make_buyer", tag = "orders",
     responses((status = 201, description = "A fresh buyer, for twelve hours.", body = Guest)))]
-pub(super) async fn guest(front: AtFront) -> HttpResponse {
-    front.storefront.guest().unwrap_or_else(|| Problem::not_found().respond())
+pub(super) async fn guest(state: AtApi) -> HttpResponse {
+    state.storefront.guest().unwrap_or_else(|| Problem::not_found().respond())
 }

@@ -4,9 +4,8 @@
 
 use doorbuster_actors::entry::Status;
 use doorbuster_actors::ids::MAX_KEY_LENGTH;
-use doorbuster_actors::item::{MAX_QUANTITY, MAX_STOCK, MAX_TITLE_LENGTH, SaleState};
-use doorbuster_actors::money::MAX_AMOUNT;
-use doorbuster_actors::observe::Code;
+use doorbuster_actors::item::{MAX_AMOUNT, MAX_QUANTITY, MAX_STOCK, MAX_TITLE_LENGTH, SaleState};
+use doorbuster_actors::request::Reason;
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
@@ -71,7 +70,7 @@ words! {
     OrderStatus =
         one_of([Status::Pending, Status::Paid, Status::Cancelled, Status::Expired, Status::RefundDue]);
     /// Why there is no other answer. A program tells problems apart by this.
-    ProblemCode = one_of(Code::ALL.iter().filter(|code| is_problem(**code)).map(|code| code.as_str()));
+    ProblemCode = one_of(Reason::ALL.iter().filter(|code| is_problem(**code)).map(|code| code.as_str()));
     /// What a `201` promises: on the disk, or in the hands of the operating system.
     Durability = one_of(["full", "normal"]);
 }
@@ -112,6 +111,6 @@ pub(super) fn one_of<V: Serialize>(values: impl IntoIterator<Item = V>) -> Objec
 }
 
 /// The others are counted only.
-fn is_problem(code: Code) -> bool {
-    !matches!(code, Code::Replayed | Code::Disconnected)
+fn is_problem(code: Reason) -> bool {
+    !matches!(code, Reason::Replayed | Reason::Disconnected)
 }

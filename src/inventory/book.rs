@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use super::wire::{Change, Step};
+use super::wire::{Change, OrderEvent};
 
 /// An item's units. `stock = allocated + shipped + available`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -168,10 +168,10 @@ fn transition(
     hold: Option<&Hold>,
     item_id: &str,
     quantity: i64,
-    step: Step,
+    step: OrderEvent,
 ) -> Result<(Option<Status>, Status), Unfit> {
     let Some(hold) = hold else {
-        return if step == Step::Placed { Ok((None, Status::Pending)) } else { Err(Unfit::UnknownOrder) };
+        return if step == OrderEvent::Placed { Ok((None, Status::Pending)) } else { Err(Unfit::UnknownOrder) };
     };
     if hold.item_id != item_id {
         return Err(Unfit::Contradicts("item_id"));
@@ -181,12 +181,12 @@ fn transition(
     }
     let from = hold.status;
     let (to, is_possible) = match step {
-        Step::Placed => return Err(Unfit::KnownOrder(from)),
+        OrderEvent::Placed => return Err(Unfit::KnownOrder(from)),
         // A payment after the end was honoured: the units are taken again.
-        Step::Paid => (Status::Paid, matches!(from, Status::Pending | Status::Cancelled | Status::Expired)),
-        Step::Cancelled => (Status::Cancelled, from == Status::Pending),
-        Step::Expired => (Status::Expired, from == Status::Pending),
-        Step::RefundDue => (Status::RefundDue, matches!(from, Status::Cancelled | Status::Expired)),
+        OrderEvent::Paid => (Status::Paid, matches!(from, Status::Pending | Status::Cancelled | Status::Expired)),
+        OrderEvent::Cancelled => (Status::Cancelled, from == Status::Pending),
+        OrderEvent::Expired => (Status::Expired, from == Status::Pending),
+        OrderEvent::RefundDue => (Status::RefundDue, matches!(from, Status::Cancelled | Status::Expired)),
     };
     if is_possible { Ok((Some(from), to)) } else { Err(Unfit::Transition { from, to }) }
 }
@@ -204,9 +204,10 @@ fn holds(status: Status, quantity: i64) -> (i64, i64) {
 mod tests {
     use super::*;
 
-    const STEPS: [Step; 5] = [Step::Placed, Step::Paid, Step::Cancelled, Step::Expired, Step::RefundDue];
+    const EVENTS: [OrderEvent; 5] =
+        [OrderEvent::Placed, OrderEvent::Paid, OrderEvent::Cancelled, OrderEvent::Expired, OrderEvent::RefundDue];
 
-    fn order(step: Step) -> Change {
+    fn order(step: OrderEvent) -> Change {
         Change::Order { order_id: "1".to_owned(), item_id: "a".to_owned(), quantity: 2, step }
     }
 
@@ -217,18 +218,18 @@ mod tests {
     #[test]
     fn an_order_takes_the_steps_of_the_contract_and_no_others() {
         let possible = [
-            (Status::Pending, Step::Paid, Status::Paid),
-            (Status::Pending, Step::Cancelled, Status::Cancelled),
-            (Status::Pending, Step::Expired, Status::Expired),
-            (Status::Cancelled, Step::Paid, Status::Paid),
-            (Status::Expired, Step::Paid, Status::Paid),
-            (Status::Cancelled, Step::RefundDue, Status::RefundDue),
-            (Status::Expired, Step::RefundDue, Status::RefundDue),
+            (Status::Pending, OrderEvent::Paid, Status::Paid),
+            (Status::Pending, OrderEvent::Cancelled, Status::Cancelled),
+            (Status::Pending, OrderEvent::Expired, Status::Expired),
+            (Status::Cancelled, OrderEvent::Paid, Status::Paid),
+            (Status::Expired, OrderEvent::Paid, Status::Paid),
+            (Status::Cancelled, OrderEvent::RefundDue, Status::RefundDue),
+            (Status::Expired, OrderEvent::RefundDue, Status::RefundDue),
         ];
         for from in Status::ALL {
             let (allocated, shipped) = holds(from, 2);
             let item = Item { stock: 5, allocated, shipped };
-            for step in STEPS {
+            for step in EVENTS {
                 let wanted = possible.iter().find(|(a, b, _)| (*a, *b) == (from, step)).map(|(_, _, to)| *to);
                 let got = decide(&order(step), Some(item), Some(&hold(from)));
                 assert_eq!(got.clone().ok().and_then(|effect| effect.hold).map(|hold| hold.status), wanted);
@@ -243,14 +244,14 @@ mod tests {
     #[test]
     fn a_new_order_must_begin_with_placed() {
         let item = Some(Item { stock: 5, allocated: 1, shipped: 1 });
-        for step in STEPS {
+        for step in EVENTS {
             let effect = decide(&order(step), item, None);
             match step {
-                Step::Placed => {
+                OrderEvent::Placed => {
                     let item = Some(Item { stock: 5, allocated: 3, shipped: 1 });
                     assert_eq!(effect, Ok(Effect { item, hold: Some(hold(Status::Pending)) }));
                 }
-                Step::Paid | Step::Cancelled | Step::Expired | Step::RefundDue => {
+                OrderEvent::Paid | OrderEvent::Cancelled | OrderEvent::Expired | OrderEvent::RefundDue => {
                     assert_eq!(effect, Err(Unfit::UnknownOrder));
                 }
             }
@@ -261,16 +262,16 @@ mod tests {
     fn an_entry_that_contradicts_its_order_is_unfit() {
         let item = Some(Item { stock: 5, allocated: 2, shipped: 0 });
         let other_item = Hold { item_id: "b".to_owned(), ..hold(Status::Pending) };
-        assert_eq!(decide(&order(Step::Paid), item, Some(&other_item)), Err(Unfit::Contradicts("item_id")));
+        assert_eq!(decide(&order(OrderEvent::Paid), item, Some(&other_item)), Err(Unfit::Contradicts("item_id")));
         let other_quantity = Hold { quantity: 1, ..hold(Status::Pending) };
-        assert_eq!(decide(&order(Step::Paid), item, Some(&other_quantity)), Err(Unfit::Contradicts("quantity")));
+        assert_eq!(decide(&order(OrderEvent::Paid), item, Some(&other_quantity)), Err(Unfit::Contradicts("quantity")));
     }
 
     #[test]
     fn units_of_an_unknown_item_cannot_move() {
         let restocked = Change::Restocked { item_id: "a".to_owned(), quantity: 1 };
         assert_eq!(decide(&restocked, None, None), Err(Unfit::UnknownItem));
-        assert_eq!(decide(&order(Step::Placed), None, None), Err(Unfit::UnknownItem));
+        assert_eq!(decide(&order(OrderEvent::Placed), None, None), Err(Unfit::UnknownItem));
     }
 
     #[test]

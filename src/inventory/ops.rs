@@ -18,7 +18,7 @@ const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset
 
 /// What the handlers work with.
 #[derive(Clone)]
-pub(super) struct Desk {
+pub(super) struct State {
     pub(super) gauges: Arc<Gauges>,
     pub(super) reader: Arc<Mutex<Reader>>,
 }
@@ -37,20 +37,20 @@ fn route(path: &str, get: actix_web::Route, head: actix_web::Route) -> actix_web
 }
 
 /// `GET /livez`: `503` with the reason once the feed has turned out to be another ledger's.
-async fn live(desk: web::ThinData<Desk>) -> HttpResponse {
-    match desk.gauges.refusal() {
+async fn live(state: web::ThinData<State>) -> HttpResponse {
+    match state.gauges.refusal() {
         None => HttpResponse::Ok().json(json!({ "status": "live" })),
         Some(reason) => HttpResponse::ServiceUnavailable().json(json!({ "status": "refused", "reason": reason })),
     }
 }
 
-async fn metrics(desk: web::ThinData<Desk>) -> impl Responder {
-    HttpResponse::Ok().content_type(OPEN_METRICS).body(desk.gauges.text())
+async fn metrics(state: web::ThinData<State>) -> impl Responder {
+    HttpResponse::Ok().content_type(OPEN_METRICS).body(state.gauges.text())
 }
 
 /// `GET /stock`: everything as of one moment. `lag` is null until the feed has said how long it is.
-async fn stock(desk: web::ThinData<Desk>) -> HttpResponse {
-    let stock = match desk.reader.lock().stock() {
+async fn stock(state: web::ThinData<State>) -> HttpResponse {
+    let stock = match state.reader.lock().stock() {
         Ok(stock) => stock,
         Err(reason) => {
             tracing::error!(%reason, "the stock cannot be read");
@@ -59,7 +59,7 @@ async fn stock(desk: web::ThinData<Desk>) -> HttpResponse {
     };
     HttpResponse::Ok().json(json!({
         "cursor": stock.cursor,
-        "lag": desk.gauges.lag(stock.cursor),
+        "lag": state.gauges.lag(stock.cursor),
         "dead_letters": stock.dead_letters,
         "items": stock.items,
     }))

@@ -59,7 +59,7 @@ impl Kind {
 
 /// A step of an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Step {
+pub(super) enum OrderEvent {
     /// It begins, and holds its units.
     Placed,
     /// Its units leave the house.
@@ -100,7 +100,7 @@ pub(super) enum Change {
         /// Its units.
         quantity: i64,
         /// Where to.
-        step: Step,
+        step: OrderEvent,
     },
     /// Nothing that an inventory counts.
     Nothing,
@@ -159,11 +159,11 @@ pub(super) fn parse(seq: u64, line: &[u8]) -> Result<Entry, Unfit> {
             Change::Item { stock: line.units(0)?, remaining: line.remaining, item_id: id("item_id", line.item_id)? }
         }
         Kind::Restocked => Change::Restocked { quantity: line.units(1)?, item_id: id("item_id", line.item_id)? },
-        Kind::Placed => line.order(Step::Placed)?,
-        Kind::Paid => line.order(Step::Paid)?,
-        Kind::Cancelled => line.order(Step::Cancelled)?,
-        Kind::Expired => line.order(Step::Expired)?,
-        Kind::RefundDue => line.order(Step::RefundDue)?,
+        Kind::Placed => line.order(OrderEvent::Placed)?,
+        Kind::Paid => line.order(OrderEvent::Paid)?,
+        Kind::Cancelled => line.order(OrderEvent::Cancelled)?,
+        Kind::Expired => line.order(OrderEvent::Expired)?,
+        Kind::RefundDue => line.order(OrderEvent::RefundDue)?,
         Kind::Paused | Kind::Resumed | Kind::Closed => Change::Nothing,
     };
     Ok(Entry { kind, change })
@@ -175,7 +175,7 @@ impl Line {
         if (least..=MAX_UNITS).contains(&quantity) { Ok(quantity) } else { Err(Unfit::OutOfRange("quantity")) }
     }
 
-    fn order(self, step: Step) -> Result<Change, Unfit> {
+    fn order(self, step: OrderEvent) -> Result<Change, Unfit> {
         let quantity = self.units(1)?;
         let (order_id, item_id) = (id("order_id", self.order_id)?, id("item_id", self.item_id)?);
         Ok(Change::Order { order_id, item_id, quantity, step })
@@ -197,7 +197,7 @@ mod tests {
     #[test]
     fn an_entry_is_read_and_unknown_members_are_ignored() {
         let (order_id, item_id) = ("1-1-3".to_owned(), "sku-1".to_owned());
-        let change = Change::Order { order_id, item_id, quantity: 1, step: Step::Placed };
+        let change = Change::Order { order_id, item_id, quantity: 1, step: OrderEvent::Placed };
         assert_eq!(parse(7, PLACED.as_bytes()), Ok(Entry { kind: Kind::Placed, change }));
         assert_eq!(seq_of(PLACED.as_bytes()), Some(7));
     }

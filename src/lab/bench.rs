@@ -4,13 +4,12 @@
 //! **Never:** knows the server's insides: only its wire, its command line and its file.
 
 pub(in crate::lab) mod audit;
-mod ceiling;
 mod client;
 mod compare;
 pub(in crate::lab) mod control;
 pub(in crate::lab) mod drive;
+mod fixed_answer;
 pub(in crate::lab) mod interrupt;
-mod metronome;
 pub(in crate::lab) mod plan;
 pub(in crate::lab) mod prepare;
 pub(in crate::lab) mod progress;
@@ -18,6 +17,7 @@ mod report;
 mod tally;
 #[cfg(test)]
 mod tests;
+mod ticker;
 
 use std::fmt::Display;
 use std::net::{SocketAddr, TcpListener};
@@ -29,12 +29,12 @@ use std::time::Duration;
 pub use report::Report;
 
 use super::DataFileError;
-use super::house::{House, HouseError, Recipe};
+use super::house::{LaunchSpec, SpawnError, SpawnedServer};
 use super::verify;
 use crate::cli::{Arrival, Bench, Profile};
 use audit::Finding;
 use control::{Control, Item, Snapshot};
-use drive::{Board, Orders, Pace, Part};
+use drive::{Orders, Pace, RunState, Worker};
 use plan::{Schedule, Segment};
 use report::{Circumstances, ServerFacts};
 use tally::Tally;
@@ -70,7 +70,7 @@ pub enum BenchError {
     },
     /// It answered something else than the contract says.
     #[error("{url} answers something unexpected: {reason}")]
-    Answer {
+    Response {
         /// Where.
         url: String,
         /// What.
@@ -103,7 +103,7 @@ pub enum BenchError {
     NoAnswer(String),
     /// A server of our own.
     #[error(transparent)]
-    House(#[from] HouseError),
+    SpawnedServer(#[from] SpawnError),
     /// Its data file.
     #[error(transparent)]
     DataFile(#[from] DataFileError),
@@ -118,7 +118,7 @@ impl BenchError {
     }
 
     fn answer(url: &str, reason: impl Display) -> Self {
-        Self::Answer { url: url.to_owned(), reason: reason.to_string() }
+        Self::Response { url: url.to_owned(), reason: reason.to_string() }
     }
 }
 
@@ -152,15 +152,15 @@ pub fn own_sale(bench: &Bench) -> (String, &'static [(&'static str, &'static str
 }
 
 /// Makes the run: on the server that `bench` names, or on one started by the recipe.
-pub fn run(bench: &Bench, recipe: Option<Recipe>, keys: &Keys<'_>) -> Result<Report, BenchError> {
-    let board = &Arc::new(Board::default());
-    interrupt::listen(board)?;
+pub fn run(bench: &Bench, recipe: Option<LaunchSpec>, keys: &Keys<'_>) -> Result<Report, BenchError> {
+    let run_state = &Arc::new(RunState::default());
+    interrupt::listen(run_state)?;
     let old = bench.compare.as_deref().map(read_report).transpose()?;
-    let house = recipe.map(|recipe| House::start(recipe, &board.stop)).transpose()?;
+    let house = recipe.map(|recipe| SpawnedServer::start(recipe, &run_state.stop)).transpose()?;
     let mut report = match &house {
-        _ if bench.self_test => self_test(bench, board)?,
-        Some(house) => visit(bench, &house.url(), Some(house.ops_url()), keys, board)?,
-        None => visit(bench, bench.url.as_deref().unwrap_or_default(), bench.ops_url.clone(), keys, board)?,
+        _ if bench.self_test => self_test(bench, run_state)?,
+        Some(house) => visit(bench, &house.url(), Some(house.ops_url()), keys, run_state)?,
+        None => visit(bench, bench.url.as_deref().unwrap_or_default(), bench.ops_url.clone(), keys, run_state)?,
     };
     if let Some(house) = house {
         let place = house.kill();
@@ -181,14 +181,14 @@ fn visit(
     url: &str,
     ops_url: Option<String>,
     keys: &Keys<'_>,
-    board: &Arc<Board>,
+    run_state: &Arc<RunState>,
 ) -> Result<Report, BenchError> {
     let control = Control::new(url, ops_url.map(|ops_url| (ops_url, keys.admin_token.clone())));
     let items = prepare::items(bench, control.items()?)?;
-    let pace = Tempo::of(bench);
+    let pace = Pacing::of(bench);
     let orders = prepare::orders(bench, url, &items, keys, &pace)?;
     let before = control.snapshot()?;
-    let (tally, orders) = drive(orders, &pace, board, &|_looks| progress::glance(board))?;
+    let (tally, orders) = drive(orders, &pace, run_state, &|_looks| progress::glance(run_state))?;
     let after = control.snapshot()?;
     if tally.total() == 0 && tally.unsent == 0 {
         return Err(BenchError::NoAnswer("nothing was sent before the end".to_owned()));
@@ -202,7 +202,7 @@ fn visit(
 /// The figures of a run, with the snapshots from its start and its end.
 pub(in crate::lab) fn report(
     orders: &Orders,
-    pace: &Tempo,
+    pace: &Pacing,
     tally: &Tally,
     before: Option<&Snapshot>,
     after: Option<&Snapshot>,
@@ -217,7 +217,7 @@ pub(in crate::lab) fn report(
     let cpu_s = |snapshot: Option<&Snapshot>| snapshot.and_then(|snapshot| snapshot.cpu_s);
     let circumstances = Circumstances {
         asked: pace.asked.clone(),
-        run: orders.taste.run.clone(),
+        run: orders.workload.run.clone(),
         server: Some(server),
         from: orders.warmup.max(pace.opening),
         asked_per_s: pace.rate,
@@ -231,10 +231,10 @@ fn is_here(address: SocketAddr) -> bool {
     TcpListener::bind((address.ip(), 0)).is_ok()
 }
 
-fn self_test(bench: &Bench, board: &Arc<Board>) -> Result<Report, BenchError> {
-    let pace = Tempo::of(bench);
-    let orders = prepare::fixed(bench, ceiling::start()?, &pace);
-    let (tally, orders) = drive(orders, &pace, board, &|_looks| progress::glance(board))?;
+fn self_test(bench: &Bench, run_state: &Arc<RunState>) -> Result<Report, BenchError> {
+    let pace = Pacing::of(bench);
+    let orders = prepare::fixed(bench, fixed_answer::start()?, &pace);
+    let (tally, orders) = drive(orders, &pace, run_state, &|_looks| progress::glance(run_state))?;
     let mut report = report(&orders, &pace, &tally, None, None);
     report.server = None;
     report.asked["users"] = 1.into();
@@ -243,7 +243,7 @@ fn self_test(bench: &Bench, board: &Arc<Board>) -> Result<Report, BenchError> {
 }
 
 /// How the purchases of all threads follow each other.
-pub(in crate::lab) struct Tempo {
+pub(in crate::lab) struct Pacing {
     pub(in crate::lab) kind: TempoKind,
     pub(in crate::lab) threads: u64,
     pub(in crate::lab) connections: u64,
@@ -263,7 +263,7 @@ pub(in crate::lab) enum TempoKind {
     Open { segments: Vec<Segment>, arrival: Arrival },
 }
 
-impl Tempo {
+impl Pacing {
     fn of(bench: &Bench) -> Self {
         let requests = bench.requests.unwrap_or(u64::MAX);
         let default = (bench.requests.is_none()).then_some(DEFAULT_DURATION);
@@ -303,16 +303,16 @@ impl Tempo {
 /// Runs all threads, and shows on a terminal what `look` says of them.
 pub(in crate::lab) fn drive(
     orders: Orders,
-    pace: &Tempo,
-    board: &Arc<Board>,
+    pace: &Pacing,
+    run_state: &Arc<RunState>,
     look: &dyn Fn(u64) -> (u64, String),
 ) -> Result<(Tally, Arc<Orders>), BenchError> {
     let orders = Arc::new(orders);
     let mut threads = Vec::new();
     for thread in 0..pace.threads {
-        let part = Part {
+        let part = Worker {
             orders: Arc::clone(&orders),
-            board: Arc::clone(board),
+            run_state: Arc::clone(run_state),
             pace: match &pace.kind {
                 TempoKind::Closed { requests } => {
                     Pace::Closed { requests: plan::share(*requests, thread, pace.threads) }

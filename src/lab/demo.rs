@@ -14,10 +14,10 @@ use serde_json::json;
 
 use super::bench::audit::{self, Finding};
 use super::bench::control::{Control, Item, Layer};
-use super::bench::drive::{Board, Orders};
-use super::bench::plan::{Segment, Taste};
-use super::bench::{BenchError, Keys, Tempo, TempoKind, drive, interrupt, prepare, progress, report};
-use super::house::{House, Recipe};
+use super::bench::drive::{Orders, RunState};
+use super::bench::plan::{Segment, Workload};
+use super::bench::{BenchError, Keys, Pacing, TempoKind, drive, interrupt, prepare, progress, report};
+use super::house::{LaunchSpec, SpawnedServer};
 use super::verify;
 use crate::cli::{Arrival, Demo};
 
@@ -48,10 +48,10 @@ const CONNECTIONS: u64 = 256;
 pub const KEYS: &[(&str, &str)] = &[("gate.pool.factor", "1.05")];
 
 /// Runs the demo; answers whether the audit was clean.
-pub fn run(demo: &Demo, recipe: Recipe, keys: &Keys<'_>, out: &mut impl Write) -> Result<bool, BenchError> {
-    let board = Arc::new(Board::default());
-    interrupt::listen(&board)?;
-    let house = House::start(recipe, &board.stop)?;
+pub fn run(demo: &Demo, recipe: LaunchSpec, keys: &Keys<'_>, out: &mut impl Write) -> Result<bool, BenchError> {
+    let run_state = Arc::new(RunState::default());
+    interrupt::listen(&run_state)?;
+    let house = SpawnedServer::start(recipe, &run_state.stop)?;
     let control = Control::new(&house.url(), Some((house.ops_url(), keys.admin_token.clone())));
     let units: u32 = ITEMS.iter().map(|(.., stock)| stock).sum();
     writeln!(out, "{} buyers, {CLICKS} clicks each, for {units} units of {} items", demo.users, ITEMS.len())?;
@@ -62,11 +62,11 @@ pub fn run(demo: &Demo, recipe: Recipe, keys: &Keys<'_>, out: &mut impl Write) -
     put_on_sale(&control)?;
     let items = control.items()?;
     let left = RefCell::new(format!("{units} units left"));
-    let tempo = tempo(demo);
-    let (tally, orders) = drive(orders, &tempo, &board, &|looks| watch(&control, &board, looks, &left))?;
+    let pacing = pacing(demo);
+    let (tally, orders) = drive(orders, &pacing, &run_state, &|looks| watch(&control, &run_state, looks, &left))?;
 
     let after = control.snapshot()?;
-    let mut report = report(&orders, &tempo, &tally, before.as_ref(), after.as_ref());
+    let mut report = report(&orders, &pacing, &tally, before.as_ref(), after.as_ref());
     report.audit = audit::check(&control, &orders, &tally, &items, before.as_ref())?;
     let file = verify::audit(&house.data_file())?;
     report.audit.push(Finding::of_file(&file, "of the running server"));
@@ -75,7 +75,7 @@ pub fn run(demo: &Demo, recipe: Recipe, keys: &Keys<'_>, out: &mut impl Write) -
     print_funnel(&after.map(|after| after.funnel.layers).unwrap_or_default(), out)?;
     report.print_audit(out)?;
     if !demo.once {
-        stay_open(&house, &board, out)?;
+        stay_open(&house, &run_state, out)?;
     }
     Ok(report.is_clean())
 }
@@ -85,7 +85,7 @@ fn crowd(demo: &Demo, url: &str, keys: &Keys<'_>) -> Result<Orders, BenchError> 
     let run = prepare::run_name();
     let users = prepare::minted(&run, demo.users, keys);
     let (address, host) = prepare::resolve(url)?;
-    let taste = Taste { run, users: demo.users.into(), clicks: CLICKS, items: ITEMS.len(), zipf: 0.5, seed: 1 };
+    let workload = Workload { run, users: demo.users.into(), clicks: CLICKS, items: ITEMS.len(), zipf: 0.5, seed: 1 };
     Ok(Orders {
         address,
         host,
@@ -93,7 +93,7 @@ fn crowd(demo: &Demo, url: &str, keys: &Keys<'_>) -> Result<Orders, BenchError> 
         items: ITEMS.map(|(id, ..)| (id.into(), prepare::path(id))).to_vec(),
         body: prepare::body(1),
         quantity: 1,
-        taste,
+        workload,
         retries: 2,
         patience: Duration::from_secs(10),
         warmup: Duration::ZERO,
@@ -115,7 +115,7 @@ fn put_on_sale(control: &Control) -> Result<(), BenchError> {
 }
 
 /// Early birds, then everybody, then those who are too late.
-fn tempo(demo: &Demo) -> Tempo {
+fn pacing(demo: &Demo) -> Pacing {
     let purchases = u64::from(demo.users) * CLICKS;
     let early = purchases / EARLY;
     let rate = f64::from(u32::try_from(early).unwrap_or(u32::MAX)) / OPENING.as_secs_f64();
@@ -124,7 +124,7 @@ fn tempo(demo: &Demo) -> Tempo {
         Segment { from: OPENING, rate: None, count: purchases - early, until: Duration::MAX },
         Segment { from: OPENING, rate: Some(TAIL_PER_SECOND), count: u64::MAX, until: OPENING + TAIL },
     ];
-    Tempo {
+    Pacing {
         kind: TempoKind::Open { segments, arrival: Arrival::Poisson },
         threads: 1,
         connections: CONNECTIONS,
@@ -137,7 +137,7 @@ fn tempo(demo: &Demo) -> Tempo {
 }
 
 /// How it goes, for the terminal.
-fn watch(control: &Control, board: &Board, looks: u64, left: &RefCell<String>) -> (u64, String) {
+fn watch(control: &Control, run_state: &RunState, looks: u64, left: &RefCell<String>) -> (u64, String) {
     if looks.is_multiple_of(STOCK_LOOKS) {
         // A look that fails shows what it showed before: the run itself will say what is wrong.
         if let Ok(items) = control.items() {
@@ -145,7 +145,7 @@ fn watch(control: &Control, board: &Board, looks: u64, left: &RefCell<String>) -
             left.replace(items.iter().map(remaining).collect::<Vec<_>>().join(", "));
         }
     }
-    let (answered, said) = progress::glance(board);
+    let (answered, said) = progress::glance(run_state);
     (answered, format!("{said}, left: {}", left.borrow()))
 }
 
@@ -160,7 +160,7 @@ fn print_funnel(layers: &[Layer], out: &mut impl Write) -> std::io::Result<()> {
     Ok(())
 }
 
-fn stay_open(house: &House, board: &Board, out: &mut impl Write) -> std::io::Result<()> {
+fn stay_open(house: &SpawnedServer, run_state: &RunState, out: &mut impl Write) -> std::io::Result<()> {
     let (shop, dashboard, secrets) = (house.url(), house.ops_url(), house.secrets_file());
     writeln!(
         out,
@@ -173,7 +173,7 @@ fn stay_open(house: &House, board: &Board, out: &mut impl Write) -> std::io::Res
         writeln!(out, "  token      admin_token in {}", secrets.display())?;
     }
     out.flush()?;
-    while !board.stop.load(Ordering::Relaxed) {
+    while !run_state.stop.load(Ordering::Relaxed) {
         park_timeout(Duration::from_millis(100));
     }
     Ok(())

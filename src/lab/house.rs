@@ -25,7 +25,7 @@ const LAST_WORDS: usize = 2_000;
 
 /// No server could be started.
 #[derive(Debug, thiserror::Error)]
-pub enum HouseError {
+pub enum SpawnError {
     /// Its directory or process.
     #[error("cannot start a server of its own: {0}")]
     Start(#[from] io::Error),
@@ -38,11 +38,11 @@ pub enum HouseError {
 }
 
 /// A private temporary directory.
-pub struct Place {
+pub struct TempDir {
     directory: PathBuf,
 }
 
-impl Place {
+impl TempDir {
     /// Makes one below `temporary`.
     pub fn new(temporary: &Path) -> io::Result<Self> {
         let directory = temporary.join(format!("doorbuster-{:016x}", rand::random::<u64>()));
@@ -76,7 +76,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for TempDir {
     fn drop(&mut self) {
         if let Err(error) = fs::remove_dir_all(&self.directory) {
             tracing::warn!(directory = %self.directory.display(), %error, "a temporary directory stays behind");
@@ -85,20 +85,20 @@ impl Drop for Place {
 }
 
 /// How a server is started.
-pub struct Recipe {
+pub struct LaunchSpec {
     /// This program.
     pub program: PathBuf,
     /// `serve` and what it is told.
     pub arguments: Vec<String>,
     /// Where it lives.
-    pub place: Place,
+    pub place: TempDir,
 }
 
 /// A running server.
-pub struct House {
+pub struct SpawnedServer {
     // Before the place: fields are dropped in this order, and the process goes first.
     server: Server,
-    place: Place,
+    place: TempDir,
     ports: Ports,
 }
 
@@ -111,10 +111,10 @@ struct Ports {
     ops_listen: String,
 }
 
-impl House {
+impl SpawnedServer {
     /// Starts the server and waits until it is ready, or until `stop` is set.
-    pub fn start(recipe: Recipe, stop: &AtomicBool) -> Result<Self, HouseError> {
-        let Recipe { program, arguments, place } = recipe;
+    pub fn start(recipe: LaunchSpec, stop: &AtomicBool) -> Result<Self, SpawnError> {
+        let LaunchSpec { program, arguments, place } = recipe;
         let words = place.directory.join("stderr.log");
         let mut command = Command::new(program);
         command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(&words)?);
@@ -128,10 +128,10 @@ impl House {
             if server.0.try_wait()?.is_some() || begun.elapsed() > START_LIMIT {
                 let said = fs::read_to_string(&words).unwrap_or_default();
                 let from = said.ceil_char_boundary(said.len().saturating_sub(LAST_WORDS));
-                return Err(HouseError::NotReady(said[from..].to_owned()));
+                return Err(SpawnError::NotReady(said[from..].to_owned()));
             }
             if stop.load(Ordering::Relaxed) {
-                return Err(HouseError::Stopped);
+                return Err(SpawnError::Stopped);
             }
             park_timeout(LOOK);
         }
@@ -163,7 +163,7 @@ impl House {
 
     /// Ends the process without a warning. The data file stays until the place is dropped.
     #[must_use]
-    pub fn kill(self) -> Place {
+    pub fn kill(self) -> TempDir {
         drop(self.server);
         self.place
     }

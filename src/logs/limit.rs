@@ -28,17 +28,17 @@ const TARGET: &str = "doorbuster::logs";
 
 /// The places that have written a line: as many as there are in the code.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Limit(Arc<Mutex<HashMap<Identifier, Place>>>);
+pub(super) struct Limit(Arc<Mutex<HashMap<Identifier, CallSite>>>);
 
 #[derive(Debug)]
-struct Place {
+struct CallSite {
     what: &'static Metadata<'static>,
     since: Instant,
     written: u32,
     left_out: u64,
 }
 
-impl Place {
+impl CallSite {
     fn new(what: &'static Metadata<'static>, now: Instant) -> Self {
         Self { what, since: now, written: 0, left_out: 0 }
     }
@@ -64,7 +64,7 @@ impl Limit {
         }
         match self.0.lock().entry(what.callsite()) {
             Entry::Occupied(mut place) => place.get_mut().admits(now),
-            Entry::Vacant(place) => place.insert(Place::new(what, now)).admits(now),
+            Entry::Vacant(place) => place.insert(CallSite::new(what, now)).admits(now),
         }
     }
 
@@ -72,7 +72,7 @@ impl Limit {
     pub(super) fn tell(&self) {
         // Counted first and written then: a line that is written comes back here.
         let left_out =
-            |place: &mut Place| (place.left_out > 0).then(|| (place.what, std::mem::take(&mut place.left_out)));
+            |place: &mut CallSite| (place.left_out > 0).then(|| (place.what, std::mem::take(&mut place.left_out)));
         let told: Vec<_> = self.0.lock().values_mut().filter_map(left_out).collect();
         for (what, lines) in told {
             let (target, line) = (what.target(), what.line());

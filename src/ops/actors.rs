@@ -4,15 +4,15 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use doorbuster_actors::ids::ItemId;
-use doorbuster_actors::observe::Code;
+use doorbuster_actors::request::Reason;
 use doorbuster_actors::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::Desk;
-use super::observed::Observed;
-use super::observed::actors::{Selection, Sort};
-use super::observed::views::{ActorView, WithBuckets, WriterView};
+use super::OpsState;
+use super::telemetry::Telemetry;
+use super::telemetry::actors::{Selection, Sort};
+use super::telemetry::views::{ActorView, WithBuckets, WriterView};
 use crate::http::problem::Problem;
 use crate::http::words;
 
@@ -59,16 +59,16 @@ pub(super) struct Inspection {
 /// Every actor with its mailbox, what it did, and how long letters waited and took.
 #[utoipa::path(get, path = "/actors", operation_id = "inspect_actors", tag = "observation", params(Parameters),
     responses((status = 200, description = "Counts and distributions since the start.", body = Inspection)))]
-pub(super) async fn read(desk: web::ThinData<Desk>, request: HttpRequest) -> HttpResponse {
-    answer(&desk, &request).unwrap_or_else(|problem| problem.respond())
+pub(super) async fn read(state: web::ThinData<OpsState>, request: HttpRequest) -> HttpResponse {
+    answer(&state, &request).unwrap_or_else(|problem| problem.respond())
 }
 
-fn answer(desk: &Desk, request: &HttpRequest) -> Result<HttpResponse, Problem> {
-    desk.authorize(request)?;
+fn answer(state: &OpsState, request: &HttpRequest) -> Result<HttpResponse, Problem> {
+    state.authorize(request)?;
     let parameters = web::Query::<Parameters>::from_query(request.query_string());
-    let parameters = parameters.map_err(|bad| Problem::new(Code::Malformed, bad.to_string()))?;
+    let parameters = parameters.map_err(|bad| Problem::new(Reason::Malformed, bad.to_string()))?;
     let buckets = if parameters.buckets == Some(true) { WithBuckets::Yes } else { WithBuckets::No };
-    Ok(HttpResponse::Ok().json(view(&desk.observed, &parameters.selection()?, buckets)))
+    Ok(HttpResponse::Ok().json(view(&state.telemetry, &parameters.selection()?, buckets)))
 }
 
 impl Parameters {
@@ -93,18 +93,18 @@ fn sort(name: &str) -> Result<Sort, Problem> {
     })
 }
 
-fn view(observed: &Observed, selection: &Selection, buckets: WithBuckets) -> Inspection {
+fn view(telemetry: &Telemetry, selection: &Selection, buckets: WithBuckets) -> Inspection {
     let mut actors = Vec::new();
     if !selection.names_items() {
-        actors.push(observed.writer_actor(buckets));
+        actors.push(telemetry.writer_actor(buckets));
     }
-    actors.extend(observed.stock_actors(selection, buckets));
+    actors.extend(telemetry.stock_actors(selection, buckets));
     actors.truncate(selection.limit);
     Inspection {
-        captured_at: observed.clock.now(),
-        uptime_s: observed.uptime_s(),
-        total: observed.directory.len(),
+        captured_at: telemetry.sale.clock.now(),
+        uptime_s: telemetry.uptime_s(),
+        total: telemetry.sale.directory.len(),
         actors,
-        writer: observed.writer(buckets),
+        writer: telemetry.writer(buckets),
     }
 }

@@ -11,14 +11,14 @@ use std::time::Duration;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse, web};
-use doorbuster_actors::observe::Code;
+use doorbuster_actors::request::Reason;
 use futures_util::Stream;
 use futures_util::stream::unfold;
 use tokio::sync::watch;
 
-use super::Desk;
-use super::observed::Observed;
-use super::snapshot::{Photographer, Snapshot};
+use super::OpsState;
+use super::snapshot::{Snapshot, SnapshotBuilder};
+use super::telemetry::Telemetry;
 use crate::http::hangup::Hangup;
 use crate::http::problem::Problem;
 
@@ -30,8 +30,8 @@ const MAX_WATCHERS: usize = 64;
 
 /// The stream of snapshots.
 pub struct Snapshots {
-    observed: Arc<Observed>,
-    photographer: RefCell<Photographer>,
+    telemetry: Arc<Telemetry>,
+    photographer: RefCell<SnapshotBuilder>,
     latest: watch::Sender<Bytes>,
     is_running: RefCell<bool>,
 }
@@ -40,8 +40,8 @@ pub struct Snapshots {
 #[utoipa::path(get, path = "/events", operation_id = "stream_snapshots", tag = "observation",
     responses((status = 200, description = "Events without an end.", body = Snapshot,
         content_type = "text/event-stream")))]
-pub(super) async fn stream(desk: web::ThinData<Desk>, request: HttpRequest) -> HttpResponse {
-    let watching = desk.authorize(&request).and_then(|()| Snapshots::watch(&desk.snapshots));
+pub(super) async fn stream(state: web::ThinData<OpsState>, request: HttpRequest) -> HttpResponse {
+    let watching = state.authorize(&request).and_then(|()| Snapshots::watch(&state.snapshots));
     match watching {
         Ok(events) => HttpResponse::Ok()
             .insert_header((CONTENT_TYPE, "text/event-stream"))
@@ -55,14 +55,14 @@ pub(super) async fn stream(desk: web::ThinData<Desk>, request: HttpRequest) -> H
 impl Snapshots {
     /// Of this house.
     #[must_use]
-    pub fn of(observed: Arc<Observed>) -> Self {
+    pub fn of(telemetry: Arc<Telemetry>) -> Self {
         let latest = watch::Sender::new(Bytes::new());
-        Self { observed, photographer: RefCell::default(), latest, is_running: RefCell::new(false) }
+        Self { telemetry, photographer: RefCell::default(), latest, is_running: RefCell::new(false) }
     }
 
     fn watch(this: &Rc<Self>) -> Result<impl Stream<Item = Result<Bytes, Infallible>> + use<>, Problem> {
         if this.latest.receiver_count() >= MAX_WATCHERS {
-            return Err(Problem::new(Code::Overloaded, "too many are watching").retry_soon());
+            return Err(Problem::new(Reason::Overloaded, "too many are watching").retry_soon());
         }
         let receiver = this.latest.subscribe();
         if !this.is_running.replace(true) {
@@ -88,7 +88,7 @@ impl Snapshots {
     }
 
     fn take(&self) {
-        let snapshot = self.photographer.borrow_mut().snapshot(&self.observed);
+        let snapshot = self.photographer.borrow_mut().snapshot(&self.telemetry);
         let data = serde_json::to_string(&snapshot).expect("a snapshot has only names and numbers");
         self.latest.send_replace(format!("event: snapshot\ndata: {data}\n\n").into());
     }

@@ -8,12 +8,11 @@ use std::time::Duration;
 
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use actix_web::{HttpRequest, HttpResponse, web};
-use doorbuster_actors::observe::Code;
-use doorbuster_actors::reply::Unavailable;
+use doorbuster_actors::request::{Reason, Unavailable};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::{Desk, carries};
+use super::{OpsState, carries};
 use crate::feed::wire::Line;
 use crate::feed::{MAX_PAGE, MAX_WAIT, NoPage, Page, Pull};
 use crate::http::problem::{FieldProblem, Problem};
@@ -45,26 +44,26 @@ pub(super) struct Parameters {
     responses((status = 200, description = "Entries, one a line; none if there are none yet.", body = Line<'_>,
         content_type = "application/x-ndjson",
         headers(("Feed-Last-Seq" = u64, description = "The last entry that is committed.")))))]
-pub(super) async fn read(desk: web::ThinData<Desk>, request: HttpRequest) -> HttpResponse {
-    match answer(&desk, &request).await {
+pub(super) async fn read(state: web::ThinData<OpsState>, request: HttpRequest) -> HttpResponse {
+    match answer(&state, &request).await {
         Ok(page) => respond(page),
         Err(problem) => problem.respond(),
     }
 }
 
-async fn answer(desk: &Desk, request: &HttpRequest) -> Result<Page, Problem> {
-    authorize(desk, request)?;
+async fn answer(state: &OpsState, request: &HttpRequest) -> Result<Page, Problem> {
+    authorize(state, request)?;
     let parameters = web::Query::<Parameters>::from_query(request.query_string());
     let parameters = parameters.map_err(|_bad| Problem::invalid("query", "must name each parameter once"))?;
-    desk.feed.pull(parameters.pull()?).await.map_err(refusal)
+    state.feed.pull(parameters.pull()?).await.map_err(refusal)
 }
 
 /// Who has the feed's own token, or the admin token.
-pub(super) fn authorize(desk: &Desk, request: &HttpRequest) -> Result<(), Problem> {
-    if carries(request, &desk.feed_token) {
+pub(super) fn authorize(state: &OpsState, request: &HttpRequest) -> Result<(), Problem> {
+    if carries(request, &state.feed_token) {
         return Ok(());
     }
-    desk.authorize(request)
+    state.authorize(request)
 }
 
 impl Parameters {
@@ -111,11 +110,11 @@ fn refusal(no_page: NoPage) -> Problem {
             let reason = format!("is not a place in this ledger, which ends at {last_seq}: it belongs to another one");
             Problem::invalid("after", reason)
         }
-        NoPage::Crowded => Problem::new(Code::Overloaded, "too many pulls are waiting").retry_soon(),
+        NoPage::Crowded => Problem::new(Reason::Overloaded, "too many pulls are waiting").retry_soon(),
         NoPage::Closing => Unavailable::ShuttingDown.into(),
         NoPage::Unreadable(error) => {
             tracing::error!(%error, "the feed cannot be read");
-            Problem::new(Code::StorageUnavailable, "the ledger cannot be read now").retry_soon()
+            Problem::new(Reason::StorageUnavailable, "the ledger cannot be read now").retry_soon()
         }
     }
 }

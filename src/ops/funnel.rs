@@ -6,8 +6,8 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::Desk;
-use super::observed::views::LayerView;
+use super::OpsState;
+use super::telemetry::views::LayerView;
 
 /// What the layers did with the purchase attempts, outermost first.
 #[derive(Serialize, ToSchema)]
@@ -20,9 +20,9 @@ struct Funnel {
 /// The last layer's `out` is the number of confirmed orders.
 #[utoipa::path(get, path = "/funnel", operation_id = "read_funnel", tag = "observation",
     responses((status = 200, description = "Counts since the start, outermost first.", body = Funnel)))]
-pub(super) async fn read(desk: web::ThinData<Desk>, request: HttpRequest) -> HttpResponse {
-    match desk.authorize(&request) {
-        Ok(()) => HttpResponse::Ok().json(Funnel { layers: desk.observed.layers() }),
+pub(super) async fn read(state: web::ThinData<OpsState>, request: HttpRequest) -> HttpResponse {
+    match state.authorize(&request) {
+        Ok(()) => HttpResponse::Ok().json(Funnel { layers: state.telemetry.layers() }),
         Err(problem) => problem.respond(),
     }
 }

@@ -6,19 +6,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use actix_web::{HttpResponse, web};
-use doorbuster_actors::cores::Cores;
-use doorbuster_actors::observe::{StorageState, WriterCounters};
+use doorbuster_actors::sale::{SaleView, StorageState};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::Desk;
+use super::OpsState;
 
 /// What can keep a server from selling.
 pub struct Health {
-    /// The threads of the sale.
-    pub cores: Arc<Cores>,
-    /// The writer of the ledger.
-    pub writer: Arc<WriterCounters>,
+    /// The sale.
+    pub sale: Arc<SaleView>,
     /// Set when the house closes.
     pub closing: Arc<AtomicBool>,
 }
@@ -68,8 +65,8 @@ pub(super) async fn alias() -> HttpResponse {
 #[utoipa::path(get, path = "/readyz", operation_id = "readyz", tag = "health", params(Verbosity),
     responses((status = 200, description = "It can.", body = Report),
         (status = 503, description = "It cannot, now.", body = Report)))]
-pub(super) async fn ready(desk: web::ThinData<Desk>, verbosity: web::Query<Verbosity>) -> HttpResponse {
-    let checks = desk.health.checks();
+pub(super) async fn ready(state: web::ThinData<OpsState>, verbosity: web::Query<Verbosity>) -> HttpResponse {
+    let checks = state.health.checks();
     let is_ready = checks.iter().all(|check| check.ok);
     let status = if is_ready { "ready" } else { "not ready" };
     let mut response = if is_ready { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };
@@ -80,8 +77,8 @@ impl Health {
     fn checks(&self) -> [Check; 3] {
         [
             Check { name: "open", ok: !self.closing.load(Ordering::Relaxed) },
-            Check { name: "cores", ok: self.cores.is_complete() },
-            Check { name: "storage", ok: self.writer.storage() == StorageState::Open },
+            Check { name: "cores", ok: self.sale.is_started() },
+            Check { name: "storage", ok: self.sale.status.storage() == StorageState::Open },
         ]
     }
 }

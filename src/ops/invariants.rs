@@ -5,23 +5,21 @@
 use std::sync::Arc;
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use doorbuster_actors::directory::{Directory, Listing};
 use doorbuster_actors::ids::ItemId;
-use doorbuster_actors::observe::Code;
+use doorbuster_actors::request::Reason;
+use doorbuster_actors::sale::PublishedItem;
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::Desk;
-use crate::http::clerk::Clerk;
+use super::OpsState;
+use crate::http::client::SaleClient;
 use crate::http::problem::Problem;
 use crate::http::words;
 
 /// What is needed to ask all items.
 pub struct Invariants {
-    /// All items.
-    pub directory: Arc<Directory>,
     /// Who carries the questions.
-    pub clerk: Clerk,
+    pub client: SaleClient,
 }
 
 /// Items that can be asked for by name at a time.
@@ -64,42 +62,42 @@ struct ItemBooks {
 /// Asks items, now, whether their books add up: all, or those that are named.
 #[utoipa::path(get, path = "/invariants", operation_id = "check_invariants", tag = "observation", params(Named),
     responses((status = 200, description = "What the actors counted.", body = Books)))]
-pub(super) async fn read(desk: web::ThinData<Desk>, request: HttpRequest) -> HttpResponse {
+pub(super) async fn read(state: web::ThinData<OpsState>, request: HttpRequest) -> HttpResponse {
     let read = async {
-        desk.authorize(&request)?;
+        state.authorize(&request)?;
         let query = web::Query::<Vec<(String, String)>>::from_query(request.query_string());
-        let query = query.map_err(|bad| Problem::new(Code::Malformed, bad.to_string()))?;
-        desk.invariants.read(desk.invariants.named(&query)?).await
+        let query = query.map_err(|bad| Problem::new(Reason::Malformed, bad.to_string()))?;
+        state.invariants.read(state.invariants.named(&query)?).await
     };
     read.await.unwrap_or_else(|problem| problem.respond())
 }
 
 impl Invariants {
     /// The items that the query names; all, if it names none.
-    fn named(&self, query: &[(String, String)]) -> Result<Vec<Arc<Listing>>, Problem> {
+    fn named(&self, query: &[(String, String)]) -> Result<Vec<Arc<PublishedItem>>, Problem> {
         if query.is_empty() {
-            return Ok(self.directory.all());
+            return Ok(self.client.view().directory.all());
         }
         if query.len() > MAX_NAMED {
             return Err(Problem::invalid("item", format!("may be given {MAX_NAMED} times at most")));
         }
-        let listing = |(name, value): &(String, String)| match name.as_str() {
+        let published = |(name, value): &(String, String)| match name.as_str() {
             "item" => {
                 let id: ItemId = value.parse().map_err(|bad| Problem::invalid("item", format!("{bad}")))?;
-                self.directory.find(&id).ok_or_else(Problem::not_found)
+                self.client.view().directory.find(&id).ok_or_else(Problem::not_found)
             }
             _other => Err(Problem::invalid(name.clone(), "is not a parameter")),
         };
-        query.iter().map(listing).collect()
+        query.iter().map(published).collect()
     }
 
-    async fn read(&self, listings: Vec<Arc<Listing>>) -> Result<HttpResponse, Problem> {
+    async fn read(&self, published_items: Vec<Arc<PublishedItem>>) -> Result<HttpResponse, Problem> {
         let (mut items, mut all_hold) = (Vec::new(), true);
-        for listing in listings {
-            let balance = self.clerk.audit(&listing).await?;
+        for published in published_items {
+            let balance = self.client.audit(&published).await?;
             all_hold &= balance.holds();
             items.push(ItemBooks {
-                item_id: listing.definition().id.clone(),
+                item_id: published.definition().id.clone(),
                 supply: balance.supply,
                 remaining: balance.remaining,
                 live: balance.live,

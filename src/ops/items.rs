@@ -1,42 +1,29 @@
 //! **Job:** lets the owner of the sale create, change and steer items.
-//! **Owns:** that new items get their numbers one after the other.
-//! **Never:** changes a stock itself: every instruction goes through the item's actor.
+//! **Owns:** the routes for it.
+//! **Never:** changes a stock itself: every control goes through the item's actor.
 
 use std::rc::Rc;
 use std::sync::Arc;
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use doorbuster_actors::cores::{Cores, core_of};
-use doorbuster_actors::directory::{Directory, Listing};
 use doorbuster_actors::ids::ItemId;
 use doorbuster_actors::item::{ItemDefinition, MAX_STOCK};
-use doorbuster_actors::letters::Instruction;
-use doorbuster_actors::reply::Unavailable;
-use doorbuster_actors::stock::Stock;
-use doorbuster_actors::time::Clock;
+use doorbuster_actors::request::{Control, Unavailable};
+use doorbuster_actors::sale::{NewItem, PublishedItem};
 use serde::Deserialize;
-use tokio::sync::Mutex;
 use utoipa::ToSchema;
 
-use super::Desk;
+use super::OpsState;
 use crate::catalogue::ItemFields;
-use crate::http::clerk::{Clerk, in_time};
+use crate::http::client::{SaleClient, in_time};
 use crate::http::items::{ItemAt, ItemView};
 use crate::http::problem::Problem;
 use crate::http::{body, words};
 
 /// What is needed to steer items.
 pub struct Items {
-    /// All items.
-    pub directory: Arc<Directory>,
-    /// The cores they live on.
-    pub cores: Arc<Cores>,
-    /// Server time.
-    pub clock: Clock,
-    /// Who carries the letters.
-    pub clerk: Clerk,
-    /// Held while an item is created: the number of the next one depends on it.
-    pub creating: Arc<Mutex<()>>,
+    /// How the sale is asked.
+    pub client: SaleClient,
 }
 
 /// Units that are added.
@@ -54,15 +41,15 @@ struct Restock {
     params(("item_id" = inline(words::ItemId), Path)), request_body = ItemFields,
     responses((status = 201, description = "Created.", body = ItemView<'_>),
         (status = 200, description = "Changed, or so already.", body = ItemView<'_>)))]
-pub(super) async fn put(desk: web::ThinData<Desk>, request: HttpRequest, payload: web::Payload) -> HttpResponse {
+pub(super) async fn put(state: web::ThinData<OpsState>, request: HttpRequest, payload: web::Payload) -> HttpResponse {
     let put = async {
-        desk.authorize(&request)?;
+        state.authorize(&request)?;
         let fields: ItemFields = body::object(&body::read(&request, payload).await?)?;
         let definition = fields.into_definition(id_in(&request)?);
         let definition = definition.map_err(|bad| Problem::invalid(bad.field, bad.reason))?;
         // A task of its own goes on when its client has gone or been told that the outcome is unknown: an item that is
         // in the ledger must come into the directory, or the next one would get its number.
-        let items = Rc::clone(&desk.items);
+        let items = Rc::clone(&state.items);
         let put = in_time(actix_web::rt::spawn(async move { items.put(definition).await })).await;
         put.and_then(Result::ok).unwrap_or_else(|| Err(Unavailable::OutcomeUnknown.into()))
     };
@@ -75,15 +62,19 @@ pub(super) async fn put(desk: web::ThinData<Desk>, request: HttpRequest, payload
 #[utoipa::path(post, path = "/v1/admin/items/{item_id}/restock", operation_id = "restock_item", tag = "owner",
     params(("item_id" = inline(words::ItemId), Path)), request_body = Restock,
     responses((status = 200, description = "The item with more units.", body = ItemView<'_>)))]
-pub(super) async fn restock(desk: web::ThinData<Desk>, request: HttpRequest, payload: web::Payload) -> HttpResponse {
+pub(super) async fn restock(
+    state: web::ThinData<OpsState>,
+    request: HttpRequest,
+    payload: web::Payload,
+) -> HttpResponse {
     let restock = async {
-        desk.authorize(&request)?;
-        let listing = desk.items.find(&request)?;
+        state.authorize(&request)?;
+        let published = state.items.find(&request)?;
         let Restock { quantity } = body::object(&body::read(&request, payload).await?)?;
         if !(1..=MAX_STOCK).contains(&quantity) {
             return Err(Problem::invalid("quantity", "must be 1 to 1,000,000,000"));
         }
-        desk.items.instruct(&listing, Instruction::Restock { quantity }).await
+        state.items.control(&published, Control::Restock { quantity }).await
     };
     restock.await.unwrap_or_else(|problem| problem.respond())
 }
@@ -94,16 +85,16 @@ pub(super) async fn restock(desk: web::ThinData<Desk>, request: HttpRequest, pay
 #[utoipa::path(post, path = "/v1/admin/items/{item_id}/pause", operation_id = "pause_item", tag = "owner",
     params(("item_id" = inline(words::ItemId), Path)),
     responses((status = 200, description = "The item, paused.", body = ItemView<'_>)))]
-pub(super) async fn pause(desk: web::ThinData<Desk>, request: HttpRequest) -> HttpResponse {
-    steer(&desk, &request, Instruction::Pause).await
+pub(super) async fn pause(state: web::ThinData<OpsState>, request: HttpRequest) -> HttpResponse {
+    steer(&state, &request, Control::Pause).await
 }
 
 /// Goes on with the sale of an item.
 #[utoipa::path(post, path = "/v1/admin/items/{item_id}/resume", operation_id = "resume_item", tag = "owner",
     params(("item_id" = inline(words::ItemId), Path)),
     responses((status = 200, description = "The item as before the pause.", body = ItemView<'_>)))]
-pub(super) async fn resume(desk: web::ThinData<Desk>, request: HttpRequest) -> HttpResponse {
-    steer(&desk, &request, Instruction::Resume).await
+pub(super) async fn resume(state: web::ThinData<OpsState>, request: HttpRequest) -> HttpResponse {
+    steer(&state, &request, Control::Resume).await
 }
 
 /// Ends the sale of an item.
@@ -112,14 +103,14 @@ pub(super) async fn resume(desk: web::ThinData<Desk>, request: HttpRequest) -> H
 #[utoipa::path(post, path = "/v1/admin/items/{item_id}/close", operation_id = "close_item", tag = "owner",
     params(("item_id" = inline(words::ItemId), Path)),
     responses((status = 200, description = "The item, closed.", body = ItemView<'_>)))]
-pub(super) async fn close(desk: web::ThinData<Desk>, request: HttpRequest) -> HttpResponse {
-    steer(&desk, &request, Instruction::Close).await
+pub(super) async fn close(state: web::ThinData<OpsState>, request: HttpRequest) -> HttpResponse {
+    steer(&state, &request, Control::Close).await
 }
 
-async fn steer(desk: &Desk, request: &HttpRequest, instruction: Instruction) -> HttpResponse {
+async fn steer(state: &OpsState, request: &HttpRequest, control: Control) -> HttpResponse {
     let steer = async {
-        desk.authorize(request)?;
-        desk.items.instruct(&desk.items.find(request)?, instruction).await
+        state.authorize(request)?;
+        state.items.control(&state.items.find(request)?, control).await
     };
     steer.await.unwrap_or_else(|problem| problem.respond())
 }
@@ -130,27 +121,24 @@ fn id_in(request: &HttpRequest) -> Result<ItemId, Problem> {
 }
 
 impl Items {
-    fn find(&self, request: &HttpRequest) -> Result<Arc<Listing>, Problem> {
+    fn find(&self, request: &HttpRequest) -> Result<Arc<PublishedItem>, Problem> {
         let id = id_in(request).map_err(|_bad| Problem::not_found())?;
-        self.directory.find(&id).ok_or_else(Problem::not_found)
+        self.client.view().directory.find(&id).ok_or_else(Problem::not_found)
     }
 
-    async fn instruct(&self, listing: &Arc<Listing>, instruction: Instruction) -> Result<HttpResponse, Problem> {
-        self.clerk.instruct(listing, instruction).await?;
-        Ok(HttpResponse::Ok().json(ItemAt(listing, self.clock.now())))
+    async fn control(&self, published: &Arc<PublishedItem>, control: Control) -> Result<HttpResponse, Problem> {
+        self.client.control(published, control).await?;
+        Ok(HttpResponse::Ok().json(ItemAt(published, self.client.view().clock.now())))
     }
 
     async fn put(&self, definition: ItemDefinition) -> Result<HttpResponse, Problem> {
-        let _one_at_a_time = self.creating.lock().await;
-        if let Some(listing) = self.directory.find(&definition.id) {
-            return self.instruct(&listing, Instruction::Redefine(Box::new(definition))).await;
+        match self.client.create_item(definition).await? {
+            NewItem::Created(published) => {
+                Ok(HttpResponse::Created().json(ItemAt(&published, self.client.view().clock.now())))
+            }
+            NewItem::Existing(published, definition) => {
+                self.control(&published, Control::Redefine(Box::new(definition))).await
+            }
         }
-        let core = core_of(&definition.id, self.cores.count());
-        let entry = Stock::creation(self.directory.next_number(), definition, self.clock.now());
-        let stock = Stock::create(&entry).expect("an entry that creates an item does");
-        self.clerk.install(core, entry).await?;
-        let listing = Listing::new(&stock, core);
-        self.directory.add(vec![Arc::clone(&listing)]);
-        Ok(HttpResponse::Created().json(ItemAt(&listing, self.clock.now())))
     }
 }

@@ -1,4 +1,4 @@
-//! **Job:** `GET /metrics`: everything that is observed, for Prometheus (OpenMetrics text, base units).
+//! **Job:** `GET /metrics`: everything that is telemetry, for Prometheus (OpenMetrics text, base units).
 //! **Owns:** the names of the metrics and their labels, each with a bounded number of values.
 //! **Never:** computes a rate, or has a label that a buyer can choose.
 
@@ -10,16 +10,16 @@ use std::sync::Arc;
 
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use actix_web::{HttpRequest, HttpResponse, web};
-use doorbuster_actors::batch::CommitTrigger;
-use doorbuster_actors::observe::StorageState;
+use doorbuster_actors::observe::CommitTrigger;
+use doorbuster_actors::sale::StorageState;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 
-use super::Desk;
-use super::observed::Observed;
-use super::observed::layers::outcomes;
+use super::OpsState;
+use super::telemetry::Telemetry;
+use super::telemetry::layers::outcomes;
 use page::{Page, label};
 
 /// Items with a time series of their own, the first ones: a series per item of a large catalogue would be a load for
@@ -40,16 +40,16 @@ pub struct Metrics {
     is_public: bool,
 }
 
-/// Everything that is observed, for Prometheus. Open if `ops.public_metrics` is set.
+/// Everything that is telemetry, for Prometheus. Open if `ops.public_metrics` is set.
 #[utoipa::path(get, path = "/metrics", operation_id = "scrape_metrics", tag = "observation",
     responses((status = 200, description = "A page of OpenMetrics.", body = String,
         content_type = "application/openmetrics-text")))]
-pub(super) async fn read(desk: web::ThinData<Desk>, request: HttpRequest) -> HttpResponse {
-    if let (false, Err(problem)) = (desk.metrics.is_public, desk.authorize(&request)) {
+pub(super) async fn read(state: web::ThinData<OpsState>, request: HttpRequest) -> HttpResponse {
+    if let (false, Err(problem)) = (state.metrics.is_public, state.authorize(&request)) {
         return problem.respond();
     }
     let mut text = String::new();
-    encode(&mut text, &desk.metrics.registry).expect("a string takes everything");
+    encode(&mut text, &state.metrics.registry).expect("a string takes everything");
     HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8"))
         .insert_header((CACHE_CONTROL, "no-store"))
@@ -57,16 +57,16 @@ pub(super) async fn read(desk: web::ThinData<Desk>, request: HttpRequest) -> Htt
 }
 
 impl Metrics {
-    /// Of what is observed. `is_public`: the key `ops.public_metrics`.
+    /// Of what is telemetry. `is_public`: the key `ops.public_metrics`.
     #[must_use]
-    pub fn of(observed: Arc<Observed>, is_public: bool) -> Self {
+    pub fn of(telemetry: Arc<Telemetry>, is_public: bool) -> Self {
         let mut registry = Registry::default();
-        registry.register_collector(Box::new(Scrape(observed)));
+        registry.register_collector(Box::new(Scrape(telemetry)));
         Self { registry, is_public }
     }
 }
 
-struct Scrape(Arc<Observed>);
+struct Scrape(Arc<Telemetry>);
 
 impl fmt::Debug for Scrape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -76,21 +76,21 @@ impl fmt::Debug for Scrape {
 
 impl Collector for Scrape {
     fn encode(&self, encoder: DescriptorEncoder<'_>) -> Result<(), Error> {
-        let (observed, mut page) = (&*self.0, Page::on(encoder));
-        purchases(observed, &mut page)?;
-        actors(observed, &mut page)?;
-        cores(observed, &mut page)?;
-        writer(observed, &mut page)?;
-        items(observed, &mut page)?;
-        feed_and_redis(observed, &mut page)?;
-        let failures = observed.auth_failures.total();
+        let (telemetry, mut page) = (&*self.0, Page::on(encoder));
+        purchases(telemetry, &mut page)?;
+        actors(telemetry, &mut page)?;
+        cores(telemetry, &mut page)?;
+        writer(telemetry, &mut page)?;
+        items(telemetry, &mut page)?;
+        feed_and_redis(telemetry, &mut page)?;
+        let failures = telemetry.auth_failures.total();
         page.counter("doorbuster_ops_auth_failures", "Wrong tokens on the operations listener", failures)?;
-        process(observed, &mut page)
+        process(telemetry, &mut page)
     }
 }
 
-fn purchases(observed: &Observed, page: &mut Page<'_>) -> Result<(), Error> {
-    let layers = observed.layers();
+fn purchases(telemetry: &Telemetry, page: &mut Page<'_>) -> Result<(), Error> {
+    let layers = telemetry.layers();
     let by_outcome = outcomes(&layers).into_iter().map(|(outcome, count)| (label("outcome", outcome), count));
     page.counters("doorbuster_requests", "Purchase attempts by outcome", by_outcome)?;
     let passed = layers.iter().map(|layer| (label("layer", layer.name), layer.passed));
@@ -101,25 +101,25 @@ fn purchases(observed: &Observed, page: &mut Page<'_>) -> Result<(), Error> {
         layer.answered.iter().map(of_layer)
     });
     page.counters("doorbuster_gate_refused", "Purchase attempts that got their answer at a layer", refused)?;
-    let house = observed.house();
+    let house = telemetry.house();
     page.gauge("doorbuster_purchases_inside", "Purchases that wait for their answer", house.inside)?;
     page.gauge("doorbuster_purchases_capacity", "Purchases that may wait at a time", house.capacity)?;
     let mut statuses: BTreeMap<u16, u64> = BTreeMap::new();
-    for (status, count) in observed.responses.iter().flat_map(|worker| worker.observe()) {
+    for (status, count) in telemetry.responses.iter().flat_map(|worker| worker.observe()) {
         *statuses.entry(status).or_default() += count;
     }
     let statuses = statuses.into_iter().map(|(status, count)| (label("status", status), count));
     page.counters("doorbuster_http_responses", "Answers of the public listener by status", statuses)
 }
 
-fn actors(observed: &Observed, page: &mut Page<'_>) -> Result<(), Error> {
+fn actors(telemetry: &Telemetry, page: &mut Page<'_>) -> Result<(), Error> {
     let (mut depth, mut high_water, mut handled) = (0, 0, 0);
-    for listing in observed.directory.all() {
-        depth += u64::from(listing.mailbox.depth());
-        high_water = high_water.max(listing.mailbox.high_water());
-        handled += listing.actor.handled_total();
+    for published in telemetry.sale.directory.all() {
+        depth += u64::from(published.mailbox.depth());
+        high_water = high_water.max(published.mailbox.high_water());
+        handled += published.actor.handled_total();
     }
-    let writer = &observed.writer;
+    let writer = &telemetry.sale.writer;
     let by_kind = |stock: u64, writer: u64| [(label("kind", "stock"), stock), (label("kind", "writer"), writer)];
     let depths = by_kind(depth, writer.mailbox.depth().into());
     page.gauges("doorbuster_mailbox_depth", "Letters that wait, over all actors of a kind", depths)?;
@@ -129,8 +129,8 @@ fn actors(observed: &Observed, page: &mut Page<'_>) -> Result<(), Error> {
     page.counters("doorbuster_actor_letters", "Letters handled, over all actors of a kind", totals)
 }
 
-fn cores(observed: &Observed, page: &mut Page<'_>) -> Result<(), Error> {
-    let cores = observed.cores();
+fn cores(telemetry: &Telemetry, page: &mut Page<'_>) -> Result<(), Error> {
+    let cores = telemetry.cores();
     let busy = cores.iter().filter_map(|core| Some((label("core", core.core), core.busy_s?)));
     page.counters("doorbuster_core_busy_seconds", "CPU seconds of the thread of a core", busy)?;
     let letters = cores.iter().map(|core| (label("core", core.core), core.letters_total));
@@ -139,8 +139,8 @@ fn cores(observed: &Observed, page: &mut Page<'_>) -> Result<(), Error> {
     page.counters("doorbuster_core_crossed_letters", "Letters that came to a core from another thread", crossed)
 }
 
-fn writer(observed: &Observed, page: &mut Page<'_>) -> Result<(), Error> {
-    let writer = &observed.writer;
+fn writer(telemetry: &Telemetry, page: &mut Page<'_>) -> Result<(), Error> {
+    let writer = &telemetry.sale.writer;
     let commits =
         CommitTrigger::ALL.iter().map(|trigger| (label("trigger", trigger.as_str()), writer.commits(*trigger)));
     page.counters("doorbuster_writer_commits", "Commits by the reason for which their batch was closed", commits)?;
@@ -152,28 +152,29 @@ fn writer(observed: &Observed, page: &mut Page<'_>) -> Result<(), Error> {
     page.times("doorbuster_writer_commit_seconds", "Time of a commit", &measured.commit_us, TIMES_US)?;
     let help = "Time of the COMMIT statement in it: writing the log, and the sync";
     page.times("doorbuster_writer_sync_seconds", help, &measured.sync_us, TIMES_US)?;
-    let is_open = u64::from(writer.storage() == StorageState::Open);
+    let is_open = u64::from(telemetry.sale.status.storage() == StorageState::Open);
     page.gauge("doorbuster_storage_writable", "1 if the ledger can be written", is_open)?;
-    let storage = observed.storage();
+    let storage = telemetry.storage();
     page.gauge("doorbuster_storage_file_bytes", "Size of the data file", storage.file_bytes)?;
     page.gauge("doorbuster_storage_wal_bytes", "Size of its write-ahead log", storage.wal_bytes)
 }
 
-fn items(observed: &Observed, page: &mut Page<'_>) -> Result<(), Error> {
-    let listings = observed.directory.page(None, MAX_ITEMS);
-    let remaining = listings.iter().map(|item| (label("item_id", &item.definition().id), item.remaining().into()));
+fn items(telemetry: &Telemetry, page: &mut Page<'_>) -> Result<(), Error> {
+    let published_items = telemetry.sale.directory.page(None, MAX_ITEMS);
+    let remaining =
+        published_items.iter().map(|item| (label("item_id", &item.definition().id), item.remaining().into()));
     let help = "Units that nobody holds, of the first 100 items";
     page.gauges::<u64>("doorbuster_stock_remaining", help, remaining)?;
-    let supply = listings.iter().map(|item| (label("item_id", &item.definition().id), item.supply().into()));
+    let supply = published_items.iter().map(|item| (label("item_id", &item.definition().id), item.supply().into()));
     let help = "First stock and restocks, of the first 100 items";
     page.gauges::<u64>("doorbuster_stock_supply", help, supply)?;
-    page.gauge("doorbuster_items", "Items", observed.directory.len())
+    page.gauge("doorbuster_items", "Items", telemetry.sale.directory.len())
 }
 
-fn feed_and_redis(observed: &Observed, page: &mut Page<'_>) -> Result<(), Error> {
-    let lag = observed.sinks().into_iter().map(|sink| (label("sink", sink.sink), sink.lag_entries));
+fn feed_and_redis(telemetry: &Telemetry, page: &mut Page<'_>) -> Result<(), Error> {
+    let lag = telemetry.sinks().into_iter().map(|sink| (label("sink", sink.sink), sink.lag_entries));
     page.gauges("doorbuster_feed_lag_entries", "Committed entries that a sink's consumer has not confirmed", lag)?;
-    let Some(redis) = observed.redis() else { return Ok(()) };
+    let Some(redis) = telemetry.redis() else { return Ok(()) };
     page.counter("doorbuster_redis_calls", "Calls of the gate to Redis", redis.calls_total)?;
     page.counter("doorbuster_redis_failures", "Calls that failed", redis.failures_total)?;
     page.counter("doorbuster_redis_timeouts", "Calls that were not answered in time", redis.timeouts_total)?;
@@ -182,11 +183,11 @@ fn feed_and_redis(observed: &Observed, page: &mut Page<'_>) -> Result<(), Error>
     page.gauge("doorbuster_redis_breaker_open", "1 while Redis is not asked, or only probed", is_open)
 }
 
-fn process(observed: &Observed, page: &mut Page<'_>) -> Result<(), Error> {
+fn process(telemetry: &Telemetry, page: &mut Page<'_>) -> Result<(), Error> {
     let version = [(label("version", env!("CARGO_PKG_VERSION")), 1_u64)];
     page.gauges("doorbuster_build", "1, with the version of the server", version)?;
-    page.gauge("doorbuster_uptime_seconds", "Seconds since the start", observed.uptime_s())?;
-    let Some(process) = observed.process.view() else { return Ok(()) };
+    page.gauge("doorbuster_uptime_seconds", "Seconds since the start", telemetry.uptime_s())?;
+    let Some(process) = telemetry.process.view() else { return Ok(()) };
     page.counter("process_cpu_seconds", "CPU seconds of the process", process.cpu_s)?;
     page.gauge("process_resident_memory_bytes", "Memory in RAM", process.resident_bytes)?;
     page.gauge("process_open_fds", "Open files and connections", process.open_fds)?;

@@ -10,7 +10,7 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder
 use utoipa::openapi::{Server, ServerBuilder};
 use utoipa::{Modify, OpenApi};
 
-use super::Desk;
+use super::OpsState;
 use crate::config::Mode;
 use crate::http;
 use crate::http::problem::Document;
@@ -74,9 +74,9 @@ pub fn document(public: SocketAddr, mode: Mode) -> Bytes {
 /// This document.
 #[utoipa::path(get, path = "/openapi.json", operation_id = "read_openapi", tag = "observation",
     responses((status = 200, description = "OpenAPI 3.1.", body = Object)))]
-pub(super) async fn read(desk: web::ThinData<Desk>, request: HttpRequest) -> HttpResponse {
-    match desk.authorize(&request) {
-        Ok(()) => HttpResponse::Ok().content_type("application/json").body(desk.openapi.clone()),
+pub(super) async fn read(state: web::ThinData<OpsState>, request: HttpRequest) -> HttpResponse {
+    match state.authorize(&request) {
+        Ok(()) => HttpResponse::Ok().content_type("application/json").body(state.openapi.clone()),
         Err(problem) => problem.respond(),
     }
 }

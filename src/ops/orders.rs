@@ -5,16 +5,15 @@
 use std::sync::Arc;
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use doorbuster_actors::directory::{Directory, Listing};
 use doorbuster_actors::entry::{Order, Status};
 use doorbuster_actors::ids::{ItemId, ItemNumber, OrderId, OrderNumber};
-use doorbuster_actors::letters::Query;
-use doorbuster_actors::observe::Code;
+use doorbuster_actors::request::{Query, Reason};
+use doorbuster_actors::sale::PublishedItem;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::Desk;
-use crate::http::clerk::Clerk;
+use super::OpsState;
+use crate::http::client::SaleClient;
 use crate::http::json::respond;
 use crate::http::order_view::{OrderView, Shown};
 use crate::http::problem::Problem;
@@ -28,10 +27,8 @@ const DEFAULT_PAGE: usize = 100;
 
 /// What is needed to page through orders.
 pub struct Orders {
-    /// All items.
-    pub directory: Arc<Directory>,
     /// Who carries the questions.
-    pub clerk: Clerk,
+    pub client: SaleClient,
     /// How orders are shown.
     pub shown: Shown,
 }
@@ -73,12 +70,12 @@ struct Page {
 /// The orders of all buyers, page by page: by item in the order of creation, then as they were placed.
 #[utoipa::path(get, path = "/v1/admin/orders", operation_id = "page_orders", tag = "owner", params(Filter),
     responses((status = 200, description = "A page of orders.", body = OrdersPage<'_>)))]
-pub(super) async fn page(desk: web::ThinData<Desk>, request: HttpRequest) -> HttpResponse {
+pub(super) async fn page(state: web::ThinData<OpsState>, request: HttpRequest) -> HttpResponse {
     let page = async {
-        desk.authorize(&request)?;
+        state.authorize(&request)?;
         let filter = web::Query::<Filter>::from_query(request.query_string());
-        let filter = filter.map_err(|bad| Problem::new(Code::Malformed, bad.to_string()))?;
-        desk.orders.page(filter.checked()?).await
+        let filter = filter.map_err(|bad| Problem::new(Reason::Malformed, bad.to_string()))?;
+        state.orders.page(filter.checked()?).await
     };
     page.await.unwrap_or_else(|problem| problem.respond())
 }
@@ -108,12 +105,12 @@ fn status(text: &str) -> Result<Status, Problem> {
 impl Orders {
     async fn page(&self, page: Page) -> Result<HttpResponse, Problem> {
         let mut orders: Vec<Order> = Vec::new();
-        for listing in self.items(&page) {
+        for published in self.items(&page) {
             let first =
-                page.after.filter(|after| after.item == listing.number).map_or(OrderNumber(0), |after| after.order);
+                page.after.filter(|after| after.item == published.number).map_or(OrderNumber(0), |after| after.order);
             let limit = page.limit - orders.len();
             let query = Query::Page { after: first, limit, status: page.status };
-            orders.extend(self.clerk.find(&listing, query).await?);
+            orders.extend(self.client.find(&published, query).await?);
             if orders.len() == page.limit {
                 break;
             }
@@ -124,14 +121,14 @@ impl Orders {
     }
 
     /// The items that can have orders of the page, in the order of their numbers.
-    fn items(&self, page: &Page) -> Vec<Arc<Listing>> {
+    fn items(&self, page: &Page) -> Vec<Arc<PublishedItem>> {
         let first = page.after.map_or(ItemNumber(0), |after| after.item);
-        let mut listings = match &page.item {
-            Some(item) => self.directory.find(item).into_iter().collect(),
-            None => self.directory.all(),
+        let mut published_items = match &page.item {
+            Some(item) => self.client.view().directory.find(item).into_iter().collect(),
+            None => self.client.view().directory.all(),
         };
-        listings.retain(|listing| listing.number >= first);
-        listings.sort_by_key(|listing| listing.number);
-        listings
+        published_items.retain(|published| published.number >= first);
+        published_items.sort_by_key(|published| published.number);
+        published_items
     }
 }

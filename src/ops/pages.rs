@@ -8,7 +8,7 @@ use std::sync::Arc;
 use actix_web::{HttpRequest, HttpResponse, web};
 use utoipa_swagger_ui::Config;
 
-use super::Desk;
+use super::OpsState;
 use crate::http::pages::respond;
 use crate::http::problem::Problem;
 use crate::pages::{self, File, Site};
@@ -43,29 +43,29 @@ fn of_swagger_ui(name: &str) -> Option<File> {
 }
 
 /// `GET /`.
-pub(super) async fn dashboard(desk: web::ThinData<Desk>, request: HttpRequest) -> HttpResponse {
-    respond(&request, &desk.pages.dashboard)
+pub(super) async fn dashboard(state: web::ThinData<OpsState>, request: HttpRequest) -> HttpResponse {
+    respond(&request, &state.pages.dashboard)
 }
 
 /// `GET /assets/{version}/{path}`.
 pub(super) async fn asset(
-    desk: web::ThinData<Desk>,
+    state: web::ThinData<OpsState>,
     request: HttpRequest,
     named: web::Path<(String, String)>,
 ) -> HttpResponse {
     let (version, path) = named.into_inner();
-    answer(&request, desk.pages.site.asset(&version, &path))
+    answer(&request, state.pages.site.asset(&version, &path))
 }
 
 /// `GET /docs`.
-pub(super) async fn docs(desk: web::ThinData<Desk>, request: HttpRequest) -> HttpResponse {
-    answer(&request, desk.pages.docs.get("index.html"))
+pub(super) async fn docs(state: web::ThinData<OpsState>, request: HttpRequest) -> HttpResponse {
+    answer(&request, state.pages.docs.get("index.html"))
 }
 
 /// `GET /docs/{file}`.
-pub(super) async fn docs_file(desk: web::ThinData<Desk>, request: HttpRequest) -> HttpResponse {
+pub(super) async fn docs_file(state: web::ThinData<OpsState>, request: HttpRequest) -> HttpResponse {
     let name = request.match_info().get("file").unwrap_or_default();
-    answer(&request, desk.pages.docs.get(name))
+    answer(&request, state.pages.docs.get(name))
 }
 
 fn answer(request: &HttpRequest, file: Option<&File>) -> HttpResponse {

@@ -5,15 +5,15 @@
 use std::cmp::Reverse;
 use std::collections::HashMap;
 
-use doorbuster_actors::directory::Listing;
 use doorbuster_actors::ids::ItemNumber;
 use doorbuster_actors::item::SaleState;
+use doorbuster_actors::sale::PublishedItem;
 use doorbuster_actors::time::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::observed::Observed;
-use super::observed::views::{
+use super::telemetry::Telemetry;
+use super::telemetry::views::{
     ActorView, CoreView, FeedView, HouseView, LayerView, OperationsView, ProcessView, RedisView, StorageView,
     WithBuckets, WriterView,
 };
@@ -73,57 +73,59 @@ struct ByState {
 
 /// Takes snapshots one after the other.
 #[derive(Default)]
-pub(super) struct Photographer {
+pub(super) struct SnapshotBuilder {
     /// Letters that each actor had handled at the snapshot before.
     handled: HashMap<ItemNumber, u64>,
 }
 
-impl Photographer {
-    pub(super) fn snapshot(&mut self, observed: &Observed) -> Snapshot {
-        let now = observed.clock.now();
+impl SnapshotBuilder {
+    pub(super) fn snapshot(&mut self, telemetry: &Telemetry) -> Snapshot {
+        let now = telemetry.sale.clock.now();
         Snapshot {
             captured_at: now,
-            uptime_s: observed.uptime_s(),
+            uptime_s: telemetry.uptime_s(),
             version: env!("CARGO_PKG_VERSION"),
-            state: observed.state(),
-            durability: observed.durability,
-            house: observed.house(),
-            layers: observed.layers(),
-            cores: observed.cores(),
-            writer: observed.writer(WithBuckets::Yes),
-            items: self.items(observed, now),
-            feed: observed.sinks(),
-            redis: observed.redis(),
-            operations: observed.operations(),
-            storage: observed.storage(),
-            process: observed.process.view(),
+            state: telemetry.state(),
+            durability: telemetry.durability,
+            house: telemetry.house(),
+            layers: telemetry.layers(),
+            cores: telemetry.cores(),
+            writer: telemetry.writer(WithBuckets::Yes),
+            items: self.items(telemetry, now),
+            feed: telemetry.sinks(),
+            redis: telemetry.redis(),
+            operations: telemetry.operations(),
+            storage: telemetry.storage(),
+            process: telemetry.process.view(),
         }
     }
 
-    fn items(&mut self, observed: &Observed, now: Timestamp) -> ItemsView {
-        let listings = observed.directory.all();
+    fn items(&mut self, telemetry: &Telemetry, now: Timestamp) -> ItemsView {
+        let published_items = telemetry.sale.directory.all();
         let (mut by_state, mut supply, mut remaining) = (ByState::default(), 0, 0);
-        for listing in &listings {
-            *by_state.of(listing.state(now)) += 1;
-            supply += u64::from(listing.supply());
-            remaining += u64::from(listing.remaining());
+        for published in &published_items {
+            *by_state.of(published.state(now)) += 1;
+            supply += u64::from(published.supply());
+            remaining += u64::from(published.remaining());
         }
-        let mut ranks: Vec<_> = listings.iter().map(|listing| (self.rank(listing), listing)).collect();
+        let mut ranks: Vec<_> = published_items.iter().map(|published| (self.rank(published), published)).collect();
         if ranks.len() > BUSIEST {
             ranks.select_nth_unstable_by_key(BUSIEST, |(rank, _)| Reverse(*rank));
             ranks.truncate(BUSIEST);
         }
         ranks.sort_by_key(|(rank, _)| Reverse(*rank));
-        let row = |(_, listing): (_, &std::sync::Arc<Listing>)| observed.stock_actor(listing, now, WithBuckets::Yes);
+        let row = |(_, published): (_, &std::sync::Arc<PublishedItem>)| {
+            telemetry.stock_actor(published, now, WithBuckets::Yes)
+        };
         let busiest = ranks.into_iter().map(row).collect();
-        ItemsView { total: listings.len(), by_state, supply, remaining, busiest }
+        ItemsView { total: published_items.len(), by_state, supply, remaining, busiest }
     }
 
     /// Letters since the snapshot before, then letters in all, then the item that was created first.
-    fn rank(&mut self, listing: &Listing) -> (u64, u64, Reverse<ItemNumber>) {
-        let handled = listing.actor.handled_total();
-        let before = self.handled.insert(listing.number, handled).unwrap_or(0);
-        (handled.saturating_sub(before), handled, Reverse(listing.number))
+    fn rank(&mut self, published: &PublishedItem) -> (u64, u64, Reverse<ItemNumber>) {
+        let handled = published.actor.handled_total();
+        let before = self.handled.insert(published.number, handled).unwrap_or(0);
+        (handled.saturating_sub(before), handled, Reverse(published.number))
     }
 }
 

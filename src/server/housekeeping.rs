@@ -8,9 +8,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam::channel::{RecvTimeoutError, Sender, bounded};
 use doorbuster_actors::data_file::Names;
-use doorbuster_actors::observe::WriterCounters;
-use doorbuster_actors::stop::storage_failed;
-use doorbuster_actors::time::Clock;
+use doorbuster_actors::sale::{LedgerStatus, SaleView, storage_failed};
 
 use crate::gate::throttle::LocalThrottle;
 
@@ -29,8 +27,7 @@ const ALARM_EVERY: u32 = 60;
 /// What is looked after.
 pub(super) struct Chores {
     pub(super) throttle: Arc<LocalThrottle>,
-    pub(super) writer: Arc<WriterCounters>,
-    pub(super) clock: Clock,
+    pub(super) sale: Arc<SaleView>,
     /// Of the data file and those beside it.
     pub(super) names: Names,
 }
@@ -74,22 +71,22 @@ struct Watch {
 impl Watch {
     fn tick(&mut self, chores: &Chores) {
         chores.throttle.sweep(Instant::now());
-        if self.writer_hangs(&chores.writer) {
+        if self.writer_hangs(&chores.sale.status) {
             storage_failed(&"a commit has made no progress for 5 seconds");
         }
         if let Err(moved) = chores.names.check() {
-            chores.writer.lost_files(&moved);
+            chores.sale.status.lost_files(&moved);
         }
-        let drift = chores.clock.drift();
+        let drift = chores.sale.clock.drift();
         if drift > DRIFT_ALARM && self.ticks.is_multiple_of(ALARM_EVERY) {
             tracing::warn!(?drift, "the wall clock was set: server time goes on as before until the next start");
         }
         self.ticks = self.ticks.wrapping_add(1);
     }
 
-    fn writer_hangs(&mut self, writer: &WriterCounters) -> bool {
-        let turns = writer.turns();
-        let is_stuck = writer.is_committing() && turns == self.turns;
+    fn writer_hangs(&mut self, status: &LedgerStatus) -> bool {
+        let turns = status.turns();
+        let is_stuck = status.is_committing() && turns == self.turns;
         self.stuck_for = if is_stuck { self.stuck_for + 1 } else { 0 };
         self.turns = turns;
         self.stuck_for >= PATIENCE

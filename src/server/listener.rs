@@ -12,7 +12,7 @@ use actix_http::error::DispatchError;
 use actix_http::{HttpService, Request, Response};
 use actix_service::{IntoServiceFactory, ServiceFactory, ServiceFactoryExt as _, fn_service, map_config};
 use actix_web::dev::{AppConfig, Server, ServerHandle};
-use doorbuster_actors::observe::Code;
+use doorbuster_actors::request::Reason;
 use tokio::net::TcpStream;
 
 use super::ServeError;
@@ -100,7 +100,7 @@ fn accept(
             Ok((Line::new(Connection::new(stream, ticket, hangup.clone()), hangup), peer))
         }
         Err(NoRoom) => {
-            let refusal = Problem::new(Code::Overloaded, "there are too many connections").retry_soon().to_bytes();
+            let refusal = Problem::new(Reason::Overloaded, "there are too many connections").retry_soon().to_bytes();
             // As much as the socket takes at once: a client for whom there is no room is not waited for.
             let _courtesy = stream.try_write(&refusal);
             Err(DispatchError::Io(std::io::Error::other("no room for another connection")))

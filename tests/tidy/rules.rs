@@ -51,6 +51,80 @@ pub(super) fn arrows(sources: &[Source]) -> BTreeMap<Arrow, Vec<String>> {
     arrows
 }
 
+/// The file that `path` leads to: that of the longest module in it. A file's own parents and children are not told apart
+/// from it: a folder and the file of its name are one room, seen from outside and from inside.
+fn file_named<'s>(files: &BTreeMap<Vec<&'s str>, &'s str>, source: &'s Source, path: &'s [String]) -> Option<&'s str> {
+    let home = source.module();
+    let crate_of = |is_sale: bool| if is_sale { "actors" } else { "server" };
+    let ups = path.iter().take_while(|&step| step == "super").count();
+    let (start, rest) = match path[0].as_str() {
+        "crate" | "doorbuster" => (vec![crate_of(is_sale(source))], &path[1..]),
+        "doorbuster_actors" => (vec![crate_of(true)], &path[1..]),
+        "super" => {
+            let above = home[..home.len().checked_sub(ups)?].iter().copied();
+            (std::iter::once(crate_of(is_sale(source))).chain(above).collect(), &path[ups..])
+        }
+        _ => return None,
+    };
+    let mut module = start;
+    module.extend(rest.iter().map(String::as_str));
+    while module.len() > 1 {
+        if let Some(file) = files.get(&module) {
+            return Some(file);
+        }
+        module.pop();
+    }
+    None
+}
+
+/// Who names whom, by file.
+fn file_arrows(sources: &[Source]) -> BTreeMap<&str, BTreeSet<&str>> {
+    let module = |source: &'_ Source| -> Vec<String> {
+        let inside = source.module().into_iter().map(str::to_owned);
+        std::iter::once(if is_sale(source) { "actors" } else { "server" }.to_owned()).chain(inside).collect()
+    };
+    let modules: Vec<_> = sources.iter().map(|source| (module(source), source.path.as_str())).collect();
+    let files: BTreeMap<Vec<&str>, &str> =
+        modules.iter().map(|(module, path)| (module.iter().map(String::as_str).collect(), *path)).collect();
+    let is_family = |one: &str, other: &str| {
+        let folder = one.trim_end_matches(".rs");
+        is_in(other, folder) || is_in(one, other.trim_end_matches(".rs"))
+    };
+    let mut arrows: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for source in sources {
+        for named in named(&source.product) {
+            let to = modules
+                .iter()
+                .find(|(_, path)| file_named(&files, source, &named.path).is_some_and(|file| file == *path));
+            if let Some((_, to)) = to.filter(|(_, to)| !is_family(&source.path, to)) {
+                arrows.entry(source.path.as_str()).or_default().insert(to);
+            }
+        }
+    }
+    arrows
+}
+
+/// Files that name each other, straight or through others.
+pub(super) fn circles(sources: &[Source]) -> Vec<String> {
+    let arrows = file_arrows(sources);
+    let reaches = |from: &str, to: &str| {
+        let (mut seen, mut next) = (BTreeSet::new(), vec![from]);
+        while let Some(at) = next.pop() {
+            if at == to {
+                return true;
+            }
+            if seen.insert(at) {
+                next.extend(arrows.get(at).into_iter().flatten());
+            }
+        }
+        false
+    };
+    let all = arrows.iter().flat_map(|(from, to)| to.iter().map(move |to| (*from, *to)));
+    all.filter(|(from, to)| reaches(to, from))
+        .map(|(from, to)| format!("{from} names {to}, which leads back"))
+        .collect()
+}
+
 /// The arrows that the tables of the server and of the sale allow.
 pub(super) fn allowed(server: &[(&str, &str)], sale: &[(&str, &str)]) -> BTreeSet<Arrow> {
     let table = |table: &[(&str, &str)], is_sale: bool| -> Vec<Arrow> {

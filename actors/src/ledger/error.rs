@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::ErrorCode;
 
 use crate::data_file::{DataFileError, LOG, Moved, beside, is_at_size_limit};
-use crate::reply::Unavailable;
+use crate::request::Unavailable;
 
 /// Why a data file cannot be used. Nothing was changed.
 #[derive(Debug, thiserror::Error)]

@@ -7,13 +7,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
-use super::{Distribution, DistributionSnapshot, Passage};
+use super::{Distribution, DistributionSnapshot, LayerCounters};
 
 /// The counters of one core. Written by its thread alone.
 #[derive(Debug)]
 pub struct CoreCounters {
     /// The layer of attempts that reached an actor of this core.
-    pub passage: Passage,
+    pub layer_counters: LayerCounters,
     thread: OnceLock<i32>,
     delivered: AtomicU64,
     crossed: AtomicU64,
@@ -36,7 +36,7 @@ pub struct CoreSnapshot {
 impl Default for CoreCounters {
     fn default() -> Self {
         Self {
-            passage: Passage::default(),
+            layer_counters: LayerCounters::default(),
             thread: OnceLock::new(),
             delivered: AtomicU64::new(0),
             crossed: AtomicU64::new(0),

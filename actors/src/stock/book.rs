@@ -15,12 +15,12 @@ use crate::entry::{OrderChange, Status};
 use crate::ids::{IdempotencyKey, OrderNumber, UserId};
 use crate::time::Timestamp;
 
-use super::chunks::Chunks;
+use super::chunked_vec::ChunkedVec;
 use super::deadlines::Deadlines;
 use super::holding::Holding;
-use super::names::{Name, Names};
-use super::positions::Positions;
+use super::index_table::IndexTable;
 use super::record::{End, Record, hash_key, held_for, mark_of};
+use super::string_arena::{Name, StringArena};
 use super::{Discrepancy, ensure};
 
 /// Orders of a buyer that are looked back at for what they held without paying: more than any cool-down needs, and no
@@ -54,12 +54,12 @@ pub(super) struct Slot {
 
 #[derive(Debug, Clone)]
 pub(super) struct OrderBook {
-    orders: Chunks<Record>,
-    buyers: Chunks<Buyer>,
-    names: Names,
-    by_user: Positions,
+    orders: ChunkedVec<Record>,
+    buyers: ChunkedVec<Buyer>,
+    names: StringArena,
+    by_user: IndexTable,
     /// Orders with a key that are not among the newest of their buyers.
-    by_key: Positions,
+    by_key: IndexTable,
     deadlines: Deadlines,
 }
 
@@ -72,12 +72,12 @@ impl PartialEq for OrderBook {
 
 /// The book of an item, which is opened with its first order: an item that has none costs a pointer.
 #[derive(Debug, Clone, Default)]
-pub(super) struct LateBook(Option<Box<OrderBook>>);
+pub(super) struct LazyBook(Option<Box<OrderBook>>);
 
 /// What is read of a book that is not open yet.
 static EMPTY: OrderBook = OrderBook::new();
 
-impl Deref for LateBook {
+impl Deref for LazyBook {
     type Target = OrderBook;
 
     fn deref(&self) -> &OrderBook {
@@ -85,13 +85,13 @@ impl Deref for LateBook {
     }
 }
 
-impl DerefMut for LateBook {
+impl DerefMut for LazyBook {
     fn deref_mut(&mut self) -> &mut OrderBook {
         self.0.get_or_insert_with(|| Box::new(OrderBook::new()))
     }
 }
 
-impl PartialEq for LateBook {
+impl PartialEq for LazyBook {
     fn eq(&self, other: &Self) -> bool {
         **self == **other
     }
@@ -100,11 +100,11 @@ impl PartialEq for LateBook {
 impl OrderBook {
     const fn new() -> Self {
         Self {
-            orders: Chunks::new(),
-            buyers: Chunks::new(),
-            names: Names::new(),
-            by_user: Positions::new(),
-            by_key: Positions::new(),
+            orders: ChunkedVec::new(),
+            buyers: ChunkedVec::new(),
+            names: StringArena::new(),
+            by_user: IndexTable::new(),
+            by_key: IndexTable::new(),
             deadlines: Deadlines::new(),
         }
     }

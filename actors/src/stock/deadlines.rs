@@ -12,7 +12,7 @@ use std::collections::BinaryHeap;
 use crate::entry::Status;
 use crate::time::Timestamp;
 
-use super::chunks::Chunks;
+use super::chunked_vec::ChunkedVec;
 use super::record::Record;
 
 /// Deadlines of pending orders.
@@ -32,14 +32,14 @@ impl Deadlines {
     }
 
     /// The earliest deadline, and the position of its order.
-    pub(super) fn next(&self, orders: &Chunks<Record>) -> Option<(Timestamp, u32)> {
+    pub(super) fn next(&self, orders: &ChunkedVec<Record>) -> Option<(Timestamp, u32)> {
         let in_turn = orders.get(self.first).and_then(Record::pay_by).map(|pay_by| (pay_by, self.first));
         let out_of_turn = self.out_of_turn.peek().map(|Reverse(due)| *due);
         in_turn.into_iter().chain(out_of_turn).min()
     }
 
     /// Notes the deadline of the order that was placed last.
-    pub(super) fn add(&mut self, pay_by: Timestamp, position: u32, orders: &Chunks<Record>) {
+    pub(super) fn add(&mut self, pay_by: Timestamp, position: u32, orders: &ChunkedVec<Record>) {
         if Some(pay_by) >= self.latest && orders[position].pay_by() == Some(pay_by) {
             self.latest = Some(pay_by);
         } else {
@@ -48,7 +48,7 @@ impl Deadlines {
     }
 
     /// Passes over settled orders, so that what is next is a pending one.
-    pub(super) fn drop_met(&mut self, orders: &Chunks<Record>) {
+    pub(super) fn drop_met(&mut self, orders: &ChunkedVec<Record>) {
         let is_settled = |order: &Record| order.status != Status::Pending;
         while orders.get(self.first).is_some_and(|order| is_settled(order) || order.pay_by().is_none()) {
             self.first += 1;

@@ -8,11 +8,10 @@ use smallvec::smallvec;
 
 use super::book::Slot;
 use super::holding::waits_until;
-use super::{MAX_PAY_WITHIN, Stock, Terms};
+use super::{MAX_PAY_WITHIN, SalePolicy, Stock};
 use crate::entry::{Change, Entries, Entry, Order, OrderChange, Status};
 use crate::ids::{IdempotencyKey, OrderNumber, UserId};
-use crate::letters::Reservation;
-use crate::reply::Rejection;
+use crate::request::{Rejection, Reservation};
 use crate::time::Timestamp;
 
 /// What the stock decided about a purchase.
@@ -28,18 +27,18 @@ pub enum Decision {
 
 impl Stock {
     /// Decides a purchase.
-    pub fn reserve(&mut self, wanted: Reservation, terms: &Terms, now: Timestamp) -> Decision {
+    pub fn reserve(&mut self, wanted: Reservation, policy: &SalePolicy, now: Timestamp) -> Decision {
         let now = now.max(self.latest);
         let slot = self.book.locate(&wanted.user);
         if let Some(number) = wanted.key.as_ref().and_then(|key| self.book.find_key(slot, key)) {
             return self.replay(number, wanted.quantity);
         }
-        if let Err(rejection) = self.admits(&wanted, slot, terms, now) {
+        if let Err(rejection) = self.admits(&wanted, slot, policy, now) {
             return Decision::Rejected(rejection);
         }
         // After this point it must succeed.
         let (number, user) = (self.book.next_number(), wanted.user.clone());
-        let entries = self.placing(wanted, number, slot, terms, now);
+        let entries = self.placing(wanted, number, slot, policy, now);
         self.follow_at(&entries, slot);
         let record = self.book.get(number).expect("it was placed one line above");
         Decision::Placed(self.describe(number, record, user), entries)
@@ -47,7 +46,7 @@ impl Stock {
 
     /// The order that `key` made, if it made one.
     #[must_use]
-    pub fn recall(&self, user: &UserId, quantity: u32, key: &IdempotencyKey) -> Decision {
+    pub fn lookup_by_key(&self, user: &UserId, quantity: u32, key: &IdempotencyKey) -> Decision {
         match self.book.find_key(self.book.locate(user), key) {
             Some(number) => self.replay(number, quantity),
             None => Decision::Rejected(Rejection::UnknownOrder),
@@ -59,7 +58,7 @@ impl Stock {
         if order.quantity == quantity { Decision::Replayed(order) } else { Decision::Rejected(Rejection::KeyReused) }
     }
 
-    fn admits(&self, wanted: &Reservation, slot: Slot, terms: &Terms, now: Timestamp) -> Result<(), Rejection> {
+    fn admits(&self, wanted: &Reservation, slot: Slot, policy: &SalePolicy, now: Timestamp) -> Result<(), Rejection> {
         if wanted.quantity == 0 {
             return Err(Rejection::AmountOutOfRange);
         }
@@ -67,7 +66,7 @@ impl Stock {
         if wanted.quantity > self.remaining {
             return Err(Rejection::SoldOut { remaining: self.remaining });
         }
-        self.cooled_down(slot, terms.cool_down, now)?;
+        self.cooled_down(slot, policy.cool_down, now)?;
         let (held, limit) = (self.book.live_units(slot), self.definition.per_user_limit);
         if held.saturating_add(wanted.quantity) > limit {
             return Err(Rejection::LimitReached { limit, held });
@@ -87,7 +86,14 @@ impl Stock {
         }
     }
 
-    fn placing(&self, wanted: Reservation, number: OrderNumber, slot: Slot, terms: &Terms, now: Timestamp) -> Entries {
+    fn placing(
+        &self,
+        wanted: Reservation,
+        number: OrderNumber,
+        slot: Slot,
+        policy: &SalePolicy,
+        now: Timestamp,
+    ) -> Entries {
         let placed = Entry {
             item: self.number,
             at: now,
@@ -100,11 +106,11 @@ impl Stock {
                 quantity: wanted.quantity,
                 unit_price: self.definition.unit_price,
                 key: wanted.key,
-                pay_by: terms.pay_within.map(|pay_within| now.plus(pay_within.min(MAX_PAY_WITHIN))),
+                pay_by: policy.pay_within.map(|pay_within| now.plus(pay_within.min(MAX_PAY_WITHIN))),
                 user_live: self.book.live_units(slot) + wanted.quantity,
             }),
         };
-        if terms.pay_within.is_some() {
+        if policy.pay_within.is_some() {
             return smallvec![placed];
         }
         let mut paid = placed.clone();

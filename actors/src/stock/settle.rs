@@ -2,10 +2,10 @@
 //! **Owns:** which step follows which, and that a deadline that has passed has passed for everybody.
 //! **Never:** expires an order early, or lets two ends of one order both happen.
 
-use super::{LatePayment, Stock, Terms};
+use super::{LatePayment, SalePolicy, Stock};
 use crate::entry::{Change, Entries, Entry, Order, OrderChange, Payment, PaymentResult, Status};
 use crate::ids::{IdempotencyKey, OrderNumber, UserId};
-use crate::reply::Rejection;
+use crate::request::Rejection;
 use crate::time::Timestamp;
 
 /// What the stock decided about a step of an order, and what to write down. A rejected step may have entries too: an
@@ -20,7 +20,7 @@ pub struct Settled {
 
 impl Stock {
     /// Decides a payment event.
-    pub fn pay(&mut self, number: OrderNumber, payment: &Payment, terms: &Terms, now: Timestamp) -> Settled {
+    pub fn pay(&mut self, number: OrderNumber, payment: &Payment, policy: &SalePolicy, now: Timestamp) -> Settled {
         let now = now.max(self.latest);
         let mut entries = Entries::new();
         let answer = self.check_payment(number, payment).and_then(|order| {
@@ -31,7 +31,7 @@ impl Stock {
             let status = self.find_expired(number, now, &mut entries);
             let next = match status {
                 Status::Pending => Status::Paid,
-                Status::Cancelled | Status::Expired => self.late_status(&order, terms.late),
+                Status::Cancelled | Status::Expired => self.late_status(&order, policy.late),
                 Status::Paid | Status::RefundDue => return Err(Rejection::InvalidTransition { status }),
             };
             self.step(number, next, Some(payment.event.clone()), now, &mut entries);

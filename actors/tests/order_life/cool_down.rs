@@ -5,20 +5,19 @@
 use std::time::Duration;
 
 use doorbuster_actors::entry::{PaymentResult, Status};
-use doorbuster_actors::letters::Query;
-use doorbuster_actors::reply::Rejection;
+use doorbuster_actors::request::{Query, Rejection};
 use doorbuster_actors::stock::LatePayment;
 use doorbuster_actors::time::Timestamp;
 
-use super::house::{House, PAY_WITHIN_MS, at, definition, payment, terms, user};
+use super::house::{House, PAY_WITHIN_MS, at, definition, payment, policy, user};
 
 const COOL_DOWN: Duration = Duration::from_secs(30);
 const DAY: Duration = Duration::from_hours(24);
 
 fn house(late: LatePayment, cool_down: Duration) -> House {
-    let mut terms = terms(late);
-    terms.cool_down = cool_down;
-    House::open(definition(1_000, 5), terms)
+    let mut policy = policy(late);
+    policy.cool_down = cool_down;
+    House::open(definition(1_000, 5), policy)
 }
 
 /// Buys at `now` and lets the order expire; returns when it did.
@@ -204,7 +203,7 @@ fn each_order_is_measured_by_its_own_time_to_pay() {
     let mut now = hold(&mut house, 1, at(0), half);
     now = hold(&mut house, 1, now, half);
     // The server was started again with a time to pay that is half as long: as much is a whole now.
-    house.terms.pay_within = Some(Duration::from_millis(PAY_WITHIN_MS.unsigned_abs() / 2));
+    house.policy.pay_within = Some(Duration::from_millis(PAY_WITHIN_MS.unsigned_abs() / 2));
     now = hold(&mut house, 1, now, End::Cancel(PAY_WITHIN_MS / 2 - 1));
     assert_eq!(wait(&mut house, now), COOL_DOWN);
     house.assert_replays();

@@ -6,11 +6,9 @@ use std::time::Duration;
 
 use doorbuster_actors::entry::{Change, Entry, Order, Payment, PaymentResult, Status};
 use doorbuster_actors::ids::{IdempotencyKey, ItemNumber, OrderNumber, UserId};
-use doorbuster_actors::item::ItemDefinition;
-use doorbuster_actors::letters::{Instruction, Reservation};
-use doorbuster_actors::money::Amount;
-use doorbuster_actors::reply::Rejection;
-use doorbuster_actors::stock::{Decision, LatePayment, Stock, Terms};
+use doorbuster_actors::item::{Amount, ItemDefinition};
+use doorbuster_actors::request::{Control, Rejection, Reservation};
+use doorbuster_actors::stock::{Decision, LatePayment, SalePolicy, Stock};
 use doorbuster_actors::time::Timestamp;
 
 /// Time to pay in these tests, in milliseconds.
@@ -28,10 +26,10 @@ pub(crate) fn user(name: &str) -> UserId {
     name.parse().expect("a user id")
 }
 
-/// Terms with that policy for late payments, and no cool-down.
-pub(crate) fn terms(late: LatePayment) -> Terms {
+/// SalePolicy with that policy for late payments, and no cool-down.
+pub(crate) fn policy(late: LatePayment) -> SalePolicy {
     let pay_within = Duration::from_millis(PAY_WITHIN_MS.unsigned_abs());
-    Terms { pay_within: Some(pay_within), late, cool_down: Duration::ZERO }
+    SalePolicy { pay_within: Some(pay_within), late, cool_down: Duration::ZERO }
 }
 
 /// An item on sale for ever.
@@ -62,15 +60,15 @@ pub(crate) fn payment(event: &str, result: PaymentResult, units: u32) -> Payment
 #[derive(Debug, Clone)]
 pub(crate) struct House {
     pub(crate) stock: Stock,
-    pub(crate) terms: Terms,
+    pub(crate) policy: SalePolicy,
     pub(crate) entries: Vec<Entry>,
 }
 
 impl House {
-    pub(crate) fn open(definition: ItemDefinition, terms: Terms) -> Self {
+    pub(crate) fn open(definition: ItemDefinition, policy: SalePolicy) -> Self {
         let creation = Stock::creation(ItemNumber(1), definition, at(0));
         let stock = Stock::create(&creation).expect("an entry that creates an item does");
-        Self { stock, terms, entries: vec![creation] }
+        Self { stock, policy, entries: vec![creation] }
     }
 
     /// Writes entries down, as the ledger would, and checks that the state adds up.
@@ -88,7 +86,7 @@ impl House {
 
     pub(crate) fn buy(&mut self, buyer: &str, quantity: u32, now: Timestamp) -> Result<Order, Rejection> {
         let wanted = Reservation { user: user(buyer), quantity, key: None };
-        match self.stock.reserve(wanted, &self.terms, now) {
+        match self.stock.reserve(wanted, &self.policy, now) {
             Decision::Placed(order, entries) => {
                 self.enter(entries);
                 Ok(order)
@@ -100,7 +98,7 @@ impl House {
 
     /// The answer, and the statuses of the entries behind it.
     pub(crate) fn pay(&mut self, order: OrderNumber, payment: &Payment, now: Timestamp) -> Step {
-        let settled = self.stock.pay(order, payment, &self.terms, now);
+        let settled = self.stock.pay(order, payment, &self.policy, now);
         (settled.answer.map(|order| order.status), self.enter(settled.entries))
     }
 
@@ -120,9 +118,9 @@ impl House {
         self.enter(entries)
     }
 
-    /// How many entries the instruction made.
-    pub(crate) fn instruct(&mut self, instruction: &Instruction, now: Timestamp) -> Result<usize, Rejection> {
-        let entries = self.stock.instruct(instruction, now)?;
+    /// How many entries the control made.
+    pub(crate) fn control(&mut self, control: &Control, now: Timestamp) -> Result<usize, Rejection> {
+        let entries = self.stock.control(control, now)?;
         let count = entries.len();
         self.enter(entries);
         Ok(count)

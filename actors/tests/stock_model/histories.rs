@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use doorbuster_actors::entry::PaymentResult;
 use doorbuster_actors::item::ItemDefinition;
-use doorbuster_actors::letters::Instruction;
-use doorbuster_actors::stock::{LatePayment, Terms};
+use doorbuster_actors::request::Control;
+use doorbuster_actors::stock::{LatePayment, SalePolicy};
 use proptest::prelude::*;
 
 use crate::support::model::NAMES;
@@ -35,7 +35,7 @@ pub(crate) enum Act {
         key: Option<usize>,
         quantity: u32,
     },
-    Instruct(Instruction),
+    ApplyControl(Control),
     Pay {
         order: usize,
         event: usize,
@@ -61,17 +61,17 @@ pub(crate) enum Act {
 
 fn step() -> impl Strategy<Value = Step> {
     let reserve = (0..NAMES.len(), proptest::option::of(0..KEYS.len()), 1..=4_u32);
-    let instruction = prop_oneof![
-        4 => Just(Instruction::Pause),
-        8 => Just(Instruction::Resume),
-        1 => Just(Instruction::Close),
-        4 => (1..4_u32).prop_map(|quantity| Instruction::Restock { quantity }),
+    let control = prop_oneof![
+        4 => Just(Control::Pause),
+        8 => Just(Control::Resume),
+        1 => Just(Control::Close),
+        4 => (1..4_u32).prop_map(|quantity| Control::Restock { quantity }),
     ];
     let result = prop_oneof![4 => Just(PaymentResult::Succeeded), 1 => Just(PaymentResult::Failed)];
     let pay = (MOST_ORDERS, 0..EVENTS.len(), result, proptest::bool::weighted(0.9));
     let act = prop_oneof![
         10 => reserve.prop_map(|(name, key, quantity)| Act::Reserve { name, key, quantity }),
-        2 => instruction.prop_map(Act::Instruct),
+        2 => control.prop_map(Act::ApplyControl),
         4 => pay.prop_map(|(order, event, result, is_whole)| Act::Pay { order, event, result, is_whole }),
         2 => (MOST_ORDERS, 0..NAMES.len()).prop_map(|(order, name)| Act::Cancel { order, name }),
         4 => (0..NAMES.len()).prop_map(|name| Act::GiveUp { name }),
@@ -86,10 +86,14 @@ fn pay_within() -> impl Strategy<Value = Option<u64>> {
     prop_oneof![Just(None), Just(Some(1)), Just(Some(40)), Just(Some(900_000)), Just(Some(u64::MAX))]
 }
 
-fn terms() -> impl Strategy<Value = Terms> {
+fn policy() -> impl Strategy<Value = SalePolicy> {
     let late = prop_oneof![Just(LatePayment::Refund), Just(LatePayment::Honour)];
     (pay_within(), late, prop_oneof![Just(0), Just(20_u64), Just(200)]).prop_map(|(pay_within, late, cool_down)| {
-        Terms { pay_within: pay_within.map(Duration::from_millis), late, cool_down: Duration::from_millis(cool_down) }
+        SalePolicy {
+            pay_within: pay_within.map(Duration::from_millis),
+            late,
+            cool_down: Duration::from_millis(cool_down),
+        }
     })
 }
 
@@ -99,15 +103,15 @@ pub(crate) struct History {
     limit: u32,
     opens_at: Option<i64>,
     closes_at: Option<i64>,
-    pub(crate) terms: Terms,
+    pub(crate) policy: SalePolicy,
     pub(crate) steps: Vec<Step>,
 }
 
 pub(crate) fn history() -> impl Strategy<Value = History> {
     let window = (proptest::option::of(0..100_i64), proptest::option::of(200..600_i64));
     let steps = proptest::collection::vec(step(), 1..MOST_STEPS);
-    (0..12_u32, 1..6_u32, window, terms(), steps).prop_map(|(stock, limit, (opens_at, closes_at), terms, steps)| {
-        History { stock, limit, opens_at, closes_at, terms, steps }
+    (0..12_u32, 1..6_u32, window, policy(), steps).prop_map(|(stock, limit, (opens_at, closes_at), policy, steps)| {
+        History { stock, limit, opens_at, closes_at, policy, steps }
     })
 }
 
@@ -127,17 +131,17 @@ pub(crate) fn holders() -> impl Strategy<Value = History> {
     ];
     let step = (0..25_i64, act).prop_map(|(later, act)| Step { later, act });
     let steps = proptest::collection::vec(step, 1..MOST_STEPS);
-    let terms = prop_oneof![Just(LatePayment::Refund), Just(LatePayment::Honour)].prop_map(|late| Terms {
+    let policy = prop_oneof![Just(LatePayment::Refund), Just(LatePayment::Honour)].prop_map(|late| SalePolicy {
         pay_within: Some(Duration::from_millis(40)),
         late,
         cool_down: Duration::from_millis(100),
     });
-    (2..5_u32, terms, steps).prop_map(|(limit, terms, steps)| History {
+    (2..5_u32, policy, steps).prop_map(|(limit, policy, steps)| History {
         stock: 1_000,
         limit,
         opens_at: None,
         closes_at: None,
-        terms,
+        policy,
         steps,
     })
 }

@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 
 use doorbuster_actors::item::ItemDefinition;
 use doorbuster_actors::ledger::Ledger;
-use doorbuster_actors::letters::Instruction;
+use doorbuster_actors::request::Control;
 use doorbuster_actors::stock::Stock;
 use rusqlite::{Connection, OpenFlags};
 use tempfile::TempDir;
 
-use super::{NOTHING_TO_PAY, TERMS, item, keyed, moment, new_ledger, one_unit, placed};
+use super::{NOTHING_TO_PAY, POLICY, item, keyed, moment, new_ledger, one_unit, placed};
 
 /// A folder that goes with the test.
 pub fn folder() -> TempDir {
@@ -45,9 +45,9 @@ pub fn eventful_ledger(path: &Path) -> (Ledger, Vec<Stock>) {
     let (mut ledger, mut stocks) = new_ledger(path, &[generous, item("sku-2", 5)]);
     let stock = &mut stocks[0];
     let mut entries = Vec::new();
-    let (first, placing) = placed(stock.reserve(keyed(one_unit("alice"), "key-1"), &TERMS, moment(100)));
+    let (first, placing) = placed(stock.reserve(keyed(one_unit("alice"), "key-1"), &POLICY, moment(100)));
     entries.extend(placing);
-    let (second, placing) = placed(stock.reserve(one_unit("bob"), &TERMS, moment(200)));
+    let (second, placing) = placed(stock.reserve(one_unit("bob"), &POLICY, moment(200)));
     entries.extend(placing);
     let mut two = one_unit("carol");
     two.quantity = 2;
@@ -55,8 +55,8 @@ pub fn eventful_ledger(path: &Path) -> (Ledger, Vec<Stock>) {
     entries.extend(stock.cancel(first.id.order, &first.user, moment(300)).entries);
     entries.extend(stock.expire(10, second.pay_by.expect("it is to be paid")));
     let later = moment(DAY_MS);
-    for instruction in [Instruction::Pause, Instruction::Resume, Instruction::Restock { quantity: 3 }] {
-        entries.extend(stock.instruct(&instruction, later).expect("an open sale"));
+    for control in [Control::Pause, Control::Resume, Control::Restock { quantity: 3 }] {
+        entries.extend(stock.control(&control, later).expect("an open sale"));
     }
     ledger.commit(entries.iter()).expect("room on the disk");
     (ledger, stocks)

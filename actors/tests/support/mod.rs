@@ -24,16 +24,15 @@ use std::time::{Duration, Instant};
 use doorbuster_actors::data_file::Creation;
 use doorbuster_actors::entry::{Entries, Order};
 use doorbuster_actors::ids::{ItemNumber, UserId};
-use doorbuster_actors::item::ItemDefinition;
+use doorbuster_actors::item::{Amount, ItemDefinition};
 use doorbuster_actors::ledger::{Durability, Ledger, LedgerError, LedgerSettings, Recovered};
-use doorbuster_actors::letters::Reservation;
-use doorbuster_actors::money::Amount;
-use doorbuster_actors::reply::Outcome;
-use doorbuster_actors::stock::{Decision, LatePayment, Stock, Terms};
+use doorbuster_actors::request::Reservation;
+use doorbuster_actors::sale::Outcome;
+use doorbuster_actors::stock::{Decision, LatePayment, SalePolicy, Stock};
 use doorbuster_actors::time::Timestamp;
 
 pub use child::{SIGNAL_ABORT, is_child, on_this_thread, run_as_child};
-pub use sale::{Sale, SaleSettings};
+pub use sale::TestSale;
 
 /// How long a test waits for what must come. Far longer than it takes, so that only a real hang reaches it.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -70,11 +69,11 @@ pub fn user(name: &str) -> UserId {
 }
 
 /// Orders are to be paid within a quarter of an hour, late payments go back, nobody has to cool down.
-pub const TERMS: Terms =
-    Terms { pay_within: Some(Duration::from_mins(15)), late: LatePayment::Refund, cool_down: Duration::ZERO };
+pub const POLICY: SalePolicy =
+    SalePolicy { pay_within: Some(Duration::from_mins(15)), late: LatePayment::Refund, cool_down: Duration::ZERO };
 
 /// Orders need no payment.
-pub const NOTHING_TO_PAY: Terms = Terms { pay_within: None, ..TERMS };
+pub const NOTHING_TO_PAY: SalePolicy = SalePolicy { pay_within: None, ..POLICY };
 
 /// One unit for `name`, without a key.
 pub fn one_unit(name: &str) -> Reservation {

@@ -8,11 +8,9 @@ use std::time::Duration;
 
 use doorbuster_actors::entry::{Order, PaymentResult, Status};
 use doorbuster_actors::ids::{ItemNumber, OrderId, OrderNumber};
-use doorbuster_actors::item::ItemDefinition;
-use doorbuster_actors::letters::Instruction;
-use doorbuster_actors::money::Amount;
-use doorbuster_actors::reply::Rejection;
-use doorbuster_actors::stock::{Decision, LatePayment, Terms};
+use doorbuster_actors::item::{Amount, ItemDefinition};
+use doorbuster_actors::request::{Control, Rejection};
+use doorbuster_actors::stock::{Decision, LatePayment, SalePolicy};
 
 use super::{moment, user};
 
@@ -38,7 +36,7 @@ pub struct ModelOrder {
 /// What is true of an item, in plain words: every question is answered by counting.
 pub struct Model {
     pub definition: ItemDefinition,
-    pub terms: Terms,
+    pub policy: SalePolicy,
     pub orders: Vec<ModelOrder>,
     pub keys: HashMap<(usize, usize), usize>,
     pub restocked: u32,
@@ -57,10 +55,10 @@ const THIRTY_DAYS_MS: u64 = 30 * 24 * 3600 * 1000;
 pub type Moves = Vec<(usize, Status)>;
 
 impl Model {
-    pub fn new(definition: ItemDefinition, terms: Terms) -> Self {
+    pub fn new(definition: ItemDefinition, policy: SalePolicy) -> Self {
         let (orders, keys, slowed_by_cancels) = (Vec::new(), HashMap::new(), Cell::default());
         let (restocked, paused, closed, now) = (0, false, false, 0);
-        Self { definition, terms, orders, keys, restocked, paused, closed, now, slowed_by_cancels }
+        Self { definition, policy, orders, keys, restocked, paused, closed, now, slowed_by_cancels }
     }
 
     pub fn supply(&self) -> u32 {
@@ -100,7 +98,7 @@ impl Model {
             return Some(Rejection::SaleClosed);
         }
         if let Some(opens_at) = self.definition.opens_at.filter(|opens_at| now < *opens_at) {
-            return Some(Rejection::SaleNotStarted { opens_at });
+            return Some(Rejection::SaleNotStarted { opens_at, retry_after: opens_at.since(now) });
         }
         if self.paused {
             return Some(Rejection::SalePaused);
@@ -146,12 +144,12 @@ impl Model {
                 (wholes, full_at) = (parts / 64, ended);
             }
         }
-        let wait = (2..wholes).fold(self.terms.cool_down, |wait, _whole| wait * 2);
+        let wait = (2..wholes).fold(self.policy.cool_down, |wait, _whole| wait * 2);
         let left = full_at + i64::try_from(wait.as_millis()).expect("short") - self.now;
         if wholes < 2 || wait.is_zero() || left <= 0 {
             return None;
         }
-        self.slowed_by_cancels.update(|slowed| slowed + u32::from(!has_expired));
+        self.slowed_by_cancels.update(|injected_delay| injected_delay + u32::from(!has_expired));
         Some(Duration::from_millis(left.unsigned_abs()))
     }
 
@@ -170,25 +168,25 @@ impl Model {
         if let Some(key) = key {
             self.keys.insert((name, key), self.orders.len());
         }
-        let pay_within = self.terms.pay_within.map(|time| time.as_millis().min(u128::from(THIRTY_DAYS_MS)));
+        let pay_within = self.policy.pay_within.map(|time| time.as_millis().min(u128::from(THIRTY_DAYS_MS)));
         let pay_by = pay_within.map(|millis| self.now + i64::try_from(millis).expect("at most thirty days"));
         let status = if pay_by.is_some() { Status::Pending } else { Status::Paid };
         self.orders.push(ModelOrder { name, quantity, at: self.now, pay_by, status, paid_by: None, cancelled: None });
         None
     }
 
-    /// Whether the instruction is carried out, and whether that is something new.
-    pub fn instruct(&mut self, instruction: &Instruction) -> Result<bool, Rejection> {
+    /// Whether the control is carried out, and whether that is something new.
+    pub fn control(&mut self, control: &Control) -> Result<bool, Rejection> {
         let before = (self.paused, self.closed, self.restocked);
-        match instruction {
-            Instruction::Close => self.closed = true,
-            Instruction::Redefine(_) => unreachable!("not part of these histories"),
-            Instruction::Pause | Instruction::Resume | Instruction::Restock { .. } if self.closed => {
+        match control {
+            Control::Close => self.closed = true,
+            Control::Redefine(_) => unreachable!("not part of these histories"),
+            Control::Pause | Control::Resume | Control::Restock { .. } if self.closed => {
                 return Err(Rejection::SaleClosed);
             }
-            Instruction::Pause => self.paused = true,
-            Instruction::Resume => self.paused = false,
-            Instruction::Restock { quantity } => self.restocked += quantity,
+            Control::Pause => self.paused = true,
+            Control::Resume => self.paused = false,
+            Control::Restock { quantity } => self.restocked += quantity,
         }
         Ok(before != (self.paused, self.closed, self.restocked))
     }
@@ -232,7 +230,7 @@ impl Model {
             Status::Pending => Status::Paid,
             Status::Paid | Status::RefundDue => return (Err(Rejection::InvalidTransition { status }), moves),
             Status::Cancelled | Status::Expired
-                if self.terms.late == LatePayment::Honour && may_hold && quantity <= self.remaining() =>
+                if self.policy.late == LatePayment::Honour && may_hold && quantity <= self.remaining() =>
             {
                 Status::Paid
             }

@@ -1,164 +1,88 @@
-//! **Job:** a whole sale in one process: opened bottom-up from a data file, closed top-down.
-//! **Owns:** the threads of the writer and the cores; the caller's thread is the guest.
-//! **Never:** knows what a test is after.
+//! **Job:** an open sale for the tests: every core on a thread of its own, a guest on the caller's.
+//! **Owns:** the threads of the cores, and a handle for each worker.
+//! **Never:** knows what a test is after, or puts a sale together itself: `Sale::open` does.
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
-use actix::{Addr, Arbiter, ArbiterHandle};
-use doorbuster_actors::batch::BatchPolicy;
-use doorbuster_actors::cores::{Cores, core_of};
-use doorbuster_actors::desk::{Desk, Hosting};
-use doorbuster_actors::directory::{Directory, Listing};
+use actix::{Arbiter, ArbiterHandle};
 use doorbuster_actors::entry::Balance;
-use doorbuster_actors::ids::{Core, ItemNumber, OrderNumber, UserId};
+use doorbuster_actors::ids::{CoreId, OrderNumber, UserId, WorkerId};
 use doorbuster_actors::item::ItemDefinition;
-use doorbuster_actors::ledger::{CommitError, Ledger, Recovered};
-use doorbuster_actors::letters::{Instruction, Query, Reservation, Step};
-use doorbuster_actors::observe::{CoreCounters, WriterCounters};
-use doorbuster_actors::order_writer::{Drain, OrderWriter};
-use doorbuster_actors::permit::{House, Permit, Token};
-use doorbuster_actors::postbox::{Postbox, Stamps};
-use doorbuster_actors::reply::{Found, Instructed, Outcome, Receipt, Seat};
-use doorbuster_actors::stock::{Stock, Terms};
-use doorbuster_actors::time::Clock;
-use doorbuster_actors::used_keys::UsedKeys;
-use doorbuster_actors::watchers::Watchers;
+use doorbuster_actors::ledger::CommitError;
+use doorbuster_actors::request::{Control, Query, Reservation, Transition};
+use doorbuster_actors::sale::{Controlled, Found, Outcome, Permit, PublishedItem, ReplyFuture, SaleView, Token};
+use doorbuster_actors::{Sale, SaleHandle, SaleSettings};
+use tokio::sync::oneshot;
 
-use super::{TERMS, durable, in_time, until};
-
-/// How a sale is set up.
-pub struct SaleSettings {
-    /// Threads with actors.
-    pub cores: u16,
-    /// Letters that may be in the house.
-    pub letters: usize,
-    /// How batches are closed.
-    pub policy: BatchPolicy,
-    /// The terms of sale.
-    pub terms: Terms,
-    /// Whether letters are timed.
-    pub stamps: Stamps,
-}
-
-impl Default for SaleSettings {
-    fn default() -> Self {
-        let policy = BatchPolicy { max_entries: 1024, linger: Duration::ZERO };
-        Self { cores: 1, letters: 16_384, policy, terms: TERMS, stamps: Stamps::Sampled }
-    }
-}
+use super::{POLICY, in_time};
 
 /// A running sale, seen by the one guest on the caller's thread.
-pub struct Sale {
-    pub directory: Arc<Directory>,
-    pub cores: Arc<Cores>,
-    pub house: Arc<House>,
-    pub counters: Arc<WriterCounters>,
-    pub core_counters: Vec<Arc<CoreCounters>>,
-    pub used_keys: Arc<UsedKeys>,
-    pub watchers: Arc<Watchers>,
-    pub writer: Addr<OrderWriter>,
-    pub guest: Seat,
-    postboxes: Vec<Postbox>,
-    /// The writer's, then one per core.
-    arbiters: Vec<Arbiter>,
+pub struct TestSale {
+    pub view: Arc<SaleView>,
+    pub guest: WorkerId,
+    sale: Arc<Sale>,
+    /// The cores', then the guest's.
+    handles: Vec<SaleHandle>,
+    cores: Vec<Arbiter>,
 }
 
-impl Sale {
-    /// Opens the data file, creates the items it does not know, and starts all rooms. Must run inside a `System`.
-    pub async fn open(path: &Path, items: &[ItemDefinition], settings: SaleSettings) -> Self {
-        let (mut ledger, known) = Ledger::open(&durable(path), |_entry| ()).expect("a data file of ours");
-        let recovered = create_unknown(&mut ledger, &known, items);
-        let clock = Clock::start(recovered.latest);
-        let cores = Arc::new(Cores::new(settings.cores, 1));
-        let counters = Arc::new(WriterCounters::default());
-        let used_keys = Arc::new(UsedKeys::default());
-        let place = |stock: &Stock| core_of(&stock.definition().id, settings.cores);
-        let listings = recovered.stocks.iter().map(|stock| Listing::new(stock, place(stock))).collect();
-
-        let arbiter = Arbiter::new();
-        let letters = settings.letters;
-        let watchers = Arc::new(Watchers::default());
-        let shared = (Arc::clone(&cores), Arc::clone(&counters), Arc::clone(&watchers));
-        let writer = OrderWriter::new(ledger, settings.policy, shared, letters);
-        let writer = writer.open(&arbiter.handle());
-        let mut sale = Self {
-            directory: Arc::new(Directory::new(listings)),
-            cores,
-            house: House::new(letters),
-            counters,
-            core_counters: Vec::new(),
-            used_keys,
-            watchers,
-            writer,
-            guest: Seat(settings.cores),
-            postboxes: Vec::new(),
-            arbiters: vec![arbiter],
-        };
-        for core in sale.cores.all() {
-            let stocks = recovered.stocks.iter().filter(|stock| place(stock) == core).cloned().collect();
-            sale.start_core(core, stocks, clock, settings.terms);
-        }
-        Desk::start(sale.guest, &sale.cores, letters, None);
-        until("every seat is taken", || sale.cores.is_complete()).await;
-        let desk = |seat| sale.cores.desk(Seat(seat)).expect("every seat is taken").clone();
-        sale.postboxes =
-            (0..=settings.cores).map(|seat| Postbox::new(desk(seat), Seat(seat), settings.stamps)).collect();
-        sale
+impl TestSale {
+    /// Opens a sale on one core, in which orders are to be paid.
+    pub async fn open(path: &Path, items: &[ItemDefinition]) -> Self {
+        Self::open_with(path, items, |_settings| ()).await
     }
 
-    fn start_core(&mut self, core: Core, stocks: Vec<Stock>, clock: Clock, terms: Terms) {
-        let core_counters = Arc::new(CoreCounters::default());
-        self.core_counters.push(Arc::clone(&core_counters));
-        let (writer, used_keys) = (self.writer.clone(), Arc::clone(&self.used_keys));
-        let (directory, writer_counters) = (Arc::clone(&self.directory), Arc::clone(&self.counters));
-        let (cores, letters) = (Arc::clone(&self.cores), self.house.capacity());
-        let arbiter = Arbiter::new();
-        arbiter.spawn_fn(move || {
-            let hosting = Hosting {
-                core,
-                stocks,
-                writer,
-                clock,
-                terms,
-                directory,
-                writer_counters,
-                used_keys,
-                core_counters,
-                slowed: None,
-            };
-            Desk::start(core.seat(), &cores, letters, Some(hosting));
-        });
-        self.arbiters.push(arbiter);
+    /// The same with other settings. Must run inside a `System`.
+    pub async fn open_with(path: &Path, items: &[ItemDefinition], change: impl FnOnce(&mut SaleSettings)) -> Self {
+        let mut settings = SaleSettings { guests: 1, policy: POLICY, ..SaleSettings::new(path) };
+        change(&mut settings);
+        let guest = WorkerId(settings.cores);
+        let cores: Vec<_> = (0..settings.cores).map(|_| Arbiter::new()).collect();
+        let sale = Arc::new(Sale::open(settings, items.to_vec()).expect("a data file of ours"));
+        let mut handles = Vec::new();
+        for (arbiter, core) in cores.iter().zip(0..) {
+            let (sale, (started, handle)) = (Arc::clone(&sale), oneshot::channel());
+            arbiter.spawn_fn(move || drop(started.send(sale.start_core(CoreId(core)))));
+            handles.push(in_time("a core to start", handle).await.expect("it starts"));
+        }
+        handles.push(sale.guest());
+        in_time("every thread to start", sale.started()).await;
+        Self { view: Arc::clone(sale.view()), guest, sale, handles, cores }
     }
 
     /// The published state of an item.
-    pub fn listing(&self, id: &str) -> Arc<Listing> {
-        self.directory.find(&id.parse().expect("a legal id")).expect("an item of the sale")
+    pub fn published(&self, id: &str) -> Arc<PublishedItem> {
+        self.view.directory.find(&id.parse().expect("a legal id")).expect("an item of the sale")
     }
 
     fn permit(&self) -> Permit {
-        self.house.enter().expect("the house is not full")
+        self.view.purchases.enter().expect("there is room for one more")
     }
 
-    /// The postbox of a thread.
-    pub fn postbox(&self, seat: Seat) -> &Postbox {
-        &self.postboxes[usize::from(seat.0)]
+    /// The handle of a thread.
+    pub fn handle(&self, worker: WorkerId) -> &SaleHandle {
+        &self.handles[usize::from(worker.0)]
     }
 
     /// The thread of a core, for work that has to run there.
-    pub fn thread_of(&self, core: Core) -> ArbiterHandle {
-        self.arbiters[1 + usize::from(core.0)].handle()
+    pub fn thread_of(&self, core: CoreId) -> ArbiterHandle {
+        self.cores[usize::from(core.0)].handle()
     }
 
-    /// Sends a purchase from the desk at `seat`, with a token.
-    pub fn reserve_at(&self, seat: Seat, id: &str, reservation: Reservation, token: Token) -> Receipt<Outcome> {
-        self.postbox(seat).reserve(&self.listing(id), reservation, token, self.permit())
+    /// Sends a purchase from the desk at `worker`, with a token.
+    pub fn reserve_at(
+        &self,
+        worker: WorkerId,
+        id: &str,
+        reservation: Reservation,
+        token: Token,
+    ) -> ReplyFuture<Outcome> {
+        self.handle(worker).reserve(&self.published(id), reservation, token, self.permit())
     }
 
-    /// Sends a purchase; its outcome comes by the receipt.
-    pub fn reserve(&self, id: &str, reservation: Reservation) -> Receipt<Outcome> {
+    /// Sends a purchase; its outcome comes by the reply.
+    pub fn reserve(&self, id: &str, reservation: Reservation) -> ReplyFuture<Outcome> {
         self.reserve_at(self.guest, id, reservation, Token::none())
     }
 
@@ -168,16 +92,16 @@ impl Sale {
     }
 
     /// Asks which order a key made.
-    pub async fn recall(&self, id: &str, wanted: &Reservation) -> Outcome {
+    pub async fn lookup_by_key(&self, id: &str, wanted: &Reservation) -> Outcome {
         let key = wanted.key.clone().expect("only keys are recalled");
         let question = (wanted.user.clone(), wanted.quantity, key);
-        let receipt = self.postbox(self.guest).recall(&self.listing(id), question, self.permit());
-        in_time("an outcome", receipt.outcome()).await
+        let reply = self.handle(self.guest).lookup_by_key(&self.published(id), question, self.permit());
+        in_time("an outcome", reply.outcome()).await
     }
 
     /// Sends a question.
-    pub fn ask(&self, id: &str, query: Query) -> Receipt<Found> {
-        self.postbox(self.guest).find(&self.listing(id), query, self.permit())
+    pub fn ask(&self, id: &str, query: Query) -> ReplyFuture<Found> {
+        self.handle(self.guest).find(&self.published(id), query, self.permit())
     }
 
     /// All orders of a buyer, or why they cannot be told.
@@ -186,57 +110,43 @@ impl Sale {
     }
 
     /// Reports what happened to an order, and awaits what became of it.
-    pub async fn settle(&self, id: &str, number: OrderNumber, step: Step) -> Outcome {
-        let receipt = self.postbox(self.guest).settle(&self.listing(id), number, step, self.permit());
-        in_time("an outcome", receipt.outcome()).await
+    pub async fn transition(&self, id: &str, number: OrderNumber, transition: Transition) -> Outcome {
+        let reply = self.handle(self.guest).transition(&self.published(id), number, transition, self.permit());
+        in_time("an outcome", reply.outcome()).await
     }
 
     /// The balances of an item, as durable as they are.
     pub async fn audit(&self, id: &str) -> Balance {
-        let receipt = self.postbox(self.guest).audit(&self.listing(id), self.permit());
-        in_time("the balances", receipt.audited()).await.expect("an open ledger")
+        let reply = self.handle(self.guest).audit(&self.published(id), self.permit());
+        in_time("the balances", reply.audited()).await.expect("an open ledger")
     }
 
-    /// Gives an instruction and awaits that it is durable.
-    pub async fn instruct(&self, id: &str, instruction: Instruction) -> Instructed {
-        let receipt = self.postbox(self.guest).instruct(&self.listing(id), instruction, self.permit());
-        in_time("an instruction", receipt.instructed()).await
+    /// Gives an control and awaits that it is durable.
+    pub async fn control(&self, id: &str, control: Control) -> Controlled {
+        let reply = self.handle(self.guest).control(&self.published(id), control, self.permit());
+        in_time("an control", reply.controlled()).await
     }
 
-    /// Awaits all outcomes, in the order of their receipts.
-    pub async fn outcomes(receipts: Vec<Receipt<Outcome>>) -> Vec<Outcome> {
-        let mut outcomes = Vec::with_capacity(receipts.len());
-        for receipt in receipts {
-            outcomes.push(in_time("an outcome", receipt.outcome()).await);
+    /// Awaits all outcomes, in the order of their replies.
+    pub async fn outcomes(replies: Vec<ReplyFuture<Outcome>>) -> Vec<Outcome> {
+        let mut outcomes = Vec::with_capacity(replies.len());
+        for reply in replies {
+            outcomes.push(in_time("an outcome", reply.outcome()).await);
         }
         outcomes
     }
 
     /// Has the writer write what it has and close the ledger; the threads go on.
     pub async fn drain(&self) -> Result<(), CommitError> {
-        in_time("the ledger to close", self.writer.send(Drain)).await.expect("the writer lives")
+        in_time("the ledger to close", self.sale.drain()).await
     }
 
     /// Closes the sale.
     pub async fn close(self) {
-        self.drain().await.expect("a ledger that can be closed");
-        for arbiter in self.arbiters {
-            arbiter.stop();
-            arbiter.join().expect("no thread of the sale panicked");
+        in_time("the sale to close", self.sale.close()).await.expect("a ledger that can be closed");
+        for core in self.cores {
+            core.stop();
+            core.join().expect("no thread of the sale panicked");
         }
     }
-}
-
-/// Creates the items that are not there yet.
-fn create_unknown(ledger: &mut Ledger, known: &Recovered, items: &[ItemDefinition]) -> Recovered {
-    let is_new = |item: &&ItemDefinition| known.stocks.iter().all(|stock| stock.definition().id != item.id);
-    let first = u32::try_from(known.stocks.len() + 1).expect("few items");
-    let creations: Vec<_> = items
-        .iter()
-        .filter(is_new)
-        .zip(first..)
-        .map(|(item, number)| Stock::creation(ItemNumber(number), item.clone(), known.latest))
-        .collect();
-    ledger.commit(creations.iter()).expect("room on the disk");
-    ledger.recover().expect("an undamaged ledger")
 }

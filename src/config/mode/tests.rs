@@ -5,7 +5,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use super::super::{ConfigError, Loaded, Mode, Origin, Purpose, Sources, Wish, demand, fill_secrets, load};
+use super::super::{ConfigError, Loaded, Mode, Origin, Purpose, Requested, Sources, demand, fill_secrets, load};
 use super::{Cause, Config};
 
 /// A secret that any key takes, and that must not turn up where it is not used.
@@ -47,8 +47,8 @@ impl Folder {
     }
 
     /// Sources that say these pairs, each in its way.
-    fn sources(&self, wish: Wish, pairs: &[(&str, &str, Way)]) -> Sources {
-        let mut sources = Sources { wish, ..Sources::default() };
+    fn sources(&self, requested: Requested, pairs: &[(&str, &str, Way)]) -> Sources {
+        let mut sources = Sources { requested, ..Sources::default() };
         let mut text = String::new();
         for (key, value, way) in pairs {
             match way {
@@ -69,8 +69,8 @@ impl Folder {
         sources
     }
 
-    fn load(&self, wish: Wish, pairs: &[(&str, &str, Way)]) -> Result<Loaded, ConfigError> {
-        load(self.sources(wish, pairs))
+    fn load(&self, requested: Requested, pairs: &[(&str, &str, Way)]) -> Result<Loaded, ConfigError> {
+        load(self.sources(requested, pairs))
     }
 }
 
@@ -102,7 +102,7 @@ fn nothing_given_is_development_mode_on_loopback_only() {
     for (listen, ops_listen, public) in LISTENERS {
         for way in [Way::Flag, Way::Variable] {
             let pairs = [("server.listen", listen, way), ("server.ops_listen", ops_listen, way)];
-            let loaded = Folder::new().load(Wish::None, &pairs).expect("valid");
+            let loaded = Folder::new().load(Requested::None, &pairs).expect("valid");
             let expected = public.map_or(Cause::NothingGiven, Cause::Public);
             assert_eq!((loaded.cause, loaded.mode), (expected, expected.mode()), "{listen} {ops_listen} {way:?}");
             let refusal = demand(&loaded, Purpose::Serve).map_err(|error| error.to_string());
@@ -128,7 +128,7 @@ fn whatever_says_who_is_let_in_leads_to_production_mode_however_it_is_given() {
                     }
                     let at = [("server.listen", listen, Way::Flag), ("server.ops_listen", ops_listen, Way::Flag)];
                     let pairs = [&at[..], &[(key.as_str(), value, way)]].concat();
-                    let Ok(loaded) = folder.load(Wish::None, &pairs) else { continue };
+                    let Ok(loaded) = folder.load(Requested::None, &pairs) else { continue };
                     assert_eq!(loaded.mode, Mode::Production, "{key}={value} by {way:?} at {listen}");
                     let mut filled = loaded.clone();
                     fill_secrets(&mut filled).expect("nothing to do");
@@ -153,13 +153,13 @@ fn a_configuration_file_leads_to_production_mode_whatever_it_says() {
 #[test]
 fn development_mode_that_was_asked_for_uses_nothing_that_says_who_is_let_in() {
     let folder = Folder::new();
-    let defaults = load(Sources { wish: Wish::Development, ..Sources::default() }).expect("valid");
+    let defaults = load(Sources { requested: Requested::Development, ..Sources::default() }).expect("valid");
     for (key, value) in identities(&folder) {
         for way in WAYS {
             for value in [value.as_str(), "", "weak", "/nowhere"] {
                 let pairs = [("server.listen", "0.0.0.0:0", Way::Flag), (key.as_str(), value, way)];
                 // An address of Redis without a password is no secret, and has to be one.
-                let Ok(loaded) = folder.load(Wish::Development, &pairs) else {
+                let Ok(loaded) = folder.load(Requested::Development, &pairs) else {
                     assert_eq!(key, "redis.url", "{value} by {way:?}");
                     continue;
                 };
@@ -181,7 +181,7 @@ fn all_secrets_by_environment_alone_are_production_mode_with_those_secrets() {
     let secrets = ["auth.jwt_secret", "auth.admin_token", "payment.webhook_secret"];
     let values = ["a", "b", "c"].map(|letter| format!("{letter}-{CANARY}"));
     let pairs: Vec<_> = secrets.iter().zip(&values).map(|(key, value)| (*key, value.as_str(), Way::Variable)).collect();
-    let loaded = Folder::new().load(Wish::None, &pairs).expect("valid");
+    let loaded = Folder::new().load(Requested::None, &pairs).expect("valid");
     assert_eq!((loaded.mode, demand(&loaded, Purpose::Serve)), (Mode::Production, Ok(())));
     let config = &loaded.config;
     let used = [&config.auth.jwt_secret, &config.auth.admin_token, &config.payment.webhook_secret];
@@ -198,7 +198,7 @@ fn a_command_asks_only_for_the_secrets_that_it_uses() {
         ("feed.token", &[Purpose::Pull]),
         ("payment.webhook_secret", &[]),
     ] {
-        let loaded = folder.load(Wish::None, &[(key, CANARY, Way::Variable)]).expect("valid");
+        let loaded = folder.load(Requested::None, &[(key, CANARY, Way::Variable)]).expect("valid");
         for purpose in [Purpose::Serve, Purpose::Sign, Purpose::Operate, Purpose::Pull] {
             assert_eq!(demand(&loaded, purpose).is_ok(), enough_for.contains(&purpose), "{key} {purpose:?}");
         }

@@ -39,7 +39,7 @@ impl Span {
 
 /// How things stand in Redis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Standing {
+pub(super) struct StreamState {
     /// The stream, if it is there.
     pub(super) span: Option<Span>,
     /// The last entry that the consumer has confirmed, if it ever did.
@@ -48,13 +48,13 @@ pub(super) struct Standing {
 
 /// What to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Step {
+pub(super) enum Action {
     /// Nothing: what is in Redis is of another ledger than ours.
     Refuse,
     /// Delete the stream: the consumer needs what it does not have.
     StartAnew,
     /// Nothing: all entries are there.
-    Rest,
+    Wait,
     /// Nothing: the consumer has enough to do.
     HoldBack,
     /// Publish what comes after `after`, up to `upto`.
@@ -67,30 +67,30 @@ pub(super) enum Step {
 }
 
 /// The next step, while the ledger is committed up to `last_seq`.
-pub(super) fn next_step(standing: Standing, last_seq: u64) -> Step {
-    let Standing { span, cursor } = standing;
+pub(super) fn next_step(stream_state: StreamState, last_seq: u64) -> Action {
+    let StreamState { span, cursor } = stream_state;
     let confirmed = cursor.unwrap_or(0);
     let top = span.map_or(confirmed, |span| span.top);
     if confirmed > last_seq || top > last_seq {
-        return Step::Refuse;
+        return Action::Refuse;
     }
     if span.is_some_and(|span| span.lacks(confirmed + 1)) {
-        return Step::StartAnew;
+        return Action::StartAnew;
     }
     if top == last_seq {
-        return Step::Rest;
+        return Action::Wait;
     }
     // Without a consumer nobody could say "enough".
     let most = cursor.map_or(last_seq, |confirmed| last_seq.min(confirmed.saturating_add(MOST_AHEAD)));
     if top >= most {
-        return Step::HoldBack;
+        return Action::HoldBack;
     }
-    Step::Publish { after: top, upto: most.min(top + MOST_AT_ONCE) }
+    Action::Publish { after: top, upto: most.min(top + MOST_AT_ONCE) }
 }
 
 /// The first entry that the stream should keep, if it is time to forget those before it.
-pub(super) fn trim_to(standing: Standing) -> Option<u64> {
-    let (span, confirmed) = (standing.span?, standing.cursor?);
+pub(super) fn trim_to(stream_state: StreamState) -> Option<u64> {
+    let (span, confirmed) = (stream_state.span?, stream_state.cursor?);
     let confirmed = confirmed.min(span.top);
     (confirmed.saturating_sub(span.first) >= TRIM_AFTER).then_some(confirmed + 1)
 }
@@ -103,26 +103,26 @@ mod tests {
         Span { first, top, length: top + 1 - first }
     }
 
-    fn step(span: impl Into<Option<Span>>, cursor: Option<u64>, last_seq: u64) -> Step {
-        next_step(Standing { span: span.into(), cursor }, last_seq)
+    fn step(span: impl Into<Option<Span>>, cursor: Option<u64>, last_seq: u64) -> Action {
+        next_step(StreamState { span: span.into(), cursor }, last_seq)
     }
 
     #[test]
     fn an_empty_redis_gets_everything_from_the_first_entry() {
-        assert_eq!(step(None, None, 3), Step::Publish { after: 0, upto: 3 });
-        assert_eq!(step(None, None, 0), Step::Rest);
+        assert_eq!(step(None, None, 3), Action::Publish { after: 0, upto: 3 });
+        assert_eq!(step(None, None, 0), Action::Wait);
     }
 
     #[test]
     fn a_stream_goes_on_after_its_last_entry() {
-        assert_eq!(step(stream(1, 5), None, 7), Step::Publish { after: 5, upto: 7 });
-        assert_eq!(step(stream(1, 7), None, 7), Step::Rest);
-        assert_eq!(step(stream(8, 7), Some(7), 9), Step::Publish { after: 7, upto: 9 });
+        assert_eq!(step(stream(1, 5), None, 7), Action::Publish { after: 5, upto: 7 });
+        assert_eq!(step(stream(1, 7), None, 7), Action::Wait);
+        assert_eq!(step(stream(8, 7), Some(7), 9), Action::Publish { after: 7, upto: 9 });
     }
 
     #[test]
     fn a_lost_stream_goes_on_after_what_was_confirmed() {
-        assert_eq!(step(None, Some(5), 9), Step::Publish { after: 5, upto: 9 });
+        assert_eq!(step(None, Some(5), 9), Action::Publish { after: 5, upto: 9 });
     }
 
     #[test]
@@ -134,36 +134,36 @@ mod tests {
             ("a hole", Span { first: 1, top: 9, length: 8 }, Some(3)),
             ("its end deleted", Span { first: 1, top: 9, length: 5 }, Some(3)),
         ] {
-            assert_eq!(step(span, cursor, 9), Step::StartAnew, "{what}");
+            assert_eq!(step(span, cursor, 9), Action::StartAnew, "{what}");
         }
-        assert_eq!(step(stream(4, 9), Some(3), 9), Step::Rest);
+        assert_eq!(step(stream(4, 9), Some(3), 9), Action::Wait);
     }
 
     #[test]
     fn the_stream_or_cursor_of_another_ledger_is_left_alone() {
-        assert_eq!(step(stream(1, 10), None, 9), Step::Refuse);
-        assert_eq!(step(stream(1, 9), Some(10), 9), Step::Refuse);
-        assert_eq!(step(Span { first: 0, top: u64::MAX, length: 1 }, Some(u64::MAX), 9), Step::Refuse);
+        assert_eq!(step(stream(1, 10), None, 9), Action::Refuse);
+        assert_eq!(step(stream(1, 9), Some(10), 9), Action::Refuse);
+        assert_eq!(step(Span { first: 0, top: u64::MAX, length: 1 }, Some(u64::MAX), 9), Action::Refuse);
     }
 
     #[test]
     fn the_stream_is_not_further_ahead_of_its_consumer_than_the_limit() {
         let last_seq = 10 * MOST_AHEAD;
-        assert_eq!(step(stream(6, 5 + MOST_AHEAD), Some(5), last_seq), Step::HoldBack);
+        assert_eq!(step(stream(6, 5 + MOST_AHEAD), Some(5), last_seq), Action::HoldBack);
         let almost = 5 + MOST_AHEAD - 1;
-        assert_eq!(step(stream(6, almost), Some(5), last_seq), Step::Publish { after: almost, upto: almost + 1 });
+        assert_eq!(step(stream(6, almost), Some(5), last_seq), Action::Publish { after: almost, upto: almost + 1 });
         assert_eq!(
             step(stream(1, MOST_AHEAD), None, last_seq),
-            Step::Publish { after: MOST_AHEAD, upto: MOST_AHEAD + MOST_AT_ONCE }
+            Action::Publish { after: MOST_AHEAD, upto: MOST_AHEAD + MOST_AT_ONCE }
         );
     }
 
     #[test]
     fn only_what_was_confirmed_is_forgotten_and_only_now_and_then() {
-        let trim = |span: Span, cursor| trim_to(Standing { span: Some(span), cursor });
+        let trim = |span: Span, cursor| trim_to(StreamState { span: Some(span), cursor });
         assert_eq!(trim(stream(1, 2 * TRIM_AFTER), Some(TRIM_AFTER + 1)), Some(TRIM_AFTER + 2));
         assert_eq!(trim(stream(1, 2 * TRIM_AFTER), Some(TRIM_AFTER)), None);
         assert_eq!(trim(stream(1, 2 * TRIM_AFTER), None), None);
-        assert_eq!(trim_to(Standing { span: None, cursor: Some(TRIM_AFTER) }), None);
+        assert_eq!(trim_to(StreamState { span: None, cursor: Some(TRIM_AFTER) }), None);
     }
 }

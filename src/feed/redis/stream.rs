@@ -9,7 +9,7 @@ use redis::aio::MultiplexedConnection;
 use redis::io::tcp::TcpSettings;
 use redis::{AsyncConnectionConfig, Client, IntoConnectionInfo as _, RedisError, RedisResult, Value, cmd, pipe};
 
-use super::plan::{Span, Standing};
+use super::plan::{Span, StreamState};
 
 /// Longest wait for a connection or an answer. Nobody is waiting for the relay, and a Redis that writes its file may
 /// be slow for a moment; but a connection that is gone without a word should not look alive for long.
@@ -62,7 +62,7 @@ impl Stream {
 
     /// How things stand. The cursor is read after the stream: what was trimmed because it was confirmed meanwhile must
     /// not look as if it were missing.
-    pub(super) async fn look(&mut self) -> Result<(Standing, Option<LastEntry>), StreamFault> {
+    pub(super) async fn look(&mut self) -> Result<(StreamState, Option<LastEntry>), StreamFault> {
         let mut questions = pipe();
         questions.cmd("XINFO").arg("STREAM").arg(&self.key).cmd("GET").arg(&self.cursor_key).ignore_errors();
         let answers: Vec<RedisResult<Value>> = questions.query_async(&mut self.connection).await?;
@@ -74,7 +74,7 @@ impl Stream {
         };
         let cursor = redis::from_redis_value::<Option<u64>>(cursor?);
         let cursor = cursor.map_err(|_| StreamFault::Unexpected("the cursor is not a number"))?;
-        Ok((Standing { span, cursor }, last))
+        Ok((StreamState { span, cursor }, last))
     }
 
     /// Publishes entries in their order, all or none. One that Redis refuses because it has it, or a later one, is

@@ -32,7 +32,7 @@ pub enum BreakerState {
 
 /// Leave to make one call. It is handed back with the call's result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Passage {
+pub(super) enum LayerCounters {
     /// One of many.
     Ordinary,
     /// The one call that finds out whether Redis is back.
@@ -76,38 +76,38 @@ impl Breaker {
     }
 
     /// Leave for one call, or `None` while the breaker is open.
-    pub(super) fn passage(&self, now: Instant) -> Option<Passage> {
+    pub(super) fn layer_counters(&self, now: Instant) -> Option<LayerCounters> {
         let open_until = self.open_until.load(Relaxed);
         if open_until == CLOSED {
-            return Some(Passage::Ordinary);
+            return Some(LayerCounters::Ordinary);
         }
         if self.nanos(now) < open_until {
             return None;
         }
         let next_probe_at = self.nanos(now + OPEN_FOR);
         let probe = self.open_until.compare_exchange(open_until, next_probe_at, Relaxed, Relaxed);
-        probe.is_ok().then_some(Passage::Probe)
+        probe.is_ok().then_some(LayerCounters::Probe)
     }
 
-    /// The call of this passage was answered.
-    pub(super) fn succeeded(&self, passage: Passage) -> Option<Notice> {
+    /// The call of this layer_counters was answered.
+    pub(super) fn succeeded(&self, layer_counters: LayerCounters) -> Option<Notice> {
         if self.failures_in_row.load(Relaxed) != 0 {
             self.failures_in_row.store(0, Relaxed);
         }
-        match passage {
-            Passage::Ordinary => None, // a late answer to an old call; only the probe proves that Redis is back
-            Passage::Probe => {
+        match layer_counters {
+            LayerCounters::Ordinary => None, // a late answer to an old call; only the probe proves that Redis is back
+            LayerCounters::Probe => {
                 self.open_until.store(CLOSED, Relaxed);
                 self.warned.swap(false, Relaxed).then_some(Notice::Closed)
             }
         }
     }
 
-    /// The call of this passage was not answered, or not sensibly.
-    pub(super) fn failed(&self, passage: Passage, now: Instant) -> Option<Notice> {
+    /// The call of this layer_counters was not answered, or not sensibly.
+    pub(super) fn failed(&self, layer_counters: LayerCounters, now: Instant) -> Option<Notice> {
         let open_until = self.nanos(now + OPEN_FOR);
-        match passage {
-            Passage::Ordinary => {
+        match layer_counters {
+            LayerCounters::Ordinary => {
                 let failures = self.failures_in_row.fetch_add(1, Relaxed).saturating_add(1);
                 if failures < FAILURES_TO_OPEN {
                     return None;
@@ -116,7 +116,7 @@ impl Breaker {
                 self.opened_total.fetch_add(1, Relaxed);
                 self.may_warn(now).then_some(Notice::Opened)
             }
-            Passage::Probe => {
+            LayerCounters::Probe => {
                 self.open_until.store(open_until, Relaxed);
                 None
             }
@@ -164,7 +164,7 @@ mod tests {
     fn opened(start: Instant) -> Breaker {
         let breaker = Breaker::new(start);
         for _ in 0..FAILURES_TO_OPEN {
-            breaker.failed(Passage::Ordinary, start);
+            breaker.failed(LayerCounters::Ordinary, start);
         }
         breaker
     }
@@ -174,16 +174,16 @@ mod tests {
         let start = Instant::now();
         let breaker = Breaker::new(start);
         for _ in 0..FAILURES_TO_OPEN - 1 {
-            assert_eq!(breaker.failed(Passage::Ordinary, start), None);
+            assert_eq!(breaker.failed(LayerCounters::Ordinary, start), None);
         }
-        breaker.succeeded(Passage::Ordinary);
+        breaker.succeeded(LayerCounters::Ordinary);
         for _ in 0..FAILURES_TO_OPEN - 1 {
-            assert_eq!(breaker.failed(Passage::Ordinary, start), None);
+            assert_eq!(breaker.failed(LayerCounters::Ordinary, start), None);
         }
         assert_eq!(breaker.state(start), BreakerState::Closed);
-        assert_eq!(breaker.failed(Passage::Ordinary, start), Some(Notice::Opened));
+        assert_eq!(breaker.failed(LayerCounters::Ordinary, start), Some(Notice::Opened));
         assert_eq!((breaker.state(start), breaker.opened_total()), (BreakerState::Open, 1));
-        assert_eq!(breaker.passage(start + OPEN_FOR - Duration::from_nanos(1)), None);
+        assert_eq!(breaker.layer_counters(start + OPEN_FOR - Duration::from_nanos(1)), None);
     }
 
     #[test]
@@ -192,10 +192,10 @@ mod tests {
         let breaker = opened(start);
         let later = start + OPEN_FOR;
         assert_eq!(breaker.state(later), BreakerState::HalfOpen);
-        assert_eq!(breaker.passage(later), Some(Passage::Probe));
-        assert_eq!(breaker.passage(later), None);
-        assert_eq!(breaker.succeeded(Passage::Probe), Some(Notice::Closed));
-        assert_eq!(breaker.passage(later), Some(Passage::Ordinary));
+        assert_eq!(breaker.layer_counters(later), Some(LayerCounters::Probe));
+        assert_eq!(breaker.layer_counters(later), None);
+        assert_eq!(breaker.succeeded(LayerCounters::Probe), Some(Notice::Closed));
+        assert_eq!(breaker.layer_counters(later), Some(LayerCounters::Ordinary));
     }
 
     #[test]
@@ -203,10 +203,10 @@ mod tests {
         let start = Instant::now();
         let breaker = opened(start);
         let later = start + OPEN_FOR;
-        assert_eq!(breaker.passage(later), Some(Passage::Probe));
-        assert_eq!(breaker.failed(Passage::Probe, later), None);
-        assert_eq!(breaker.passage(later + OPEN_FOR - Duration::from_nanos(1)), None);
-        assert_eq!(breaker.passage(later + OPEN_FOR), Some(Passage::Probe));
+        assert_eq!(breaker.layer_counters(later), Some(LayerCounters::Probe));
+        assert_eq!(breaker.failed(LayerCounters::Probe, later), None);
+        assert_eq!(breaker.layer_counters(later + OPEN_FOR - Duration::from_nanos(1)), None);
+        assert_eq!(breaker.layer_counters(later + OPEN_FOR), Some(LayerCounters::Probe));
         assert_eq!(breaker.opened_total(), 1);
     }
 
@@ -214,15 +214,15 @@ mod tests {
     fn a_probe_that_vanishes_is_followed_by_the_next() {
         let start = Instant::now();
         let breaker = opened(start);
-        assert_eq!(breaker.passage(start + OPEN_FOR), Some(Passage::Probe));
-        assert_eq!(breaker.passage(start + 2 * OPEN_FOR), Some(Passage::Probe));
+        assert_eq!(breaker.layer_counters(start + OPEN_FOR), Some(LayerCounters::Probe));
+        assert_eq!(breaker.layer_counters(start + 2 * OPEN_FOR), Some(LayerCounters::Probe));
     }
 
     #[test]
     fn a_late_answer_to_an_old_call_does_not_close_it() {
         let start = Instant::now();
         let breaker = opened(start);
-        breaker.succeeded(Passage::Ordinary);
+        breaker.succeeded(LayerCounters::Ordinary);
         assert_eq!(breaker.state(start), BreakerState::Open);
     }
 
@@ -231,9 +231,9 @@ mod tests {
         let start = Instant::now();
         let breaker = opened(start);
         let reopen = |at: Instant| {
-            assert_eq!(breaker.passage(at), Some(Passage::Probe));
-            let closed = breaker.succeeded(Passage::Probe);
-            let opened = (0..FAILURES_TO_OPEN).find_map(|_| breaker.failed(Passage::Ordinary, at));
+            assert_eq!(breaker.layer_counters(at), Some(LayerCounters::Probe));
+            let closed = breaker.succeeded(LayerCounters::Probe);
+            let opened = (0..FAILURES_TO_OPEN).find_map(|_| breaker.failed(LayerCounters::Ordinary, at));
             (closed, opened)
         };
         assert_eq!(reopen(start + OPEN_FOR), (Some(Notice::Closed), None));

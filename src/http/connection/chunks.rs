@@ -2,7 +2,7 @@
 //! **Owns:** sizes of chunks, and how long their lines may be.
 //! **Never:** looks at what is in a chunk.
 
-use super::head_guard::Step;
+use super::head_guard::Parsed;
 
 /// Longest line of a chunk's size or of a trailer, in bytes; nobody sends extensions.
 const MAX_LINE: usize = 256;
@@ -13,7 +13,7 @@ const MAX_TRAILERS: usize = 16;
 /// Where in a chunked body we are.
 #[derive(Debug, Default)]
 pub(super) struct Chunks {
-    place: Place,
+    place: Expecting,
     size: u64,
     /// Bytes and last byte of the line that has not ended.
     line: usize,
@@ -22,7 +22,7 @@ pub(super) struct Chunks {
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum Expecting {
     /// In the digits of a size.
     #[default]
     Size,
@@ -43,30 +43,30 @@ enum Next {
 
 impl Chunks {
     /// Looks at the next bytes of the body.
-    pub(super) fn step(&mut self, bytes: &[u8]) -> Step {
+    pub(super) fn step(&mut self, bytes: &[u8]) -> Parsed {
         let mut at = 0;
         while at < bytes.len() {
-            if self.place == Place::Data {
+            if self.place == Expecting::Data {
                 let left = bytes.len() - at;
                 let taken = usize::try_from(self.size).map_or(left, |size| size.min(left));
                 self.size -= taken as u64;
                 at += taken;
                 if self.size == 0 {
-                    self.enter(Place::DataEnd);
+                    self.enter(Expecting::DataEnd);
                 }
                 continue;
             }
             match self.take(bytes[at]) {
                 Next::More => at += 1,
-                Next::Done => return Step::End(at + 1),
+                Next::Done => return Parsed::End(at + 1),
                 // The library is to see it as well: it tells whoever reads the body.
-                Next::Wrong => return Step::Cut(bytes.len()),
+                Next::Wrong => return Parsed::Cut(bytes.len()),
             }
         }
-        Step::Part(at)
+        Parsed::Part(at)
     }
 
-    fn enter(&mut self, place: Place) {
+    fn enter(&mut self, place: Expecting) {
         (self.place, self.line, self.last) = (place, 0, 0);
     }
 
@@ -78,17 +78,17 @@ impl Chunks {
         self.last = byte;
         match (self.place, byte) {
             (_, b'\n') => self.end_line(),
-            (_, b'\r') if self.place != Place::Size || self.line > 1 => Next::More,
-            (Place::Size, _) => self.take_digit(byte),
-            (Place::Extension | Place::Trailer, _) => Next::More,
-            (Place::DataEnd | Place::Data, _) => Next::Wrong,
+            (_, b'\r') if self.place != Expecting::Size || self.line > 1 => Next::More,
+            (Expecting::Size, _) => self.take_digit(byte),
+            (Expecting::Extension | Expecting::Trailer, _) => Next::More,
+            (Expecting::DataEnd | Expecting::Data, _) => Next::Wrong,
         }
     }
 
     fn take_digit(&mut self, byte: u8) -> Next {
         match char::from(byte).to_digit(16) {
             Some(digit) if self.size < u64::MAX >> 8 => self.size = self.size << 4 | u64::from(digit),
-            None if self.line > 1 && matches!(byte, b';' | b' ' | b'\t') => self.place = Place::Extension,
+            None if self.line > 1 && matches!(byte, b';' | b' ' | b'\t') => self.place = Expecting::Extension,
             Some(_) | None => return Next::Wrong,
         }
         Next::More
@@ -96,18 +96,18 @@ impl Chunks {
 
     fn end_line(&mut self) -> Next {
         match self.place {
-            Place::Size | Place::Extension if self.size > 0 => self.enter(Place::Data),
-            Place::Size | Place::Extension => self.enter(Place::Trailer),
-            Place::DataEnd => self.enter(Place::Size),
-            Place::Trailer if self.line == 2 => return Next::Done,
-            Place::Trailer => {
+            Expecting::Size | Expecting::Extension if self.size > 0 => self.enter(Expecting::Data),
+            Expecting::Size | Expecting::Extension => self.enter(Expecting::Trailer),
+            Expecting::DataEnd => self.enter(Expecting::Size),
+            Expecting::Trailer if self.line == 2 => return Next::Done,
+            Expecting::Trailer => {
                 self.trailers += 1;
                 if self.trailers > MAX_TRAILERS {
                     return Next::Wrong;
                 }
-                self.enter(Place::Trailer);
+                self.enter(Expecting::Trailer);
             }
-            Place::Data => return Next::Wrong,
+            Expecting::Data => return Next::Wrong,
         }
         Next::More
     }
@@ -121,9 +121,9 @@ mod tests {
         let (mut chunks, mut passed) = (Chunks::default(), 0);
         for bytes in body.chunks(piece) {
             match chunks.step(bytes) {
-                Step::Part(taken) => passed += taken,
-                Step::End(taken) => return Some(passed + taken),
-                Step::Cut(_) | Step::Incomplete => return None,
+                Parsed::Part(taken) => passed += taken,
+                Parsed::End(taken) => return Some(passed + taken),
+                Parsed::Cut(_) | Parsed::Incomplete => return None,
             }
         }
         panic!("no end in {body:?}");

@@ -3,7 +3,7 @@
 //! **Owns:** the form of a head's lines, its size, and how long the body behind it is (RFC 9112, sections 2 to 7).
 //! **Never:** judges what a header says beyond that, or keeps a byte.
 
-use doorbuster_actors::observe::Code;
+use doorbuster_actors::request::Reason;
 use memchr::memchr_iter;
 
 use super::chunks::Chunks;
@@ -52,11 +52,11 @@ pub(super) enum Violation {
 
 impl Violation {
     /// What it is called outside.
-    pub(super) fn code(self) -> Code {
+    pub(super) fn reason(self) -> Reason {
         match self {
-            Self::LongRequestLine => Code::UriTooLong,
-            Self::LargeHead => Code::HeadersTooLarge,
-            Self::SlowHead => Code::RequestTimeout,
+            Self::LongRequestLine => Reason::UriTooLong,
+            Self::LargeHead => Reason::HeadersTooLarge,
+            Self::SlowHead => Reason::RequestTimeout,
             Self::BareLineFeed
             | Self::RequestLine
             | Self::Connect
@@ -64,14 +64,14 @@ impl Violation {
             | Self::Length
             | Self::Coding
             | Self::TwoFramings
-            | Self::NotHttp => Code::Malformed,
+            | Self::NotHttp => Reason::Malformed,
         }
     }
 }
 
 /// What may be done with the bytes at hand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Step {
+pub(super) enum Parsed {
     /// Nothing yet: the head is not complete.
     Incomplete,
     /// So many belong to the current request, and more of it is to come.
@@ -107,9 +107,9 @@ impl HeadGuard {
 
     /// Looks at the bytes that come next, from a request's first one on until its head is complete. Never looks past
     /// the end of a request.
-    pub(super) fn step(&mut self, bytes: &mut [u8]) -> Result<Step, Violation> {
+    pub(super) fn step(&mut self, bytes: &mut [u8]) -> Result<Parsed, Violation> {
         let Phase::Head = self.phase else { return Ok(self.step_body(0, bytes)) };
-        let Some((length, head)) = read_head(bytes)? else { return Ok(Step::Incomplete) };
+        let Some((length, head)) = read_head(bytes)? else { return Ok(Parsed::Incomplete) };
         if head.offers_upgrade {
             hide_upgrade(&mut bytes[..length]);
         }
@@ -118,25 +118,25 @@ impl HeadGuard {
         Ok(self.step_body(length, &bytes[length..]))
     }
 
-    fn step_body(&mut self, before: usize, bytes: &[u8]) -> Step {
+    fn step_body(&mut self, before: usize, bytes: &[u8]) -> Parsed {
         let step = match &mut self.phase {
-            Phase::Head | Phase::Body(0) => Step::End(0),
+            Phase::Head | Phase::Body(0) => Parsed::End(0),
             Phase::Body(left) => {
                 let taken = usize::try_from(*left).map_or(bytes.len(), |left| left.min(bytes.len()));
                 *left -= taken as u64;
-                if *left == 0 { Step::End(taken) } else { Step::Part(taken) }
+                if *left == 0 { Parsed::End(taken) } else { Parsed::Part(taken) }
             }
             Phase::Chunks(chunks) => chunks.step(bytes),
         };
-        let (Step::Part(taken) | Step::End(taken) | Step::Cut(taken)) = step else { return step };
+        let (Parsed::Part(taken) | Parsed::End(taken) | Parsed::Cut(taken)) = step else { return step };
         self.body = self.body.saturating_add(taken as u64);
         match step {
-            Step::End(_) => {
+            Parsed::End(_) => {
                 self.phase = Phase::Head;
-                Step::End(before + taken)
+                Parsed::End(before + taken)
             }
-            Step::Part(_) if self.body <= MAX_BODY => Step::Part(before + taken),
-            Step::Part(_) | Step::Cut(_) | Step::Incomplete => Step::Cut(before + taken),
+            Parsed::Part(_) if self.body <= MAX_BODY => Parsed::Part(before + taken),
+            Parsed::Part(_) | Parsed::Cut(_) | Parsed::Incomplete => Parsed::Cut(before + taken),
         }
     }
 }

@@ -8,10 +8,10 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use http_body_util::{BodyExt as _, Full};
+use hyper::Request;
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::header::{HeaderMap, RETRY_AFTER};
-use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use serde::Deserialize;
 use tokio::net::TcpStream;
@@ -47,7 +47,7 @@ const CODES: [&str; 22] = [
 
 /// An answer, or none.
 #[derive(Debug)]
-pub(super) struct Answer {
+pub(super) struct Response {
     pub(super) label: Label,
     /// The order, if there is one.
     pub(super) order: Option<Order>,
@@ -71,7 +71,7 @@ struct Problem<'b> {
     code: Cow<'b, str>,
 }
 
-impl Answer {
+impl Response {
     fn failed(name: &'static str) -> Self {
         Self { label: Label { name: name.into(), status: 0 }, order: None, retry_after: Duration::ZERO }
     }
@@ -83,7 +83,7 @@ impl Answer {
 }
 
 /// One connection, opened when it is needed.
-pub(super) struct Line {
+pub(super) struct Connection {
     address: SocketAddr,
     patience: Duration,
     sender: Option<SendRequest<Full<Bytes>>>,
@@ -91,24 +91,24 @@ pub(super) struct Line {
     pub(super) reconnects: u64,
 }
 
-impl Line {
+impl Connection {
     pub(super) fn to(address: SocketAddr, patience: Duration) -> Self {
         Self { address, patience, sender: None, reconnects: 0 }
     }
 
     /// Opens the connection, so that the first purchase need not wait for it.
-    pub(super) async fn open(&mut self) -> Result<(), Answer> {
+    pub(super) async fn open(&mut self) -> Result<(), Response> {
         let connected = timeout(self.patience, TcpStream::connect(self.address)).await;
         let stream = match connected {
             Ok(Ok(stream)) => stream,
-            Ok(Err(error)) if error.kind() == ErrorKind::ConnectionRefused => return Err(Answer::failed("refused")),
-            Ok(Err(_other)) => return Err(Answer::failed("unconnected")),
-            Err(_late) => return Err(Answer::failed("timeout")),
+            Ok(Err(error)) if error.kind() == ErrorKind::ConnectionRefused => return Err(Response::failed("refused")),
+            Ok(Err(_other)) => return Err(Response::failed("unconnected")),
+            Err(_late) => return Err(Response::failed("timeout")),
         };
         let ready = stream.set_nodelay(true);
-        ready.map_err(|_gone| Answer::failed("reset"))?;
+        ready.map_err(|_gone| Response::failed("reset"))?;
         let (sender, connection) =
-            http1::handshake(TokioIo::new(stream)).await.map_err(|_gone| Answer::failed("reset"))?;
+            http1::handshake(TokioIo::new(stream)).await.map_err(|_gone| Response::failed("reset"))?;
         // Its end is seen by the sender.
         tokio::spawn(connection);
         self.sender = Some(sender);
@@ -116,7 +116,7 @@ impl Line {
     }
 
     /// Sends a request made by `request` and reads its answer.
-    pub(super) async fn ask(&mut self, request: impl Fn() -> Request<Full<Bytes>>) -> Answer {
+    pub(super) async fn ask(&mut self, request: impl Fn() -> Request<Full<Bytes>>) -> Response {
         let mut is_fresh = false;
         loop {
             if self.sender.as_ref().is_none_or(SendRequest::is_closed) {
@@ -134,11 +134,11 @@ impl Line {
                 Ok(Err(error)) if error.is_canceled() && !is_fresh => self.reconnects += 1,
                 Ok(Err(error)) => {
                     self.sender = None;
-                    return Answer::failed(if error.is_parse() { "unparsable" } else { "reset" });
+                    return Response::failed(if error.is_parse() { "unparsable" } else { "reset" });
                 }
                 Err(_late) => {
                     self.sender = None;
-                    return Answer::failed("timeout");
+                    return Response::failed("timeout");
                 }
             }
             self.sender = None;
@@ -146,26 +146,26 @@ impl Line {
     }
 }
 
-async fn exchange(sender: &mut SendRequest<Full<Bytes>>, request: Request<Full<Bytes>>) -> hyper::Result<Answer> {
+async fn exchange(sender: &mut SendRequest<Full<Bytes>>, request: Request<Full<Bytes>>) -> hyper::Result<Response> {
     sender.ready().await?;
-    let response: Response<Incoming> = sender.send_request(request).await?;
+    let response: hyper::Response<Incoming> = sender.send_request(request).await?;
     let (head, body) = response.into_parts();
     let body = body.collect().await?.to_bytes();
     Ok(read(head.status.as_u16(), &head.headers, &body))
 }
 
-fn read(status: u16, headers: &HeaderMap, body: &[u8]) -> Answer {
+fn read(status: u16, headers: &HeaderMap, body: &[u8]) -> Response {
     if status == 201 {
-        let Ok(order) = serde_json::from_slice::<Order>(body) else { return Answer::failed("unparsable") };
+        let Ok(order) = serde_json::from_slice::<Order>(body) else { return Response::failed("unparsable") };
         let name = if headers.contains_key("idempotent-replayed") { "replayed" } else { "confirmed" };
         let label = Label { name: name.into(), status };
-        return Answer { label, order: Some(order), retry_after: Duration::ZERO };
+        return Response { label, order: Some(order), retry_after: Duration::ZERO };
     }
-    let Ok(problem) = serde_json::from_slice::<Problem<'_>>(body) else { return Answer::failed("unparsable") };
+    let Ok(problem) = serde_json::from_slice::<Problem<'_>>(body) else { return Response::failed("unparsable") };
     let known = CODES.iter().find(|known| **known == problem.code);
     let name = known.map_or_else(|| problem.code.into_owned().into(), |known| Cow::Borrowed(*known));
     let seconds = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
-    Answer { label: Label { name, status }, order: None, retry_after: Duration::from_secs(seconds.unwrap_or(0)) }
+    Response { label: Label { name, status }, order: None, retry_after: Duration::from_secs(seconds.unwrap_or(0)) }
 }
 
 #[cfg(test)]

@@ -16,10 +16,10 @@ use hyper::{Method, Request, Uri};
 use tokio::sync::Semaphore;
 use tokio::task::LocalSet;
 
-use super::client::{Answer, Line};
-use super::metronome;
-use super::plan::{Schedule, Taste, Wish, Wishes};
+use super::client::{Connection, Response};
+use super::plan::{Purchase, Purchases, Schedule, Workload};
 use super::tally::{Label, Phase, Sold, Tally};
+use super::ticker;
 
 /// Longest wait that a `Retry-After` can ask for: a buyer who is told more goes away.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(2);
@@ -34,7 +34,7 @@ pub(in crate::lab) struct Orders {
     pub(in crate::lab) items: Vec<(Box<str>, Uri)>,
     pub(in crate::lab) body: Bytes,
     pub(in crate::lab) quantity: u32,
-    pub(in crate::lab) taste: Taste,
+    pub(in crate::lab) workload: Workload,
     pub(in crate::lab) retries: u32,
     pub(in crate::lab) patience: Duration,
     pub(in crate::lab) warmup: Duration,
@@ -44,7 +44,7 @@ pub(in crate::lab) struct Orders {
 
 /// What the other threads see of a run while it goes on.
 #[derive(Debug, Default)]
-pub(in crate::lab) struct Board {
+pub(in crate::lab) struct RunState {
     pub(in crate::lab) answered: AtomicU64,
     pub(in crate::lab) confirmed: AtomicU64,
     /// Set to end the run early.
@@ -60,9 +60,9 @@ pub(super) enum Pace {
 }
 
 /// One thread's part of the run.
-pub(super) struct Part {
+pub(super) struct Worker {
     pub(super) orders: Arc<Orders>,
-    pub(super) board: Arc<Board>,
+    pub(super) run_state: Arc<RunState>,
     pub(super) pace: Pace,
     pub(super) thread: u64,
     pub(super) threads: u64,
@@ -70,60 +70,60 @@ pub(super) struct Part {
 }
 
 /// What the connections of a thread share.
-struct Desk {
+struct Shared {
     orders: Arc<Orders>,
-    board: Arc<Board>,
+    run_state: Arc<RunState>,
     start: Instant,
     tally: RefCell<Tally>,
-    wishes: RefCell<Wishes>,
+    purchases: RefCell<Purchases>,
 }
 
-impl Part {
+impl Worker {
     /// Makes the purchases; ends when all are answered.
     pub(super) fn run(self) -> std::io::Result<Tally> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let tally = LocalSet::new().block_on(&runtime, self.drive())?;
-        Ok(Tally { cpu_s: tally.cpu_s + metronome::thread_cpu_s(), ..tally })
+        Ok(Tally { cpu_s: tally.cpu_s + ticker::thread_cpu_s(), ..tally })
     }
 
     async fn drive(self) -> std::io::Result<Tally> {
-        let Self { orders, board, pace, thread, threads, connections } = self;
+        let Self { orders, run_state, pace, thread, threads, connections } = self;
         let lines = open_lines(&orders, connections).await;
-        let desk = Rc::new(Desk {
-            wishes: RefCell::new(Wishes::share(&orders.taste, thread, threads)),
+        let shared = Rc::new(Shared {
+            purchases: RefCell::new(Purchases::share(&orders.workload, thread, threads)),
             orders,
-            board,
+            run_state,
             start: Instant::now(),
             tally: RefCell::new(Tally::new()),
         });
         match pace {
-            Pace::Closed { requests } => desk.closed(lines, requests).await,
-            Pace::Open(schedule) => desk.open(lines, schedule).await?,
+            Pace::Closed { requests } => shared.closed(lines, requests).await,
+            Pace::Open(schedule) => shared.open(lines, schedule).await?,
         }
-        Ok(desk.tally.replace(Tally::new()))
+        Ok(shared.tally.replace(Tally::new()))
     }
 }
 
 /// Opens the connections before the clock starts. One that cannot be opened tries again with its first purchase.
-async fn open_lines(orders: &Orders, connections: u64) -> Vec<Line> {
+async fn open_lines(orders: &Orders, connections: u64) -> Vec<Connection> {
     let mut lines = Vec::new();
     for _ in 0..connections {
-        let mut line = Line::to(orders.address, orders.patience);
+        let mut line = Connection::to(orders.address, orders.patience);
         let _counted_with_the_first_purchase = line.open().await;
         lines.push(line);
     }
     lines
 }
 
-impl Desk {
-    async fn closed(self: &Rc<Self>, lines: Vec<Line>, requests: u64) {
+impl Shared {
+    async fn closed(self: &Rc<Self>, lines: Vec<Connection>, requests: u64) {
         let left = Rc::new(Cell::new(requests));
-        self.on_every(lines, move |desk, mut line| {
+        self.on_every(lines, move |shared, mut line| {
             let left = Rc::clone(&left);
             async move {
-                while !desk.is_over() && left.get() > 0 {
+                while !shared.is_over() && left.get() > 0 {
                     left.set(left.get() - 1);
-                    desk.purchase(&mut line, desk.start.elapsed()).await;
+                    shared.purchase(&mut line, shared.start.elapsed()).await;
                 }
                 line
             }
@@ -131,24 +131,24 @@ impl Desk {
         .await;
     }
 
-    async fn open(self: &Rc<Self>, lines: Vec<Line>, schedule: Schedule) -> std::io::Result<()> {
+    async fn open(self: &Rc<Self>, lines: Vec<Connection>, schedule: Schedule) -> std::io::Result<()> {
         let due = Arc::new(Semaphore::new(0));
         let starts = Rc::new(RefCell::new(schedule.clone()));
-        let metronome = metronome::start(schedule, self.start, &due, &self.board, lines.len())?;
-        let shared = Rc::clone(&starts);
-        self.on_every(lines, move |desk, mut line| {
-            let (due, starts) = (Arc::clone(&due), Rc::clone(&shared));
+        let ticker = ticker::start(schedule, self.start, &due, &self.run_state, lines.len())?;
+        let common = Rc::clone(&starts);
+        self.on_every(lines, move |shared, mut line| {
+            let (due, starts) = (Arc::clone(&due), Rc::clone(&common));
             async move {
                 loop {
                     due.acquire().await.expect("it is never closed").forget();
-                    let intended = if desk.is_over() { None } else { starts.borrow_mut().next() };
+                    let intended = if shared.is_over() { None } else { starts.borrow_mut().next() };
                     let Some(intended) = intended else { return line };
-                    desk.purchase(&mut line, intended).await;
+                    shared.purchase(&mut line, intended).await;
                 }
             }
         })
         .await;
-        let (struck, cpu_s) = metronome.join().expect("the metronome does not panic");
+        let (struck, cpu_s) = ticker.join().expect("the ticker does not panic");
         let mut tally = self.tally.borrow_mut();
         tally.unsent += struck.saturating_sub(tally.total());
         tally.cpu_s += cpu_s;
@@ -156,10 +156,10 @@ impl Desk {
     }
 
     /// Runs `work` on every connection, and waits until all have come to their ends.
-    async fn on_every<F: Future<Output = Line> + 'static>(
+    async fn on_every<F: Future<Output = Connection> + 'static>(
         self: &Rc<Self>,
-        lines: Vec<Line>,
-        work: impl Fn(Rc<Self>, Line) -> F,
+        lines: Vec<Connection>,
+        work: impl Fn(Rc<Self>, Connection) -> F,
     ) {
         let tasks: Vec<_> =
             lines.into_iter().map(|line| tokio::task::spawn_local(work(Rc::clone(self), line))).collect();
@@ -170,12 +170,12 @@ impl Desk {
     }
 
     fn is_over(&self) -> bool {
-        self.start.elapsed() >= self.orders.last_call || self.board.stop.load(Ordering::Relaxed)
+        self.start.elapsed() >= self.orders.last_call || self.run_state.stop.load(Ordering::Relaxed)
     }
 
     /// One purchase, with its retries; its latency runs from `intended` to the last answer.
-    async fn purchase(&self, line: &mut Line, intended: Duration) {
-        let wish = self.wishes.borrow_mut().next();
+    async fn purchase(&self, line: &mut Connection, intended: Duration) {
+        let wish = self.purchases.borrow_mut().next();
         let late = self.start.elapsed().saturating_sub(intended);
         let (mut tries, mut is_doubtful) = (0, false);
         let answer = loop {
@@ -187,7 +187,7 @@ impl Desk {
             tokio::time::sleep(answer.retry_after.min(LONGEST_RETRY_AFTER)).await;
         };
         let ended = self.start.elapsed();
-        self.board.answered.fetch_add(1, Ordering::Relaxed);
+        self.run_state.answered.fetch_add(1, Ordering::Relaxed);
         let phase = if intended < self.orders.warmup { Phase::WarmUp } else { Phase::Measured };
         let mut tally = self.tally.borrow_mut();
         tally.retries += u64::from(tries);
@@ -203,7 +203,7 @@ impl Desk {
     }
 
     /// Keeps what the audit will ask for.
-    fn note(&self, tally: &mut Tally, wish: &Wish, answer: Answer) -> Label {
+    fn note(&self, tally: &mut Tally, wish: &Purchase, answer: Response) -> Label {
         let Some(order) = answer.order else { return answer.label };
         let (user, item) = (&self.orders.users[wish.user].0, &self.orders.items[wish.item].0);
         if (&order.user_id, &order.item_id, order.quantity) != (user, item, self.orders.quantity) {
@@ -211,7 +211,7 @@ impl Desk {
             return Label { name: "mixed-up".into(), status: answer.label.status };
         }
         if answer.label.name == "confirmed" {
-            self.board.confirmed.fetch_add(1, Ordering::Relaxed);
+            self.run_state.confirmed.fetch_add(1, Ordering::Relaxed);
         }
         tally.durability.get_or_insert(order.durability);
         tally.sold.push(Sold { order: order.id, user: wish.user, item: wish.item });
@@ -220,7 +220,7 @@ impl Desk {
 }
 
 impl Orders {
-    fn request(&self, wish: &Wish) -> Request<Full<Bytes>> {
+    fn request(&self, wish: &Purchase) -> Request<Full<Bytes>> {
         let mut request = Request::new(Full::new(self.body.clone()));
         *request.method_mut() = Method::POST;
         *request.uri_mut() = self.items[wish.item].1.clone();

@@ -8,11 +8,11 @@ use std::thread;
 
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::drive::Board;
+use super::drive::RunState;
 
-/// Sets the board's `stop` when a signal comes.
-pub(in crate::lab) fn listen(board: &Arc<Board>) -> std::io::Result<()> {
-    let board = Arc::clone(board);
+/// Sets the run_state's `stop` when a signal comes.
+pub(in crate::lab) fn listen(run_state: &Arc<RunState>) -> std::io::Result<()> {
+    let run_state = Arc::clone(run_state);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (mut interrupt, mut terminate) = {
         let _entered = runtime.enter();
@@ -23,7 +23,7 @@ pub(in crate::lab) fn listen(board: &Arc<Board>) -> std::io::Result<()> {
         runtime.block_on(async {
             tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
         });
-        board.stop.store(true, Ordering::Relaxed);
+        run_state.stop.store(true, Ordering::Relaxed);
     })?;
     Ok(())
 }

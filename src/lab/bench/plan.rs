@@ -102,14 +102,14 @@ pub(super) fn as_f64(count: u64) -> f64 {
 
 /// One purchase: the numbers of the buyer and the item, and the key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Wish {
+pub(super) struct Purchase {
     pub(super) user: usize,
     pub(super) item: usize,
     pub(super) key: String,
 }
 
 /// Who wants what, one after the other.
-pub(super) struct Wishes {
+pub(super) struct Purchases {
     run: String,
     users: u64,
     clicks: u64,
@@ -120,9 +120,9 @@ pub(super) struct Wishes {
     step: u64,
 }
 
-/// What all generator threads' wishes have in common.
+/// What all generator threads' purchases have in common.
 #[derive(Debug, Clone)]
-pub(in crate::lab) struct Taste {
+pub(in crate::lab) struct Workload {
     /// Name of the run, in every key.
     pub(in crate::lab) run: String,
     pub(in crate::lab) users: u64,
@@ -132,26 +132,26 @@ pub(in crate::lab) struct Taste {
     pub(in crate::lab) seed: u64,
 }
 
-impl Wishes {
-    pub(super) fn share(taste: &Taste, thread: u64, threads: u64) -> Self {
+impl Purchases {
+    pub(super) fn share(workload: &Workload, thread: u64, threads: u64) -> Self {
         Self {
-            run: taste.run.clone(),
-            users: taste.users,
-            clicks: taste.clicks,
-            popularity: popularity(taste.items, taste.zipf),
-            chance: Xoshiro256PlusPlus::seed_from_u64(!taste.seed ^ (thread << 32)),
+            run: workload.run.clone(),
+            users: workload.users,
+            clicks: workload.clicks,
+            popularity: popularity(workload.items, workload.zipf),
+            chance: Xoshiro256PlusPlus::seed_from_u64(!workload.seed ^ (thread << 32)),
             next: thread,
             step: threads,
         }
     }
 
-    pub(super) fn next(&mut self) -> Wish {
+    pub(super) fn next(&mut self) -> Purchase {
         let number = self.next;
         self.next += self.step;
         let place = self.chance.random::<f64>();
         let item = self.popularity.partition_point(|sum| *sum <= place).min(self.popularity.len() - 1);
         let user = usize::try_from((number / self.clicks) % self.users).expect("users are in memory");
-        Wish { user, item, key: format!("{}-{number}", self.run) }
+        Purchase { user, item, key: format!("{}-{number}", self.run) }
     }
 }
 
@@ -212,10 +212,10 @@ mod tests {
 
     #[test]
     fn the_first_item_is_wanted_as_often_as_zipf_says() {
-        let taste = Taste { run: "r".into(), users: 10, clicks: 2, items: 4, zipf: 1.0, seed: 5 };
+        let workload = Workload { run: "r".into(), users: 10, clicks: 2, items: 4, zipf: 1.0, seed: 5 };
         let mut counts = [0; 4];
-        let mut wishes = Wishes::share(&taste, 0, 1);
-        (0..25_000).for_each(|_| counts[wishes.next().item] += 1);
+        let mut purchases = Purchases::share(&workload, 0, 1);
+        (0..25_000).for_each(|_| counts[purchases.next().item] += 1);
         for (count, expected) in counts.into_iter().zip([12_000_u64, 6_000, 4_000, 3_000]) {
             assert!(u64::abs_diff(count, expected) < 400, "{counts:?}");
         }
@@ -223,9 +223,9 @@ mod tests {
 
     #[test]
     fn threads_share_buyers_and_never_a_key() {
-        let taste = Taste { run: "r".into(), users: 4, clicks: 2, items: 1, zipf: 0.0, seed: 5 };
-        let mut wishes = [Wishes::share(&taste, 0, 2), Wishes::share(&taste, 1, 2)];
-        let all: Vec<_> = (0..8).map(|turn| wishes[turn % 2].next()).collect();
+        let workload = Workload { run: "r".into(), users: 4, clicks: 2, items: 1, zipf: 0.0, seed: 5 };
+        let mut purchases = [Purchases::share(&workload, 0, 2), Purchases::share(&workload, 1, 2)];
+        let all: Vec<_> = (0..8).map(|turn| purchases[turn % 2].next()).collect();
         assert_eq!(all.iter().map(|wish| wish.user).collect::<Vec<_>>(), [0, 0, 1, 1, 2, 2, 3, 3]);
         assert_eq!(all.iter().map(|wish| &wish.key).collect::<std::collections::BTreeSet<_>>().len(), 8);
     }

@@ -13,8 +13,8 @@ use serde_json::{Value, json};
 
 use super::control::Item;
 use super::drive::Orders;
-use super::plan::Taste;
-use super::{BenchError, Keys, Tempo, ceiling, named};
+use super::plan::Workload;
+use super::{BenchError, Keys, Pacing, fixed_answer, named};
 use crate::cli::{Bench, Profile};
 
 /// The items to buy: those that are named, or the open one with most units.
@@ -39,14 +39,14 @@ pub(super) fn orders(
     url: &str,
     items: &[Item],
     keys: &Keys<'_>,
-    pace: &Tempo,
+    pace: &Pacing,
 ) -> Result<Orders, BenchError> {
     let run = run_name();
     let users = match &bench.tokens {
         Some(path) => from_file(path, bench.users)?,
         None => minted(&run, bench.users, keys),
     };
-    let taste = Taste {
+    let workload = Workload {
         run,
         users: users.len() as u64,
         clicks: bench.clicks.into(),
@@ -62,7 +62,7 @@ pub(super) fn orders(
         items: items.iter().map(|item| (item.id.as_str().into(), path(&item.id))).collect(),
         body: body(bench.quantity),
         quantity: bench.quantity,
-        taste,
+        workload,
         retries: bench.retries,
         patience: bench.timeout,
         warmup: bench.warmup,
@@ -71,17 +71,17 @@ pub(super) fn orders(
 }
 
 /// As [`orders`], for the responder of the self-test: one buyer, so that every answer fits.
-pub(super) fn fixed(bench: &Bench, address: SocketAddr, pace: &Tempo) -> Orders {
+pub(super) fn fixed(bench: &Bench, address: SocketAddr, pace: &Pacing) -> Orders {
     // As long as a real one.
     let token = HeaderValue::from_str(&format!("Bearer {}", "x".repeat(200))).expect("letters");
     Orders {
         address,
         host: HeaderValue::from_str(&address.to_string()).expect("an address is visible ASCII"),
-        users: vec![(ceiling::USER.into(), token)],
-        items: vec![(ceiling::ITEM.into(), path(ceiling::ITEM))],
+        users: vec![(fixed_answer::USER.into(), token)],
+        items: vec![(fixed_answer::ITEM.into(), path(fixed_answer::ITEM))],
         body: body(1),
         quantity: 1,
-        taste: Taste { run: run_name(), users: 1, clicks: 1, items: 1, zipf: 0.0, seed: bench.seed },
+        workload: Workload { run: run_name(), users: 1, clicks: 1, items: 1, zipf: 0.0, seed: bench.seed },
         retries: 0,
         patience: bench.timeout,
         warmup: bench.warmup,

@@ -9,14 +9,15 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::drive::Board;
+use super::drive::RunState;
 
 /// Time between two looks.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// What the board says.
-pub(in crate::lab) fn glance(board: &Board) -> (u64, String) {
-    let (answered, confirmed) = (board.answered.load(Ordering::Relaxed), board.confirmed.load(Ordering::Relaxed));
+/// What the run_state says.
+pub(in crate::lab) fn glance(run_state: &RunState) -> (u64, String) {
+    let (answered, confirmed) =
+        (run_state.answered.load(Ordering::Relaxed), run_state.confirmed.load(Ordering::Relaxed));
     (answered, format!("{confirmed} confirmed"))
 }
 

@@ -39,27 +39,27 @@ fn stalling() -> SocketAddr {
 fn answer_all(mut stream: TcpStream) -> std::io::Result<()> {
     let (mut buffer, mut chunk) = (Vec::new(), [0; 4_096]);
     for number in 0.. {
-        while ceiling::request_length(&buffer).is_none_or(|length| buffer.len() < length) {
+        while fixed_answer::request_length(&buffer).is_none_or(|length| buffer.len() < length) {
             match stream.read(&mut chunk)? {
                 0 => return Ok(()),
                 read => buffer.extend(&chunk[..read]),
             }
         }
-        buffer.drain(..ceiling::request_length(&buffer).unwrap_or(0));
+        buffer.drain(..fixed_answer::request_length(&buffer).unwrap_or(0));
         if number == STALLED_ANSWER {
             thread::park_timeout(STALL);
         }
-        stream.write_all(ceiling::answer().as_bytes())?;
+        stream.write_all(fixed_answer::answer().as_bytes())?;
     }
     Ok(())
 }
 
 fn confirmed_p90(line: &str) -> (u64, Report) {
     let bench = arguments(line);
-    let pace = Tempo::of(&bench);
-    let board = Arc::new(Board::default());
+    let pace = Pacing::of(&bench);
+    let run_state = Arc::new(RunState::default());
     let orders = prepare::fixed(&bench, stalling(), &pace);
-    let (tally, orders) = drive(orders, &pace, &board, &|_looks| progress::glance(&board)).unwrap();
+    let (tally, orders) = drive(orders, &pace, &run_state, &|_looks| progress::glance(&run_state)).unwrap();
     let report = report(&orders, &pace, &tally, None, None);
     let confirmed = report.outcomes.iter().find(|line| line.name == "confirmed").expect("confirmed");
     (confirmed.latency_us.p90, report.clone())

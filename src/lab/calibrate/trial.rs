@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use doorbuster_actors::data_file::Creation;
 use doorbuster_actors::entry::{Change, Entry, OrderChange, Status};
 use doorbuster_actors::ids::{ItemNumber, OrderNumber};
+use doorbuster_actors::item::Amount;
 use doorbuster_actors::ledger::{Durability, Ledger, LedgerSettings};
-use doorbuster_actors::money::Amount;
 use doorbuster_actors::time::Timestamp;
 
 use super::CalibrateError;

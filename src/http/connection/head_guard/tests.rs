@@ -16,21 +16,21 @@ fn take(bytes: &[u8], lengths: &[usize]) -> Outcome {
     let (mut guard, mut requests, mut current, mut held) = (HeadGuard::default(), Vec::new(), Vec::new(), Vec::new());
     let (mut rest, mut lengths) = (bytes, lengths.iter().cycle());
     loop {
-        let step = if held.is_empty() { Ok(Step::Incomplete) } else { guard.step(&mut held) };
+        let step = if held.is_empty() { Ok(Parsed::Incomplete) } else { guard.step(&mut held) };
         match step {
-            Ok(Step::Incomplete | Step::Part(0)) if rest.is_empty() => return (requests, None),
-            Ok(Step::Incomplete | Step::Part(0)) => {
+            Ok(Parsed::Incomplete | Parsed::Part(0)) if rest.is_empty() => return (requests, None),
+            Ok(Parsed::Incomplete | Parsed::Part(0)) => {
                 let length = *lengths.next().expect("over and over");
                 let (piece, left) = rest.split_at(rest.len().min(length));
                 held.extend_from_slice(piece);
                 rest = left;
             }
-            Ok(Step::Part(count)) => current.extend(held.drain(..count)),
-            Ok(Step::End(count)) => {
+            Ok(Parsed::Part(count)) => current.extend(held.drain(..count)),
+            Ok(Parsed::End(count)) => {
                 current.extend(held.drain(..count));
                 requests.push(std::mem::take(&mut current));
             }
-            Ok(Step::Cut(_)) => return (requests, Some(Ok(()))),
+            Ok(Parsed::Cut(_)) => return (requests, Some(Ok(()))),
             Err(violation) => return (requests, Some(Err(violation))),
         }
     }

@@ -1,0 +1,189 @@
+//! **Job:** how the handlers of a thread talk to the sale.
+//! **Owns:** the way to the thread's router; hands out the future of each reply.
+//! **Never:** waits: who wants the reply awaits its future.
+
+use std::cell::Cell;
+use std::sync::Arc;
+use std::time::Instant;
+
+use actix::{Addr, Recipient};
+
+use crate::directory::PublishedItem;
+use crate::enqueued::Enqueued;
+use crate::ids::{IdempotencyKey, OrderNumber, UserId, WorkerId};
+use crate::item::ItemDefinition;
+use crate::messages::{ApplyControl, ApplyTransition, Audit, CreateItem, Find, LookupByKey, Message, Reserve};
+use crate::permit::{Permit, Token};
+use crate::reply::{Audited, Controlled, Found, Outcome, ReplyFuture, reply_channel};
+use crate::request::{Control, NotDone, Query, Reservation, Transition};
+use crate::router::Router;
+use crate::stock::Stock;
+use crate::trace::Stage;
+use crate::view::SaleView;
+
+/// What one thread has of the sale.
+#[derive(Debug, Clone)]
+pub struct SaleHandle {
+    messages: Recipient<Message>,
+    new_items: Recipient<CreateItem>,
+    worker: WorkerId,
+    timing: Timing,
+    /// Messages posted.
+    posted: Cell<u32>,
+    view: Arc<SaleView>,
+}
+
+/// Which messages carry the time of their posting, so that actors can say how long messages waited and took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Timing {
+    /// Every message to an actor that has handled few, then one in eight: what a server does.
+    #[default]
+    Sampled,
+    /// None: what a bench compares with.
+    Off,
+}
+
+/// What became of an item that was to be created.
+#[derive(Debug)]
+pub enum NewItem {
+    /// It is for sale as soon as its window opens.
+    Created(Arc<PublishedItem>),
+    /// There is one of its id already; the definition comes back.
+    Existing(Arc<PublishedItem>, ItemDefinition),
+}
+
+/// Messages to an actor that are all timed, so that a quiet one tells about each.
+const ALL_UP_TO: u64 = 1024;
+
+/// To a busy actor one in so many is timed: of thousands a second an eighth tells as much, at an eighth of the price.
+const ONE_IN: u32 = 8;
+
+impl SaleHandle {
+    /// The handle of the thread that `router` runs on. One per thread: its recipients live long, because a fresh one has
+    /// a free place in any mailbox and so bounds nothing.
+    pub(crate) fn new(router: Addr<Router>, worker: WorkerId, view: Arc<SaleView>) -> Self {
+        let new_items = router.clone().recipient();
+        Self { messages: router.recipient(), new_items, worker, timing: Timing::Sampled, posted: Cell::new(0), view }
+    }
+
+    /// The same handle, with other messages timed.
+    #[must_use]
+    pub fn with_timing(self, timing: Timing) -> Self {
+        Self { timing, ..self }
+    }
+
+    /// Asks to buy.
+    #[must_use]
+    pub fn reserve(
+        &self,
+        published: &Arc<PublishedItem>,
+        reservation: Reservation,
+        token: Token,
+        mut permit: Permit,
+    ) -> ReplyFuture<Outcome> {
+        permit.at(Stage::Mailbox);
+        let (reply_to, reply) = reply_channel(self.worker);
+        let to = self.address(published);
+        self.post(Message::Reserve(Reserve { to, reservation, token, reply_to, permit }));
+        reply
+    }
+
+    /// Asks which order a key made.
+    #[must_use]
+    pub fn lookup_by_key(
+        &self,
+        published: &Arc<PublishedItem>,
+        (user, quantity, key): (UserId, u32, IdempotencyKey),
+        permit: Permit,
+    ) -> ReplyFuture<Outcome> {
+        let (reply_to, reply) = reply_channel(self.worker);
+        let to = self.address(published);
+        self.post(Message::LookupByKey(LookupByKey { to, user, quantity, key, reply_to, permit }));
+        reply
+    }
+
+    /// Asks for orders.
+    #[must_use]
+    pub fn find(&self, published: &Arc<PublishedItem>, query: Query, permit: Permit) -> ReplyFuture<Found> {
+        let (reply_to, reply) = reply_channel(self.worker);
+        let to = self.address(published);
+        self.post(Message::Find(Find { to, query, reply_to, permit }));
+        reply
+    }
+
+    /// Reports what happened to an order.
+    #[must_use]
+    pub fn transition(
+        &self,
+        published: &Arc<PublishedItem>,
+        number: OrderNumber,
+        transition: Transition,
+        permit: Permit,
+    ) -> ReplyFuture<Outcome> {
+        let (reply_to, reply) = reply_channel(self.worker);
+        let to = self.address(published);
+        self.post(Message::Transition(ApplyTransition { to, number, transition, reply_to, permit }));
+        reply
+    }
+
+    /// Changes a sale.
+    #[must_use]
+    pub fn control(&self, published: &Arc<PublishedItem>, control: Control, permit: Permit) -> ReplyFuture<Controlled> {
+        let (reply_to, reply) = reply_channel(self.worker);
+        let to = self.address(published);
+        self.post(Message::Control(ApplyControl { to, control, reply_to, permit }));
+        reply
+    }
+
+    /// Asks for the balance of an item.
+    #[must_use]
+    pub fn audit(&self, published: &Arc<PublishedItem>, permit: Permit) -> ReplyFuture<Audited> {
+        let (reply_to, reply) = reply_channel(self.worker);
+        let to = self.address(published);
+        self.post(Message::Audit(Audit { to, reply_to, permit }));
+        reply
+    }
+
+    /// Puts an item up for sale, unless there is one of its id. Nobody can know of it before it is durable. Run it as a task
+    /// of its own: an item that is in the ledger must come into the directory, or the next one would get its number.
+    pub async fn create_item(&self, definition: ItemDefinition, permit: Permit) -> Result<NewItem, NotDone> {
+        let _one_at_a_time = self.view.creating.lock().await;
+        if let Some(published) = self.view.directory.find(&definition.id) {
+            return Ok(NewItem::Existing(published, definition));
+        }
+        let core = self.view.core_of(&definition.id);
+        let entry = Stock::creation(self.view.directory.next_number(), definition, self.view.clock.now());
+        let stock = Stock::create(&entry).expect("an entry that creates an item does");
+        let (reply_to, reply) = reply_channel(self.worker);
+        if let Err(refused) = self.new_items.try_send(CreateItem { core, entry, reply_to, permit }) {
+            tracing::error!(%refused, "the router refused a new item");
+        }
+        reply.controlled().await?;
+        let published = PublishedItem::new(&stock, core);
+        self.view.directory.add(vec![Arc::clone(&published)]);
+        Ok(NewItem::Created(published))
+    }
+
+    /// What anybody may read of the sale.
+    #[must_use]
+    pub fn view(&self) -> &Arc<SaleView> {
+        &self.view
+    }
+
+    fn address(&self, published: &Arc<PublishedItem>) -> Enqueued {
+        let number = self.posted.get().wrapping_add(1);
+        self.posted.set(number);
+        let is_timed = match self.timing {
+            Timing::Sampled => number.is_multiple_of(ONE_IN) || published.actor.handled_total() < ALL_UP_TO,
+            Timing::Off => false,
+        };
+        Enqueued::to(published, is_timed.then(Instant::now))
+    }
+
+    /// A message that is refused is dropped, and its future says `OutcomeUnknown`.
+    fn post(&self, message: Message) {
+        if let Err(refused) = self.messages.try_send(message) {
+            tracing::error!(%refused, "the router refused a message");
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! **Job:** the door of the crate: opens a sale from its data file, hands out one handle per worker, closes it.
+//! **Owns:** how the parts are put together, bottom-up: ledger, recovery, writer, cores.
+//! **Never:** decides, or does the work of a part.
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::Duration;
+
+use actix::{Addr, Arbiter};
+use parking_lot::Mutex;
+
+use crate::core::CoreContext;
+use crate::data_file::{Creation, Names};
+use crate::entry::{Change, Entry, Status};
+use crate::ids::{CoreId, ItemNumber, WorkerId};
+use crate::item::ItemDefinition;
+use crate::ledger::{CommitError, Durability, Ledger, LedgerError, LedgerSettings, Recovered};
+use crate::order_writer::{Drain, OrderWriter};
+use crate::placement::Placement;
+use crate::router::{Hosting, MAILBOX_RESERVE, Router};
+use crate::stock::Stock;
+use crate::time::Clock;
+
+pub use crate::batch::BatchPolicy;
+pub use crate::directory::{Directory, PublishedItem};
+pub use crate::fault::InjectedDelay;
+pub use crate::handle::{NewItem, SaleHandle, Timing};
+pub use crate::item_pool::ItemPool;
+pub use crate::permit::{ConcurrencyLimit, Permit, Token, TokenOutcome};
+pub use crate::reply::{Audited, Confirmed, Controlled, Found, Outcome, ReplyFuture};
+pub use crate::status::{LedgerStatus, StorageState};
+pub use crate::stock::{LatePayment, SalePolicy};
+pub use crate::stop::{EXIT_STORAGE, let_out_last_words, storage_failed};
+pub use crate::trace::{Stage, TARGET, Trace};
+pub use crate::used_keys::{Fingerprint, UsedKeys};
+pub use crate::view::SaleView;
+pub use crate::watchers::{Crowded, Limits, Watch, Watchers};
+
+/// How a sale is set up.
+#[derive(Debug, Clone)]
+pub struct SaleSettings {
+    /// The data file, and how durable a commit is.
+    pub ledger: LedgerSettings,
+    /// Threads that run actors, at least 1. An item stays on its core as long as this number does.
+    pub cores: u16,
+    /// Further threads that only send messages.
+    pub guests: u16,
+    /// Purchases that may be in flight at a time.
+    pub max_in_flight: usize,
+    /// Questions and changes that may be in flight beside them.
+    pub max_queries: usize,
+    /// When a batch of decisions is committed.
+    pub batch: BatchPolicy,
+    /// What the owner decided once for all items.
+    pub policy: SalePolicy,
+    /// An actor that is to be slow, to see how that looks.
+    pub injected_delay: Option<InjectedDelay>,
+}
+
+impl SaleSettings {
+    /// A sale on one core with the data file `path`, created if it is missing; orders need no payment.
+    #[must_use]
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self {
+            ledger: LedgerSettings { path: path.into(), durability: Durability::Full, creation: Creation::Allowed },
+            cores: 1,
+            guests: 0,
+            max_in_flight: 16_384,
+            max_queries: 4_096,
+            batch: BatchPolicy { max_entries: 1024, linger: Duration::ZERO },
+            policy: SalePolicy { pay_within: None, late: LatePayment::Refund, cool_down: Duration::ZERO },
+            injected_delay: None,
+        }
+    }
+
+    /// All that may wait in one mailbox.
+    fn mailbox_capacity(&self) -> usize {
+        self.max_in_flight + self.max_queries + MAILBOX_RESERVE
+    }
+}
+
+/// Why a sale could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The data file.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// The entries of items that are new to it.
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+}
+
+/// An open sale.
+pub struct Sale {
+    view: Arc<SaleView>,
+    context: CoreContext,
+    /// The items of the cores that have not been started.
+    waiting: Mutex<Vec<Option<Vec<Stock>>>>,
+    guests: AtomicU16,
+    names: Names,
+    writer: Addr<OrderWriter>,
+    writer_thread: Arbiter,
+}
+
+impl Sale {
+    /// Opens the data file, brings back what it holds, and puts the `items` up for sale that it does not know: after the
+    /// first start the ledger decides. Call it where an actix `System` runs; then start every core.
+    pub fn open(settings: SaleSettings, items: Vec<ItemDefinition>) -> Result<Self, OpenError> {
+        let used_keys = UsedKeys::default();
+        let opened = Ledger::open(&settings.ledger, |entry| remember_key(&used_keys, entry))?;
+        let (mut ledger, Recovered { mut stocks, latest, entries }) = opened;
+        tracing::info!(entries, items = stocks.len(), "ledger recovered");
+        let clock = Clock::start(latest);
+        create_unknown(&mut ledger, &mut stocks, items, clock)?;
+
+        let placement = Arc::new(Placement::new(settings.cores, settings.guests));
+        let limits = (settings.max_in_flight, settings.max_queries);
+        let view = Arc::new(SaleView::new(limits, &stocks, clock, used_keys, placement));
+        let names = ledger.names();
+        let writer_thread = Arbiter::new();
+        let writer = OrderWriter::new(ledger, settings.batch, Arc::clone(&view), settings.mailbox_capacity());
+        let writer = writer.open(&writer_thread.handle());
+        let context = CoreContext {
+            writer: writer.clone().recipient(),
+            clock,
+            policy: settings.policy,
+            view: Arc::clone(&view),
+            injected_delay: settings.injected_delay.clone(),
+            mailbox_capacity: settings.mailbox_capacity(),
+        };
+        Ok(Self {
+            waiting: Mutex::new(by_core(stocks, &view.placement)),
+            view,
+            context,
+            guests: AtomicU16::new(settings.cores),
+            names,
+            writer,
+            writer_thread,
+        })
+    }
+
+    /// Starts core `id` on the thread that calls, which runs its items' actors from now on.
+    ///
+    /// # Panics
+    /// If there is no such core, or it was started before.
+    #[must_use]
+    pub fn start_core(&self, id: CoreId) -> SaleHandle {
+        let stocks = self.waiting.lock().get_mut(usize::from(id.0)).and_then(Option::take);
+        let stocks = stocks.expect("each core of the settings is started once");
+        let counters = Arc::clone(&self.view.cores[usize::from(id.0)]);
+        self.join(id.worker(), Some(Hosting { id, stocks, context: self.context.clone(), counters }))
+    }
+
+    /// A handle for the thread that calls, which runs no actors of the sale.
+    ///
+    /// # Panics
+    /// If there are more guests than the settings say.
+    #[must_use]
+    pub fn guest(&self) -> SaleHandle {
+        self.join(WorkerId(self.guests.fetch_add(1, Ordering::Relaxed)), None)
+    }
+
+    fn join(&self, worker: WorkerId, hosting: Option<Hosting>) -> SaleHandle {
+        let router = Router::start(worker, &self.view.placement, self.context.mailbox_capacity, hosting);
+        SaleHandle::new(router, worker, Arc::clone(&self.view))
+    }
+
+    /// Waits until every core and guest has been started: from then on a message finds its actor.
+    pub async fn started(&self) {
+        while !self.view.is_started() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+
+    /// What anybody may read of the sale.
+    #[must_use]
+    pub fn view(&self) -> &Arc<SaleView> {
+        &self.view
+    }
+
+    /// The names of the files that are open, to look whether they are still there.
+    #[must_use]
+    pub fn names(&self) -> &Names {
+        &self.names
+    }
+
+    /// Has everything written that was decided, and closes the ledger. Messages that come later are answered with
+    /// [`crate::request::Unavailable::ShuttingDown`].
+    pub async fn drain(&self) -> Result<(), CommitError> {
+        #[expect(clippy::disallowed_methods, reason = "no purchase waits for this message, and its reply is awaited")]
+        let drained = self.writer.send(Drain).await;
+        drained.unwrap_or_else(|gone| {
+            tracing::error!(%gone, "the writer had ended before it was told to");
+            Ok(())
+        })
+    }
+
+    /// Drains the sale and ends its writer. The threads of the cores are their owner's.
+    pub async fn close(&self) -> Result<(), CommitError> {
+        let drained = self.drain().await;
+        self.writer_thread.stop();
+        drained
+    }
+}
+
+fn remember_key(used_keys: &UsedKeys, entry: &Entry) {
+    // The key of a later entry is a payment event's.
+    if let Change::Order(order) = &entry.change
+        && order.status == Status::Pending
+        && let Some(key) = &order.key
+    {
+        used_keys.insert(entry.item, &order.user, key);
+    }
+}
+
+/// Writes down the items that the ledger does not know.
+fn create_unknown(
+    ledger: &mut Ledger,
+    stocks: &mut Vec<Stock>,
+    items: Vec<ItemDefinition>,
+    clock: Clock,
+) -> Result<(), CommitError> {
+    let known: HashSet<_> = stocks.iter().map(|stock| stock.definition().id.clone()).collect();
+    let unknown = items.into_iter().filter(|item| !known.contains(&item.id));
+    let now = clock.now();
+    let created: Vec<_> = unknown
+        .zip(stocks.len() + 1..)
+        .map(|(item, number)| {
+            let number = u32::try_from(number).expect("there are fewer than 2^32 items");
+            Stock::creation(ItemNumber(number), item, now)
+        })
+        .collect();
+    if created.is_empty() {
+        return Ok(());
+    }
+    ledger.commit(created.iter())?;
+    stocks.extend(created.iter().map(|entry| Stock::create(entry).expect("an entry that creates an item does")));
+    tracing::info!(items = created.len(), "items of the catalogue created");
+    Ok(())
+}
+
+fn by_core(stocks: Vec<Stock>, placement: &Placement) -> Vec<Option<Vec<Stock>>> {
+    let mut by_core: Vec<_> = placement.all().map(|_| Some(Vec::new())).collect();
+    for stock in stocks {
+        let core = placement.core_of(&stock.definition().id);
+        by_core[usize::from(core.0)].get_or_insert_default().push(stock);
+    }
+    by_core
+}

@@ -1,0 +1,208 @@
+//! **Job:** builds the server bottom-up, and closes it in the opposite order.
+//! **Owns:** every part that lives as long as the server.
+//! **Never:** knows what a request is.
+
+use std::net::{SocketAddr, TcpListener};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use actix_web::dev::ServerHandle;
+use actix_web::middleware::from_fn;
+use actix_web::{App, web};
+use doorbuster_actors::Sale;
+use doorbuster_actors::sale::InjectedDelay;
+
+use super::ServeError;
+use super::descriptors;
+use super::housekeeping::{Chores, Housekeeping};
+use super::listener;
+use super::operations;
+use super::sale;
+use super::shutdown::{self, Signals};
+use super::workers::{Shared, WorkerFactory};
+use crate::config::{Config, Loaded, Mode};
+use crate::feed::Feed;
+use crate::feed::redis::{Relay, RelaySettings};
+use crate::gate;
+use crate::gate::bucket::{BucketSize, LocalBucket};
+use crate::gate::funnel::Funnel;
+use crate::gate::pool::PoolReturns;
+use crate::gate::redis::{Redis, RedisLink, RedisSettings};
+use crate::gate::single_flight::SingleFlight;
+use crate::gate::throttle::LocalThrottle;
+use crate::http;
+use crate::http::connection::{Connections, Limits};
+use crate::http::events;
+use crate::http::identity::Identity;
+use crate::http::order_view::Shown;
+use crate::http::problem::query_config;
+use crate::http::request_checks::{self, RequestChecks};
+use crate::http::responses::Responses;
+use crate::http::storefront::Storefront;
+
+/// Bytes that one client may leave unread on our side: more than two of our largest answers.
+const MAX_UNFLUSHED: usize = 4 << 20;
+
+/// The same of all clients. Past it those that have been stuck longest are closed.
+const MAX_UNFLUSHED_TOTAL: usize = 256 << 20;
+
+/// A running server.
+pub(super) struct Server {
+    pub(super) listen: SocketAddr,
+    pub(super) ops_listen: SocketAddr,
+    pub(super) sale: Arc<Sale>,
+    closing: Arc<AtomicBool>,
+    responses: Arc<Vec<Arc<Responses>>>,
+    public: ServerHandle,
+    operations: ServerHandle,
+    feed: Arc<Feed>,
+    relay: Option<Relay>,
+    housekeeping: Housekeeping,
+}
+
+impl Server {
+    /// Bottom-up: sockets, sale, gate, listeners.
+    pub(super) fn build(loaded: &Loaded, injected_delay: Option<InjectedDelay>) -> Result<Self, ServeError> {
+        let config = &loaded.config;
+        let identity = Arc::new(Identity::new(&config.auth, &config.server.trusted_proxies)?);
+        let redis = open_redis(config)?;
+        let descriptors = descriptors::raise_limit();
+        let limits = limits(config, descriptors)?;
+        let public_socket = listener::bind("server.listen", config.server.listen)?;
+        let ops_socket = listener::bind("server.ops_listen", config.server.ops_listen)?;
+        let (listen, ops_listen) = (public_socket.local_addr()?, ops_socket.local_addr()?);
+
+        let workers = workers(config);
+        let sale = Arc::new(sale::open(loaded, workers, injected_delay)?);
+        let shared = share(loaded, &sale, workers, identity, redis, events::limits(limits.connections));
+        let housekeeping = Housekeeping::start(Chores {
+            throttle: Arc::clone(&shared.throttle),
+            sale: Arc::clone(sale.view()),
+            names: sale.names().clone(),
+        })?;
+        let feed = Arc::new(Feed::open(&config.storage.path, sale.view().status.last_seq())?);
+        let relay = start_relay(config, &feed)?;
+        let operations = operations::open((ops_socket, listen), descriptors, loaded, &shared, &feed)?;
+        let (closing, responses) = (Arc::clone(&shared.gate.closing), Arc::clone(&shared.responses));
+        let workers = (usize::from(workers), WorkerFactory::new(shared));
+        let public = open_public(public_socket, loaded.mode, workers, &closing, limits)?;
+        Ok(Self { listen, ops_listen, sale, closing, responses, public, operations, feed, relay, housekeeping })
+    }
+
+    /// Top-down: readiness off, listeners closed, purchases in flight answered, ledger written and closed.
+    pub(super) async fn close(self, signals: &mut Signals) -> Result<(), ServeError> {
+        self.closing.store(true, Ordering::Relaxed);
+        // Stops accepting at once; its future would also wait for idle connections, which nobody needs.
+        let stopping = actix_web::rt::spawn(self.public.stop(true));
+        shutdown::quiet(&self.responses, signals).await;
+        stopping.abort();
+        // Who waits for an entry is answered; the files of the feed are closed before the ledger's, which ends last.
+        self.feed.close();
+        drop(self.relay);
+        let closed = self.sale.close().await;
+        drop(self.housekeeping);
+        self.operations.stop(false).await;
+        closed?;
+        tracing::info!("closed");
+        Ok(())
+    }
+}
+
+fn workers(config: &Config) -> u16 {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let workers = if config.server.workers == 0 { cores } else { config.server.workers };
+    u16::try_from(workers.min(256)).expect("at most 256")
+}
+
+fn open_redis(config: &Config) -> Result<Option<Arc<Redis>>, ServeError> {
+    let Some(url) = &config.redis.url else { return Ok(None) };
+    let settings = RedisSettings {
+        url: url.expose().to_owned(),
+        timeout: config.redis.timeout,
+        on_error: config.redis.on_error,
+        prefix: config.redis.prefix.clone(),
+    };
+    Ok(Some(Redis::new(&settings)?))
+}
+
+fn share(
+    loaded: &Loaded,
+    sale: &Arc<Sale>,
+    workers: u16,
+    identity: Arc<Identity>,
+    redis: Option<Arc<Redis>>,
+    streams: doorbuster_actors::sale::Limits,
+) -> Shared {
+    let config = &loaded.config;
+    let gate = gate::Shared {
+        sale: Arc::clone(sale.view()),
+        single_flight: Arc::new(SingleFlight::default()),
+        closing: Arc::new(AtomicBool::new(false)),
+    };
+    Shared {
+        sale: Arc::clone(sale),
+        gate,
+        identity,
+        throttle: Arc::new(LocalThrottle::new(config.gate.throttle.window)),
+        pool: (config.gate.pool.factor > 0.0).then(|| (pool_returns(redis.as_ref()), config.gate.pool.factor)),
+        bucket: BucketSize::new(config.gate.bucket.rate, config.gate.bucket.burst)
+            .map(|size| Arc::new(LocalBucket::new(size))),
+        redis,
+        webhook_secret: config.payment.webhook_secret.clone(),
+        shown: Shown { durability: config.storage.durability.as_str() },
+        storefront: Arc::new(Storefront::new(&config.auth, loaded.mode)),
+        funnels: Arc::new((0..workers).map(|_| Arc::new(Funnel::default())).collect()),
+        responses: Arc::new((0..workers).map(|_| Arc::new(Responses::default())).collect()),
+        streams,
+    }
+}
+
+/// Tokens go back to Redis from a task of this thread, off the way of purchases.
+fn pool_returns(redis: Option<&Arc<Redis>>) -> PoolReturns {
+    let Some(redis) = redis else { return PoolReturns::local() };
+    let (returns, drain) = PoolReturns::to_redis();
+    actix_web::rt::spawn(drain.run(RedisLink::new(Arc::clone(redis))));
+    returns
+}
+
+/// What the clients of the public listener may have.
+fn limits(config: &Config, descriptors: usize) -> Result<Limits, ServeError> {
+    let server = &config.server;
+    let connections = descriptors::public_connections(server.max_connections, descriptors)?;
+    tracing::info!(connections, per_address = server.max_connections_per_address, "room for public connections");
+    Ok(Limits {
+        connections,
+        per_address: server.max_connections_per_address,
+        shared_addresses: server.trusted_proxies.clone(),
+        write_stall: server.write_stall,
+        unflushed: MAX_UNFLUSHED,
+        unflushed_total: MAX_UNFLUSHED_TOTAL,
+    })
+}
+
+fn open_public(
+    socket: TcpListener,
+    mode: Mode,
+    (count, workers): (usize, WorkerFactory),
+    closing: &Arc<AtomicBool>,
+    limits: Limits,
+) -> Result<ServerHandle, ServeError> {
+    let (closing, workers) = (Arc::clone(closing), Arc::new(workers));
+    let app = move || {
+        let (state, responses) = workers.equip();
+        let checks = Rc::new(RequestChecks { closing: Arc::clone(&closing), responses });
+        App::new()
+            .app_data(query_config())
+            .app_data(web::ThinData(state))
+            .wrap(from_fn(move |request, next| request_checks::check(Rc::clone(&checks), request, next)))
+            .configure(|config| http::routes(mode, config))
+    };
+    listener::open("public", socket, count, &Connections::new(limits), app)
+}
+
+fn start_relay(config: &Config, feed: &Arc<Feed>) -> Result<Option<Relay>, ServeError> {
+    let (Some(url), Some(stream)) = (&config.redis.url, &config.feed.redis_stream) else { return Ok(None) };
+    let settings = RelaySettings { url: url.expose().to_owned(), stream: stream.clone() };
+    Ok(Some(Relay::start(&settings, feed)?))
+}

@@ -1,0 +1,64 @@
+//! **Job:** opens the sale as the configuration says.
+//! **Owns:** which key of the configuration becomes which setting of the sale.
+//! **Never:** changes an item that is known: after the first start the ledger decides.
+
+use doorbuster_actors::data_file::Creation;
+use doorbuster_actors::item::ItemDefinition;
+use doorbuster_actors::ledger::{Durability, LedgerSettings};
+use doorbuster_actors::sale::{BatchPolicy, InjectedDelay, LatePayment, SalePolicy};
+use doorbuster_actors::{Sale, SaleSettings};
+
+use super::ServeError;
+use crate::catalogue;
+use crate::config::{self, Config, Loaded, Mode};
+
+/// Questions and changes in flight at once: a fraction of the purchases, which must not wait behind them.
+const MAX_QUERIES: usize = 4_096;
+
+/// Opens the sale for `workers` threads that run a core each, and one guest: the thread of the operations listener.
+pub(super) fn open(loaded: &Loaded, workers: u16, injected_delay: Option<InjectedDelay>) -> Result<Sale, ServeError> {
+    let config = &loaded.config;
+    // Before the data file is opened: a catalogue that cannot be used is no reason to touch it.
+    let items = items_of(loaded)?;
+    let settings = SaleSettings {
+        ledger: ledger(config),
+        cores: workers,
+        guests: 1,
+        max_in_flight: config.server.max_in_flight,
+        max_queries: MAX_QUERIES,
+        batch: BatchPolicy { max_entries: config.storage.max_batch, linger: config.storage.linger },
+        policy: policy(config),
+        injected_delay,
+    };
+    Ok(Sale::open(settings, items)?)
+}
+
+/// Where the ledger is and how it is kept.
+fn ledger(config: &Config) -> LedgerSettings {
+    let durability = match config.storage.durability {
+        config::Durability::Full => Durability::Full,
+        config::Durability::Normal => Durability::Normal,
+    };
+    let creation = if config.storage.create { Creation::Allowed } else { Creation::Refused };
+    LedgerSettings { path: config.storage.path.clone(), durability, creation }
+}
+
+/// What the owner decided once for all items.
+fn policy(config: &Config) -> SalePolicy {
+    SalePolicy {
+        pay_within: (!config.payment.pay_within.is_zero()).then_some(config.payment.pay_within),
+        late: match config.payment.late {
+            config::LatePayment::Refund => LatePayment::Refund,
+            config::LatePayment::Honour => LatePayment::Honour,
+        },
+        cool_down: config.payment.cool_down,
+    }
+}
+
+fn items_of(loaded: &Loaded) -> Result<Vec<ItemDefinition>, ServeError> {
+    match (&loaded.config.catalogue.path, loaded.mode) {
+        (Some(path), _) => Ok(catalogue::read(path)?),
+        (None, Mode::Development) => Ok(catalogue::parse(catalogue::sample())?),
+        (None, Mode::Production) => Ok(Vec::new()),
+    }
+}

@@ -1,0 +1,101 @@
+//! **Job:** what one HTTP worker thread is equipped with when it starts.
+//! **Owns:** which worker runs which core.
+//! **Never:** is used after the start.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
+
+use doorbuster_actors::ids::CoreId;
+use doorbuster_actors::sale::Limits as StreamLimits;
+use doorbuster_actors::{Sale, SaleHandle};
+
+use crate::config::Secret;
+use crate::gate::bucket::{Bucket, LocalBucket};
+use crate::gate::funnel::Funnel;
+use crate::gate::pool::{Pool, PoolReturns};
+use crate::gate::redis::{Redis, RedisLink};
+use crate::gate::throttle::{LocalThrottle, Throttle};
+use crate::gate::{self, Gate, Layers};
+use crate::http::ApiState;
+use crate::http::client::SaleClient;
+use crate::http::events::Events;
+use crate::http::identity::Identity;
+use crate::http::items::Items;
+use crate::http::order_view::Shown;
+use crate::http::orders::Orders;
+use crate::http::payments::Payments;
+use crate::http::responses::Responses;
+use crate::http::sampler::Sampler;
+use crate::http::storefront::Storefront;
+
+/// All that the workers share.
+pub(super) struct Shared {
+    pub(super) sale: Arc<Sale>,
+    pub(super) gate: gate::Shared,
+    pub(super) identity: Arc<Identity>,
+    pub(super) throttle: Arc<LocalThrottle>,
+    pub(super) pool: Option<(PoolReturns, f64)>,
+    pub(super) bucket: Option<Arc<LocalBucket>>,
+    pub(super) redis: Option<Arc<Redis>>,
+    pub(super) webhook_secret: Secret,
+    pub(super) shown: Shown,
+    pub(super) storefront: Arc<Storefront>,
+    pub(super) funnels: Arc<Vec<Arc<Funnel>>>,
+    pub(super) responses: Arc<Vec<Arc<Responses>>>,
+    pub(super) streams: StreamLimits,
+}
+
+/// Equips workers, in the order in which they come: each runs the core of its number.
+pub(super) struct WorkerFactory {
+    shared: Shared,
+    started: AtomicU16,
+}
+
+impl WorkerFactory {
+    pub(super) fn new(shared: Shared) -> Self {
+        Self { shared, started: AtomicU16::new(0) }
+    }
+
+    /// Equips the worker that calls, on its own thread.
+    pub(super) fn equip(&self) -> (Rc<ApiState>, Arc<Responses>) {
+        let worker = self.started.fetch_add(1, Ordering::Relaxed);
+        let handle = self.shared.sale.start_core(CoreId(worker));
+        let worker = usize::from(worker);
+        (Rc::new(self.shared.state(worker, handle)), Arc::clone(&self.shared.responses[worker]))
+    }
+}
+
+impl Shared {
+    fn state(&self, worker: usize, handle: SaleHandle) -> ApiState {
+        let items = || Items { sale: Arc::clone(self.sale.view()) };
+        let client = SaleClient { handle };
+        let payments = Payments { secret: self.webhook_secret.clone(), client: client.clone(), shown: self.shown };
+        let orders = Orders {
+            gate: self.gate(worker),
+            identity: Arc::clone(&self.identity),
+            items: items(),
+            client,
+            shown: self.shown,
+            sampler: Sampler::default(),
+        };
+        ApiState {
+            items: items(),
+            orders,
+            payments,
+            events: Events { limits: self.streams },
+            storefront: Arc::clone(&self.storefront),
+        }
+    }
+
+    fn gate(&self, worker: usize) -> Gate {
+        // One connection per worker carries all layers.
+        let link = self.redis.as_ref().map(|redis| RedisLink::new(Arc::clone(redis)));
+        let layers = Layers {
+            throttle: Throttle::new(Arc::clone(&self.throttle), link.clone()),
+            pool: self.pool.as_ref().map(|(returns, factor)| (Pool::new(link.clone(), returns.clone()), *factor)),
+            bucket: self.bucket.as_ref().map(|bucket| Bucket::new(Arc::clone(bucket), link.clone())),
+        };
+        Gate::new(self.gate.clone(), layers, Arc::clone(&self.funnels[worker]))
+    }
+}
