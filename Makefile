@@ -39,14 +39,14 @@ bench: prepare
 # Kills a selling server at random moments, as often as KILLS says, and checks every promise after each restart.
 KILLS ?= 2000
 crash-campaign: prepare
-	CRASH_KILLS=$(KILLS) cargo test --release --locked --test crash -- --nocapture
+	CRASH_KILLS=$(KILLS) cargo test --release --locked --test it crash:: -- --nocapture
 
 # Rebuilds the disks that a power cut could leave of a recorded sale: a longer one, with a checkpoint in its middle, and so
 # many times the ordinary draws.
 TIMES ?= 20
 power-campaign: prepare
-	CRASH_STATES=$(TIMES) cargo test --release --locked --test crash_states -- --nocapture
+	CRASH_STATES=$(TIMES) cargo test --release --locked --test it crash_states:: -- --nocapture
 
 # Flips one bit of every byte of the files that a killed server leaves, instead of a sample's.
 damage-campaign: prepare
-	BIT_ROT=every cargo test --release --locked --test damage -- --nocapture
+	BIT_ROT=every cargo test --release --locked --test it damage:: -- --nocapture

@@ -16,7 +16,8 @@ mod crowd;
 mod figures;
 #[path = "canonical/fixed_answer.rs"]
 mod fixed_answer;
-#[path = "../actors/tests/support/mod.rs"]
+#[path = "../actors/tests/it/support/mod.rs"]
+#[allow(dead_code, unused_imports, reason = "each bench uses its own part of it")]
 mod ledger_kit;
 #[path = "canonical/machine.rs"]
 mod machine;

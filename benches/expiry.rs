@@ -10,9 +10,11 @@
 
 #![expect(clippy::print_stdout, reason = "a bench reports on standard output")]
 
-#[path = "../actors/tests/support/mod.rs"]
+#[path = "../actors/tests/it/support/mod.rs"]
+#[allow(dead_code, unused_imports, reason = "each bench uses its own part of it")]
 mod ledger_kit;
-#[path = "../tests/support/mod.rs"]
+#[path = "../tests/it/support/mod.rs"]
+#[allow(dead_code, unused_imports, reason = "each bench uses its own part of it")]
 mod support;
 
 use std::path::Path;

@@ -5,7 +5,8 @@
 #![expect(clippy::print_stdout, reason = "its figures are what a bench is for")]
 #![expect(clippy::disallowed_methods, reason = "a child learns from the environment what to measure")]
 
-#[path = "../actors/tests/support/mod.rs"]
+#[path = "../actors/tests/it/support/mod.rs"]
+#[allow(dead_code, unused_imports, reason = "each bench uses its own part of it")]
 mod support;
 
 use std::process::Command;

@@ -4,7 +4,8 @@
 
 #![expect(clippy::print_stdout, reason = "its figures are what a bench is for")]
 
-#[path = "../actors/tests/support/mod.rs"]
+#[path = "../actors/tests/it/support/mod.rs"]
+#[allow(dead_code, unused_imports, reason = "each bench uses its own part of it")]
 mod support;
 
 use std::path::Path;

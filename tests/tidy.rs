@@ -182,9 +182,9 @@ const MAX_FILE: usize = 400;
 
 /// Files that are longer, with how long they may be and why.
 const LONG_FILES: &[(&str, usize, &str)] = &[
-    ("tests/bad_inputs.rs", 550, "one table of inputs"),
-    ("actors/tests/house.rs", 500, "what a house without HTTP holds, one test each"),
-    ("tests/sale.rs", 500, "the promises of one sale, one test each"),
+    ("tests/it/bad_inputs.rs", 550, "one table of inputs"),
+    ("actors/tests/it/sale.rs", 500, "what a house without HTTP holds, one test each"),
+    ("tests/it/sale.rs", 500, "the promises of one sale, one test each"),
 ];
 
 fn product() -> Vec<Source> {

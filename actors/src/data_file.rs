@@ -130,7 +130,19 @@ pub struct DataFile {
     path: PathBuf,
     /// On the data file itself, so that it cannot be deleted separately; `flock` and the `fcntl` locks of SQLite do not
     /// see each other. Closing it lets go of SQLite's locks too: it goes last.
-    _lock: File,
+    _lock: Lock,
+}
+
+/// The file's `flock`, let go of by name: a process that is being started holds a copy of every open file until it has
+/// become its program, and a lock that was only closed would stay until then.
+#[derive(Debug)]
+struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // What fails here is closed next.
+        let _ = self.0.unlock();
+    }
 }
 
 impl DataFile {
@@ -312,7 +324,7 @@ fn refuse_journal(path: &Path) -> Result<(), DataFileError> {
     }
 }
 
-fn lock(path: &Path) -> Result<File, DataFileError> {
+fn lock(path: &Path) -> Result<Lock, DataFileError> {
     let failed = |source| DataFileError::File { path: path.to_owned(), source };
     let no_follow = i32::try_from(OFlags::NOFOLLOW.bits()).unwrap_or(0);
     let file = OpenOptions::new().read(true).write(true).custom_flags(no_follow).open(path).map_err(failed)?;
@@ -323,5 +335,29 @@ fn lock(path: &Path) -> Result<File, DataFileError> {
     // Somebody who began a new file at the same moment may have put theirs in the place of ours.
     let (locked, named) = (file.metadata().map_err(failed)?, path.symlink_metadata().map_err(failed)?);
     let is_named = (locked.dev(), locked.ino()) == (named.dev(), named.ino());
-    if is_named { Ok(file) } else { Err(DataFileError::InUse(path.to_owned())) }
+    if is_named { Ok(Lock(file)) } else { Err(DataFileError::InUse(path.to_owned())) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_of_the_open_file_in_a_process_that_is_being_started_does_not_keep_the_lock() {
+        let folder = tempfile::tempdir().expect("a folder for the test");
+        let path = folder.path().join("sale.db");
+        let claim = || {
+            DataFile::claim(&path, Creation::Allowed, |draft| {
+                std::fs::write(draft, [0; 512]).expect("room on the disk");
+                Ok::<_, DataFileError>(())
+            })
+        };
+        let file = claim().expect("a new file");
+        let DataFile { _lock: Lock(open), .. } = &file;
+        let copy = open.try_clone().expect("a descriptor");
+        assert!(matches!(claim(), Err(DataFileError::InUse(_))));
+        drop(file);
+        claim().expect("nobody uses it");
+        drop(copy);
+    }
 }

@@ -3,7 +3,8 @@
 //! **Owns:** the sale and its crowd.
 //! **Never:** reports orders that are not in the file: `audit` counts them at the end.
 
-#[path = "../../actors/tests/support/mod.rs"]
+#[path = "../../actors/tests/it/support/mod.rs"]
+#[allow(dead_code, unused_imports, reason = "each bench uses its own part of it")]
 mod support;
 
 use std::collections::VecDeque;

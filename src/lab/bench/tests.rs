@@ -1,6 +1,6 @@
 //! **Job:** holds what the generator promises of its clock, against a server that stalls once.
 //! **Owns:** that server.
-//! **Never:** needs a real server: `tests/bench.rs` has one.
+//! **Never:** needs a real server: `tests/it/bench.rs` has one.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};

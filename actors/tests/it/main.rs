@@ -1,0 +1,19 @@
+//! **Job:** one binary of all tests of the sale through its public interface: one module a subject, linked once.
+//! **Owns:** the list of the subjects.
+//! **Never:** assumes that a test is alone in its process: what ends or changes the process is a child's part.
+
+mod actix_assumptions;
+mod commit_triggers;
+mod durability;
+mod ledger;
+mod ledger_file;
+mod ledger_missing;
+mod ledger_versions;
+mod order_life;
+mod sale;
+mod salvage;
+mod stock_model;
+mod stock_rules;
+mod stock_size;
+mod storage_faults;
+mod support;

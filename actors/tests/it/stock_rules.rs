@@ -1,0 +1,108 @@
+//! The rules of a sale, each by an example: which refusal comes first, whose key it is, what a clock may do.
+
+use std::time::Duration;
+
+use doorbuster_actors::item::{Amount, ItemDefinition, MAX_AMOUNT};
+use doorbuster_actors::request::{Control, Rejection, Reservation};
+use doorbuster_actors::stock::{Decision, MAX_SUPPLY, Stock};
+
+use crate::support::model::ITEM;
+use crate::support::{POLICY, item, keyed, moment, one_unit, placed, user};
+
+fn stock(definition: ItemDefinition) -> Stock {
+    Stock::create(&Stock::creation(ITEM, definition, moment(0))).expect("a creation")
+}
+
+#[test]
+fn a_replay_comes_before_everything_else() {
+    let mut stock = stock(ItemDefinition { closes_at: Some(moment(100)), ..item("sku-1", 1) });
+    let mine = keyed(one_unit("alice"), "key-1");
+    let (order, _entries) = placed(stock.reserve(mine.clone(), &POLICY, moment(1)));
+    stock.control(&Control::Pause, moment(2)).expect("an open sale");
+    assert_eq!(
+        stock.reserve(mine.clone(), &POLICY, moment(3)),
+        Decision::Replayed(order.clone()),
+        "paused and sold out"
+    );
+    assert_eq!(stock.reserve(mine.clone(), &POLICY, moment(100)), Decision::Replayed(order), "over");
+    let two = Reservation { quantity: 2, ..mine };
+    assert_eq!(stock.reserve(two, &POLICY, moment(100)), Decision::Rejected(Rejection::KeyReused));
+}
+
+#[test]
+fn refusals_come_in_the_order_of_the_contract() {
+    let window = ItemDefinition { opens_at: Some(moment(10)), closes_at: Some(moment(20)), ..item("sku-1", 1) };
+    let mut stock = stock(window);
+    stock.control(&Control::Pause, moment(0)).expect("a scheduled sale");
+    let two = Reservation { quantity: 2, ..one_unit("alice") };
+    let refusal = |stock: &mut Stock, at| match stock.reserve(two.clone(), &POLICY, moment(at)) {
+        Decision::Rejected(rejection) => rejection,
+        decision @ (Decision::Placed(..) | Decision::Replayed(_)) => panic!("not rejected: {decision:?}"),
+    };
+    assert_eq!(
+        refusal(&mut stock, 9),
+        Rejection::SaleNotStarted { opens_at: moment(10), retry_after: Duration::from_millis(1) },
+        "before the pause"
+    );
+    assert_eq!(refusal(&mut stock, 10), Rejection::SalePaused, "before sold out");
+    assert_eq!(refusal(&mut stock, 20), Rejection::SaleClosed, "before the pause");
+    stock.control(&Control::Resume, moment(10)).expect("an open sale");
+    assert_eq!(refusal(&mut stock, 10), Rejection::SoldOut { remaining: 1 }, "before the limit");
+    stock.control(&Control::Restock { quantity: 1 }, moment(10)).expect("an open sale");
+    assert_eq!(refusal(&mut stock, 19), Rejection::LimitReached { limit: 1, held: 0 });
+}
+
+#[test]
+fn a_clock_that_goes_back_neither_re_opens_a_sale_nor_dates_an_order_back() {
+    let window = ItemDefinition { closes_at: Some(moment(20)), per_user_limit: 9, ..item("sku-1", 9) };
+    let mut stock = stock(window);
+    let (late, _entries) = placed(stock.reserve(one_unit("alice"), &POLICY, moment(19)));
+    let (later, _entries) = placed(stock.reserve(one_unit("bob"), &POLICY, moment(1)));
+    assert_eq!((late.created_at, later.created_at), (moment(19), moment(19)));
+    stock.control(&Control::Restock { quantity: 1 }, moment(20)).expect("not ended by its owner");
+    assert_eq!(stock.reserve(one_unit("carol"), &POLICY, moment(0)), Decision::Rejected(Rejection::SaleClosed));
+}
+
+#[test]
+fn a_price_that_an_amount_cannot_say_is_rejected() {
+    let unit_price = Amount::new(MAX_AMOUNT).expect("in range");
+    let mut stock = stock(ItemDefinition { unit_price, per_user_limit: 9, ..item("sku-1", 9) });
+    let two = Reservation { quantity: 2, ..one_unit("alice") };
+    assert_eq!(stock.reserve(two, &POLICY, moment(0)), Decision::Rejected(Rejection::AmountOutOfRange));
+    placed(stock.reserve(one_unit("alice"), &POLICY, moment(0)));
+}
+
+#[test]
+fn a_supply_that_a_count_cannot_say_is_rejected() {
+    let mut stock = stock(item("sku-1", 1));
+    let much = Control::Restock { quantity: MAX_SUPPLY };
+    assert_eq!(stock.control(&much, moment(0)), Err(Rejection::SupplyOutOfRange));
+    assert!(stock.control(&Control::Restock { quantity: MAX_SUPPLY - 1 }, moment(0)).is_ok());
+    assert_eq!(stock.supply(), MAX_SUPPLY);
+    assert_eq!(stock.control(&Control::Restock { quantity: 1 }, moment(0)), Err(Rejection::SupplyOutOfRange));
+}
+
+/// The ledger refuses an entry about no units, and a refused entry would stop the process.
+#[test]
+fn a_restock_of_nothing_writes_nothing() {
+    let mut stock = stock(item("sku-1", 1));
+    let nothing = stock.control(&Control::Restock { quantity: 0 }, moment(0));
+    assert!(nothing.is_ok_and(|entries| entries.is_empty()));
+}
+
+#[test]
+fn orders_without_a_key_are_never_a_replay_of_each_other() {
+    let mut stock = stock(ItemDefinition { per_user_limit: 2, ..item("sku-1", 9) });
+    let (first, _entries) = placed(stock.reserve(one_unit("alice"), &POLICY, moment(0)));
+    let (second, _entries) = placed(stock.reserve(one_unit("alice"), &POLICY, moment(0)));
+    assert_ne!(first.id, second.id);
+}
+
+#[test]
+fn a_key_belongs_to_its_user() {
+    let mut stock = stock(item("sku-1", 9));
+    let (of_alice, _entries) = placed(stock.reserve(keyed(one_unit("alice"), "key-1"), &POLICY, moment(0)));
+    let (of_bob, _entries) = placed(stock.reserve(keyed(one_unit("bob"), "key-1"), &POLICY, moment(0)));
+    assert_ne!(of_alice.id, of_bob.id);
+    assert_eq!(of_bob.user, user("bob"));
+}

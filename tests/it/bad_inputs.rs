@@ -1,0 +1,527 @@
+//! **Job:** whatever comes over the wire is answered as the contract says, and sells nothing.
+//! **Owns:** the table of bad inputs, as bytes; `in_step` is about the other requests on their connections.
+//! **Never:** sends a good purchase through the table: every row must leave the stock untouched.
+
+mod in_step;
+
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use serde_json::Value;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+
+use crate::support::{
+    Attempt, Client, Item, RawAnswer, Server, Setup, admin_authorization, assert_conservation, authorization,
+    problem_code, raw_exchange, seed, token,
+};
+
+const SKU: &str = "sku-1";
+const GOOD_BODY: &str = r#"{"quantity":1}"#;
+
+/// What a row must be answered with.
+#[derive(Debug, Clone)]
+enum Expected {
+    /// One of these problems: status and code.
+    Problem(Vec<(u16, &'static str)>),
+    /// Not understood as HTTP: one of these statuses, with or without a problem, and the connection is closed.
+    Broken(Vec<u16>),
+}
+
+struct Row {
+    name: String,
+    bytes: Vec<u8>,
+    expected: Expected,
+    /// Whether the connection must end after a problem.
+    closes: bool,
+}
+
+impl Row {
+    fn new(name: impl Into<String>, bytes: impl Into<Vec<u8>>, status: u16, code: &'static str) -> Self {
+        Self {
+            name: name.into(),
+            bytes: bytes.into(),
+            expected: Expected::Problem(vec![(status, code)]),
+            closes: false,
+        }
+    }
+
+    fn broken(name: impl Into<String>, bytes: impl Into<Vec<u8>>, statuses: &[u16]) -> Self {
+        Self { name: name.into(), bytes: bytes.into(), expected: Expected::Broken(statuses.to_vec()), closes: true }
+    }
+
+    /// Another answer that the contract leaves open.
+    fn or(mut self, status: u16, code: &'static str) -> Self {
+        match &mut self.expected {
+            Expected::Problem(allowed) => allowed.push((status, code)),
+            Expected::Broken(statuses) => statuses.push(status),
+        }
+        self
+    }
+
+    /// What is wrong with the answer, if anything.
+    async fn complaint(&self, answer: RawAnswer) -> Option<String> {
+        let Some(response) = &answer.response else { return Some("closed without an answer".to_owned()) };
+        let got = format!("{} {}", response.status, response.text().chars().take(200).collect::<String>());
+        match &self.expected {
+            Expected::Problem(allowed) => {
+                let json = serde_json::from_slice::<Value>(&response.body).unwrap_or_default();
+                let matches = |(status, code): &(u16, &str)| response.status == *status && json["code"] == *code;
+                if !allowed.iter().any(matches) {
+                    return Some(got);
+                }
+                problem_code(response);
+                let silent = json["code"] == "validation" && !json["errors"].is_array();
+                if silent {
+                    return Some(format!("no errors[] in {got}"));
+                }
+            }
+            Expected::Broken(statuses) if !statuses.contains(&response.status) => return Some(got),
+            Expected::Broken(_) => {}
+        }
+        (self.closes && !answer.closes().await).then(|| format!("the connection stays open after {got}"))
+    }
+}
+
+/// A purchase of `sku-1` by a good buyer, with these headers instead of the good Content-Type.
+fn purchase_with(headers: &[(&str, &str)], body: impl AsRef<[u8]>) -> Vec<u8> {
+    purchase_of(&format!("/v1/items/{SKU}/orders"), headers, body)
+}
+
+fn purchase_of(path: &str, headers: &[(&str, &str)], body: impl AsRef<[u8]>) -> Vec<u8> {
+    let length = body.as_ref().len().to_string();
+    let buyer = authorization("ann");
+    let mut all = vec![("Host", "shop"), ("Authorization", buyer.as_str()), ("Content-Length", length.as_str())];
+    all.extend(headers);
+    request("POST", path, &all, body)
+}
+
+fn purchase(body: impl AsRef<[u8]>) -> Vec<u8> {
+    purchase_with(&[JSON], body)
+}
+
+const JSON: (&str, &str) = ("Content-Type", "application/json");
+
+fn request(method: &str, path: &str, headers: &[(&str, &str)], body: impl AsRef<[u8]>) -> Vec<u8> {
+    let mut head = format!("{method} {path} HTTP/1.1\r\n");
+    for (name, value) in headers {
+        head.push_str(&format!("{name}: {value}\r\n"));
+    }
+    [head.as_bytes(), b"\r\n", body.as_ref()].concat()
+}
+
+/// A request of a good buyer without a body.
+fn bare(method: &str, path: &str) -> Vec<u8> {
+    request(method, path, &[("Host", "shop"), ("Authorization", &authorization("ann"))], "")
+}
+
+fn bodies_that_are_not_the_document() -> Vec<Row> {
+    let utf16: Vec<u8> = [0xff, 0xfe].into_iter().chain(GOOD_BODY.bytes().flat_map(|byte| [byte, 0])).collect();
+    let texts = [
+        "",
+        "{}",
+        "[]",
+        "null",
+        "1",
+        "true",
+        "\"quantity\"",
+        "[{\"quantity\":1}]",
+        "{",
+        "{\"quantity\":1",
+        "{\"quantity\":",
+        "{\"quantity\":1}x",
+        "{\"quantity\":1}{\"quantity\":1}",
+        "{\"quantity\":1},",
+        "{\"quantity\":NaN}",
+        "{\"quantity\":Infinity}",
+        "{\"quantity\":01}",
+        "{\"quantity\":+1}",
+        "{\"quantity\":0x1}",
+        "{\"quantity\":1e3}",
+        "{\"quantity\":1.0}",
+        "{\"quantity\":1e0}",
+        "{'quantity':1}",
+        "{quantity:1}",
+        "{\"quantity\":1,}",
+        "{\"quantity\":1}//",
+        "{\"quantity\":1,\"quantity\":1}",
+        "{\"quantity\":1,\"quantity\":2}",
+        "{\"quantity\":1,\"\\ud800\":1}",
+        "\u{feff}{\"quantity\":1}",
+        "{\"quantity\":1}\0",
+    ];
+    let mut rows: Vec<Row> =
+        texts.iter().map(|text| Row::new(format!("body {text:?}"), purchase(text), 400, "malformed")).collect();
+    rows.push(Row::new("UTF-16", purchase(utf16), 400, "malformed"));
+    rows.push(Row::new("invalid UTF-8 in a name", purchase(b"{\"quantity\":1,\"\xff\":1}"), 400, "malformed"));
+    rows.push(Row::new("invalid UTF-8 alone", purchase([0xc0, 0x80]), 400, "malformed"));
+    let surrogate = purchase(r#"{"quantity":1,"note":"\udc00"}"#);
+    rows.push(Row::new("lone surrogate in an unknown member", surrogate, 400, "malformed").or(422, "validation"));
+    let deep = |levels| format!("{{\"quantity\":{}{}}}", "[".repeat(levels), "]".repeat(levels));
+    rows.push(Row::new("1,000 levels", purchase(deep(1_000)), 400, "malformed").or(422, "validation"));
+    rows.push(Row::new("100,000 levels", purchase(deep(100_000)), 413, "payload-too-large").or(400, "malformed"));
+    rows
+}
+
+fn documents_that_are_not_valid() -> Vec<Row> {
+    let quantities = [
+        "0",
+        "-1",
+        "1.5",
+        "\"1\"",
+        "true",
+        "null",
+        "[]",
+        "{}",
+        "2147483648",
+        "4294967296",
+        "4294967297",
+        "9223372036854775808",
+        "18446744073709551616",
+        "1e400",
+        "-9223372036854775809",
+    ];
+    let quantities = quantities.map(|quantity| format!("{{\"quantity\":{quantity}}}"));
+    let members = [
+        r#"{"quantity":1,"note":"x"}"#,
+        r#"{"quantity":1,"price":1}"#,
+        r#"{"quantity":1,"unit_price":1}"#,
+        r#"{"quantity":1,"user_id":"bob"}"#,
+        r#"{"quantity":1,"__proto__":{"quantity":2}}"#,
+        r#"{"quantity":1,"":1}"#,
+        r#"{"Quantity":1,"quantity":1}"#,
+    ];
+    let bodies = quantities.into_iter().chain(members.map(str::to_owned));
+    let mut rows: Vec<Row> =
+        bodies.map(|body| Row::new(format!("body {body}"), purchase(&body), 422, "validation")).collect();
+    let dear = purchase_of("/v1/items/dear/orders", &[JSON], r#"{"quantity":2}"#);
+    rows.push(Row::new("a total beyond every amount", dear, 422, "validation"));
+    rows
+}
+
+fn ids() -> Vec<Row> {
+    let ids = [
+        "%00",
+        "sku-1%00",
+        "sku-1%0d%0aX-Injected:%201",
+        "%1b%5b31m",
+        "%E2%80%AEsku-1",
+        "..",
+        ".",
+        "%2e",
+        "%2e%2e",
+        "%2e%2e%2fetc",
+        "%252e",
+        "sku-1%27%20OR%201=1--",
+        "sku-1;DROP%20TABLE",
+        "sku-1:x",
+        "%7Bsku-1%7D",
+        "*",
+        "sku-1%20",
+        "%ff",
+        "%zz",
+        "SKU-1",
+        "unknown",
+    ];
+    let long = "a".repeat(65);
+    let endless = "a".repeat(7_000); // a path may have 8 KiB
+    let mut rows = Vec::new();
+    for id in ids.into_iter().chain([long.as_str(), endless.as_str()]) {
+        let name = |route: &str| format!("{route} of {}", id.chars().take(70).collect::<String>());
+        let buying = purchase_of(&format!("/v1/items/{id}/orders"), &[JSON], GOOD_BODY);
+        let showing = bare("GET", &format!("/v1/items/{id}"));
+        let order = bare("GET", &format!("/v1/orders/{id}"));
+        for (route, bytes) in [("purchase", buying), ("item", showing), ("order", order)] {
+            rows.push(Row::new(name(route), bytes, 404, "not-found").or(422, "validation").or(400, "malformed"));
+        }
+    }
+    rows.push(Row::new("empty item id", purchase_of("/v1/items//orders", &[JSON], GOOD_BODY), 404, "not-found"));
+    rows
+}
+
+fn queries() -> Vec<Row> {
+    let queries = ["limit=-1", "limit=1000000000", "limit=x", "limit=1.5", "limit=", "after=a%2Fb", "after=%00"];
+    let mut rows: Vec<Row> = queries
+        .into_iter()
+        .map(|query| Row::new(query, bare("GET", &format!("/v1/items?{query}")), 422, "validation"))
+        .collect();
+    let foreign_item = bare("GET", "/v1/orders?item_id=%00");
+    rows.push(Row::new("orders of item NUL", foreign_item, 422, "validation").or(404, "not-found"));
+    rows
+}
+
+fn media() -> Vec<Row> {
+    let mut rows = vec![Row::new("no Content-Type", purchase_with(&[], GOOD_BODY), 415, "unsupported-media-type")];
+    for media_type in [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "text/json",
+        "application/xml",
+        "application/json2",
+        "json",
+        "*/*",
+    ] {
+        let bytes = purchase_with(&[("Content-Type", media_type)], GOOD_BODY);
+        rows.push(Row::new(format!("Content-Type {media_type}"), bytes, 415, "unsupported-media-type"));
+    }
+    for coding in ["gzip", "br", "zstd", "deflate", "gzip, gzip"] {
+        let bytes = purchase_with(&[JSON, ("Content-Encoding", coding)], GOOD_BODY);
+        rows.push(Row::new(format!("Content-Encoding {coding}"), bytes, 415, "unsupported-media-type"));
+    }
+    for accept in ["text/html", "image/png, text/*", "application/json;q=0"] {
+        let bytes = purchase_with(&[JSON, ("Accept", accept)], GOOD_BODY);
+        rows.push(Row::new(format!("purchase with Accept {accept}"), bytes, 406, "not-acceptable"));
+        let bytes = request("GET", "/v1/items/sku-1", &[("Host", "shop"), ("Accept", accept)], "");
+        rows.push(Row::new(format!("item with Accept {accept}"), bytes, 406, "not-acceptable"));
+    }
+    rows
+}
+
+fn sizes() -> Vec<Row> {
+    let too_large = format!("{{\"quantity\":1,\"note\":\"{}\"}}", "x".repeat(4096));
+    let spaces = format!("{GOOD_BODY}{}", " ".repeat(4096));
+    let buyer = authorization("ann");
+    let claiming = |length: &str| {
+        let headers = [("Host", "shop"), ("Authorization", buyer.as_str()), ("Content-Length", length), JSON];
+        request("POST", "/v1/items/sku-1/orders", &headers, GOOD_BODY)
+    };
+    let chunked = [("Host", "shop"), ("Authorization", buyer.as_str()), ("Transfer-Encoding", "chunked"), JSON];
+    let chunks = format!("400\r\n{}\r\n", " ".repeat(1024)).repeat(64);
+    let bad_chunk = "zz\r\n{\"quantity\":1}\r\n0\r\n\r\n";
+    let path = "/v1/items/sku-1/orders";
+    vec![
+        Row::new("4 KiB of note", purchase(too_large), 413, "payload-too-large"),
+        Row::new("4 KiB of space after the document", purchase(spaces), 413, "payload-too-large"),
+        Row::new("1 MiB", purchase(vec![b' '; 1 << 20]), 413, "payload-too-large"),
+        Row::new("Content-Length 10^11", claiming("100000000000"), 413, "payload-too-large"),
+        Row::new("endless chunks", request("POST", path, &chunked, chunks), 413, "payload-too-large"),
+        Row::broken("chunk without a size", request("POST", path, &chunked, bad_chunk), &[400]),
+        Row::broken("Content-Length 2^64", claiming("18446744073709551616"), &[400, 413]),
+        Row::broken("Content-Length -1", claiming("-1"), &[400]),
+        Row::broken("Content-Length +14", claiming("+14"), &[400]),
+        Row::broken("Content-Length text", claiming("many"), &[400]),
+        Row::new(
+            "no Content-Length",
+            request("POST", path, &[chunked[0], chunked[1], JSON], ""),
+            411,
+            "length-required",
+        )
+        .or(400, "malformed"),
+        Row::new("path of 9,000 bytes", bare("GET", &format!("/v1/items/{}", "a".repeat(9_000))), 414, "uri-too-long"),
+    ]
+}
+
+fn methods_and_routes() -> Vec<Row> {
+    let wrong = [
+        ("GET", "/v1/items/sku-1/orders"),
+        ("PUT", "/v1/items/sku-1/orders"),
+        ("DELETE", "/v1/items/sku-1/orders"),
+        ("PATCH", "/v1/items/sku-1"),
+        ("DELETE", "/v1/items/sku-1"),
+        ("PUT", "/v1/items/sku-1"),
+        ("DELETE", "/v1/items"),
+        ("PUT", "/v1/orders/1-1-1"),
+        ("DELETE", "/v1/orders/1-1-1"),
+        ("DELETE", "/v1/orders"),
+        ("BREW", "/v1/items"),
+    ];
+    let mut rows: Vec<Row> = wrong
+        .into_iter()
+        .map(|(method, path)| Row::new(format!("{method} {path}"), bare(method, path), 405, "method-not-allowed"))
+        .collect();
+    let admin = admin_authorization();
+    let headers = [("Host", "shop"), ("Authorization", admin.as_str())];
+    for (method, path) in [
+        ("GET", "/nowhere"),
+        ("GET", "/v1"),
+        ("GET", "/v1/"),
+        ("GET", "//v1/items"),
+        ("GET", "/v1/items/sku-1/extra"),
+        ("GET", "/v1/admin/orders"),
+        ("POST", "/v1/admin/items/sku-1/restock"),
+        ("GET", "/metrics"),
+        ("GET", "/actors"),
+        ("GET", "/.git/config"),
+        ("GET", "/static/../../etc/passwd"),
+    ] {
+        let length = [headers[0], headers[1], ("Content-Length", "0")];
+        rows.push(Row::new(format!("{method} {path}"), request(method, path, &length, ""), 404, "not-found"));
+    }
+    rows
+}
+
+fn broken_http() -> Vec<Row> {
+    let good = String::from_utf8(purchase(GOOD_BODY)).expect("a good purchase is text");
+    let without_host = good.replace("Host: shop\r\n", "");
+    let with = |line: &str| good.replacen("\r\n", &format!("\r\n{line}\r\n"), 1);
+    let chunked = good.replace(GOOD_BODY, "e\r\n{\"quantity\":1}\r\n0\r\n\r\n");
+    let chunked = chunked.replacen("\r\n", "\r\nTransfer-Encoding: chunked\r\n", 1);
+    let mut rows = vec![
+        Row::broken("no Host", without_host, &[400]),
+        Row::broken("two Hosts", with("Host: other"), &[400]),
+        Row::broken("two different Content-Lengths", with("Content-Length: 15"), &[400]),
+        Row::broken("two equal Content-Lengths", with("Content-Length: 14"), &[400]),
+        Row::broken("Content-Length list", good.replace("Length: 14", "Length: 14, 14"), &[400]),
+        Row::broken("Content-Length and chunked", chunked, &[400]),
+        Row::broken("chunked twice", with("Transfer-Encoding: chunked, chunked"), &[400, 501]),
+        Row::broken("unknown transfer coding", with("Transfer-Encoding: sausage"), &[400, 501]),
+        Row::broken("space before the colon", good.replace("Host:", "Host :"), &[400]),
+        Row::broken("folded header", with("X-Folded: 1\r\n 2"), &[400]),
+        Row::broken("header without a colon", with("nonsense"), &[400]),
+        Row::broken("NUL in a header", with("X-Nul: a\0b"), &[400]),
+        Row::broken("NUL in the path", good.replacen("sku-1", "sku\0-1", 1), &[400]),
+        Row::broken("ESC in the path", good.replacen("sku-1", "sku\x1b-1", 1), &[400]),
+        Row::broken("HTTP/3.0", good.replacen("HTTP/1.1", "HTTP/3.0", 1), &[400, 505]),
+        Row::broken("no version", good.replacen(" HTTP/1.1", "", 1), &[400]),
+        Row::broken("not HTTP at all", "\x16\x03\x01\x02\0\x01\0\x01\u{fc}\x03\x03 hello\r\n\r\n", &[400]),
+    ];
+    rows.extend(heads_refused_with_a_document(&good));
+    rows
+}
+
+/// What the HTTP library would accept or refuse without a word: a problem document, and the end of the connection.
+fn heads_refused_with_a_document(good: &str) -> Vec<Row> {
+    let with = |line: &str| good.replacen("\r\n", &format!("\r\n{line}\r\n"), 1);
+    let with_path = |start: &str| good.replacen("/v1/items/", &format!("/v1/items/{start}"), 1);
+    let many: String = (0..97).map(|number| format!("X-{number}: 1\r\n")).collect();
+    let refused = |name, bytes, status, code| Row { closes: true, ..Row::new(name, bytes, status, code) };
+    vec![
+        refused("bare line feeds", good.replace("\r\n", "\n"), 400, "malformed"),
+        refused("a bare line feed after the request line", good.replacen("\r\n", "\n", 1), 400, "malformed"),
+        refused("a bare line feed in the middle", with("X-Bare: 1\nX-After: 2"), 400, "malformed"),
+        refused("a bare line feed for the empty line", good.replacen("\r\n\r\n", "\r\n\n", 1), 400, "malformed"),
+        refused("a bare line feed before the request", format!("\n{good}"), 400, "malformed"),
+        refused("97 more headers", with(many.trim_end()), 431, "headers-too-large"),
+        refused("head of 128 KiB", with(&format!("X-Long: {}", "x".repeat(128 << 10))), 431, "headers-too-large"),
+        refused("path of 70,000 bytes", with_path(&"a".repeat(70_000)), 414, "uri-too-long"),
+    ]
+}
+
+fn header_values() -> Vec<Row> {
+    let with_key = |key: &str| purchase_with(&[JSON, ("Idempotency-Key", key)], GOOD_BODY);
+    let mut rows: Vec<Row> = ["", "\"\"", "a b", "a\tb", "\u{e9}", "schl\u{fc}ssel"]
+        .into_iter()
+        .map(|key| Row::new(format!("key {key:?}"), with_key(key), 400, "malformed"))
+        .collect();
+    rows.push(Row::new("key of 256 characters", with_key(&"k".repeat(256)), 400, "malformed"));
+    let twice = purchase_with(&[JSON, ("Idempotency-Key", "one"), ("Idempotency-Key", "two")], GOOD_BODY);
+    rows.push(Row::new("two keys", twice, 400, "malformed"));
+    for control in ["\u{1}", "\0", "\u{7f}"] {
+        // Such a byte ends the request before anybody reads the header's name.
+        rows.push(Row::broken(format!("key with {control:?}"), with_key(&format!("a{control}b")), &[400]));
+    }
+    rows
+}
+
+fn credentials() -> Vec<Row> {
+    let as_user = |headers: &[(&str, &str)]| {
+        let length = GOOD_BODY.len().to_string();
+        let mut all = vec![("Host", "shop"), JSON, ("Content-Length", length.as_str())];
+        all.extend(headers);
+        request("POST", "/v1/items/sku-1/orders", &all, GOOD_BODY)
+    };
+    let good = authorization("ann");
+    let long = format!("Bearer {}", "x".repeat(100_000));
+    let in_query = format!("/v1/orders?item_id=sku-1&access_token={}", token("ann"));
+    let refused = |name: &str, bytes| Row::new(name, bytes, 401, "unauthenticated");
+    vec![
+        refused("no Authorization", as_user(&[])),
+        refused("empty Authorization", as_user(&[("Authorization", "")])),
+        refused("Basic", as_user(&[("Authorization", "Basic YW5uOnBhc3N3b3Jk")])),
+        refused("two Authorizations", as_user(&[("Authorization", &good), ("Authorization", &good)])),
+        refused("token in the query", request("GET", &in_query, &[("Host", "shop")], "")),
+        refused("100 kB of Authorization", as_user(&[("Authorization", &long)])).or(431, "headers-too-large"),
+    ]
+}
+
+fn table() -> Vec<Row> {
+    let parts = [
+        bodies_that_are_not_the_document(),
+        documents_that_are_not_valid(),
+        ids(),
+        queries(),
+        media(),
+        sizes(),
+        methods_and_routes(),
+        broken_http(),
+        header_values(),
+        credentials(),
+    ];
+    parts.into_iter().flatten().collect()
+}
+
+fn shop() -> Server {
+    let dear = Item::new("dear", 10).limit(10).price((1 << 53) - 1);
+    Setup::new([Item::new(SKU, 1_000).limit(1_000), dear]).start()
+}
+
+#[tokio::test]
+async fn every_bad_input_gets_its_answer_and_sells_nothing() {
+    let mut server = shop();
+    let mut complaints = Vec::new();
+    for row in table() {
+        let complaint = match raw_exchange(server.address(), &row.bytes).await {
+            Ok(answer) => row.complaint(answer).await,
+            Err(error) => Some(error.to_string()),
+        };
+        complaints.extend(complaint.map(|got| format!("{}: expected {:?}, got {got}", row.name, row.expected)));
+    }
+    assert!(complaints.is_empty(), "{} rows:\n{}", complaints.len(), complaints.join("\n"));
+    assert!(server.is_alive());
+    assert_eq!(assert_conservation(&server).await.len(), 0, "something was sold");
+    let good = Attempt::new("ann", SKU).send(&mut Client::new(server.address())).await.expect("an answer");
+    assert_eq!(good.status, 201, "the server no longer sells: {}", good.text());
+}
+
+#[tokio::test]
+async fn a_body_or_a_head_that_never_comes_is_given_up() {
+    let server = shop();
+    let whole = purchase(GOOD_BODY);
+    let head_only = &whole[..whole.len() - GOOD_BODY.len()];
+    let half_body = &whole[..whole.len() - 5];
+    let half_head = &whole[..head_only.len() / 2];
+    let address = server.address();
+    let (head_only, half_body, half_head) = tokio::join!(
+        raw_exchange(address, head_only),
+        raw_exchange(address, half_body),
+        raw_exchange(address, half_head)
+    );
+    for (name, result) in [("head only", head_only), ("half a body", half_body)] {
+        let answer = result.unwrap_or_else(|error| panic!("{name}: {error}"));
+        let response = answer.response.unwrap_or_else(|| panic!("{name}: closed without an answer"));
+        assert_eq!((response.status, problem_code(&response).as_str()), (408, "request-timeout"), "{name}");
+    }
+    // Half a head is not a request yet: an answer is a courtesy, the end of the connection is not.
+    let answer = half_head.expect("half a head is given up in time");
+    assert!(answer.response.as_ref().is_none_or(|response| response.status == 408));
+    assert!(answer.closes().await, "half a head keeps its connection");
+    assert_eq!(assert_conservation(&server).await.len(), 0, "something was sold");
+}
+
+#[tokio::test]
+async fn resets_at_any_byte_of_a_purchase_leak_nothing() {
+    const RESETS: usize = 300;
+    let server = shop();
+    let mut chance = StdRng::seed_from_u64(seed());
+    let whole = purchase(GOOD_BODY);
+    let mut complete = 0;
+    for _ in 0..RESETS {
+        // A third of them sends everything and goes before the answer.
+        let end = chance.random_range(0..whole.len() * 3 / 2).min(whole.len());
+        complete += usize::from(end == whole.len());
+        let mut stream = TcpStream::connect(server.address()).await.expect("the server accepts");
+        stream.set_zero_linger().expect("a socket option");
+        stream.write_all(&whole[..end]).await.expect("the server reads");
+        if chance.random_bool(0.5) {
+            tokio::time::sleep(Duration::from_micros(chance.random_range(0..500))).await;
+        }
+    }
+    let sold = assert_conservation(&server).await.len();
+    assert!(sold <= complete, "{sold} orders from {complete} complete requests");
+    let good = Attempt::new("bob", SKU).send(&mut Client::new(server.address())).await.expect("an answer");
+    assert_eq!(good.status, 201, "the server no longer sells: {}", good.text());
+    // A purchase whose buyer was gone before it was read may still be decided after the first look.
+    let rows = assert_conservation(&server).await;
+    assert!((sold + 1..=complete + 1).contains(&rows.len()), "{} orders", rows.len());
+}

@@ -1,0 +1,34 @@
+//! **Job:** one binary of all tests that stand before the built server: one module a subject, linked once.
+//! **Owns:** the list of the subjects.
+//! **Never:** assumes that a test is alone in its process: `cargo test --test it crash::` runs one subject.
+
+mod backup;
+mod bad_inputs;
+mod bench;
+mod calibrate;
+mod canonical;
+mod connections;
+mod crash;
+mod crash_states;
+mod damage;
+mod dashboard;
+mod data_file;
+mod feed;
+mod gate_redis;
+mod inspect;
+mod inventory;
+mod life;
+mod modes;
+mod openapi;
+mod operations;
+mod queue;
+mod recovery;
+mod replay;
+mod sale;
+mod salvage;
+mod storefront;
+mod strangers;
+mod support;
+mod tokens;
+mod top;
+mod verify;

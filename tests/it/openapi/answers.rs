@@ -1,0 +1,194 @@
+//! **Job:** real answers, good and bad, against what the document says of them.
+//! **Owns:** one purchase's life, and the owner's day, as a series of answers.
+//! **Never:** knows a member of an answer: the document does.
+
+use serde_json::Value;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use super::document::Document;
+use super::schema::complaints;
+use super::{SKU, STEERED};
+use crate::support::{Attempt, Client, Item, Response, Server, Setup, admin_authorization, authorization, report_paid};
+
+/// Headers that mean something to a client of ours.
+const HEADERS: [&str; 5] = ["location", "idempotent-replayed", "retry-after", "feed-last-seq", "www-authenticate"];
+
+struct Witness {
+    server: Server,
+    document: Document,
+}
+
+impl Witness {
+    async fn of(server: Server) -> Self {
+        let document = Document::of(&server).await;
+        Self { server, document }
+    }
+
+    /// Checks an answer to `method` on the path that the document calls `path`; gives the answer back.
+    fn check(&self, method: &str, path: &str, answer: Response) -> Response {
+        let at = format!("{method} {path}: {} {}", answer.status, answer.text());
+        let described = &self.document.0["paths"][path][method.to_lowercase()]["responses"][answer.status.to_string()];
+        assert!(described.is_object(), "not described: {at}");
+        for header in HEADERS.into_iter().filter(|header| answer.header(header).is_some()) {
+            let headers = described["headers"].as_object();
+            let is_known = headers.is_some_and(|names| names.keys().any(|name| name.eq_ignore_ascii_case(header)));
+            assert!(is_known, "{header} is not described: {at}");
+        }
+        let media_type = answer.header("content-type").unwrap_or_default().split(';').next().unwrap_or_default();
+        let schema = &described["content"][media_type]["schema"];
+        assert!(schema.is_object(), "no {media_type} is described: {at}");
+        for value in values(media_type, &answer) {
+            let complaints = complaints(&self.document.0, schema, &value);
+            assert!(complaints.is_empty(), "{at}:\n{}", complaints.join("\n"));
+        }
+        answer
+    }
+
+    /// A request of `user` to the public listener.
+    async fn buyer(&self, user: &str, method: &str, path: &str, target: &str) -> Response {
+        let authorization = authorization(user);
+        let mut client = Client::new(self.server.address());
+        let answer = client.request(method, target, &[("Authorization", &authorization)], None).await;
+        self.check(method, path, answer.expect("an answer"))
+    }
+
+    /// A request of the owner to the other one.
+    async fn owner(&self, method: &str, path: &str, target: &str, body: Option<&str>) -> Response {
+        let authorization = admin_authorization();
+        let mut client = Client::new(self.server.ops_address());
+        let answer = client.request(method, target, &[("Authorization", &authorization)], body).await;
+        self.check(method, path, answer.expect("an answer"))
+    }
+
+    async fn purchase(&self, attempt: Attempt, status: u16) -> Response {
+        let answer = attempt.send(&mut Client::new(self.server.address())).await.expect("an answer");
+        assert_eq!(answer.status, status, "{}", answer.text());
+        self.check("POST", "/v1/items/{item_id}/orders", answer)
+    }
+}
+
+fn values(media_type: &str, answer: &Response) -> Vec<Value> {
+    match media_type {
+        "application/x-ndjson" => {
+            answer.text().lines().map(|line| serde_json::from_str(line).expect("JSON a line")).collect()
+        }
+        _ => vec![answer.json()],
+    }
+}
+
+#[tokio::test]
+async fn what_buyers_are_answered_is_as_described() {
+    let later = Item::new("later", 1).opens_at("2999-01-01T00:00:00Z");
+    let over = Item::new("over", 1).closes_at("2001-01-01T00:00:00Z");
+    let items = [Item::new(SKU, 3).limit(2), later, over];
+    let witness = Witness::of(Setup::new(items).start()).await;
+    witness.buyer("ann", "GET", "/v1/items", "/v1/items").await;
+    witness.buyer("ann", "GET", "/v1/items", "/v1/items?limit=0").await;
+    witness.buyer("ann", "GET", "/v1/items/{item_id}", "/v1/items/later").await;
+    witness.buyer("ann", "GET", "/v1/items/{item_id}", "/v1/items/none").await;
+    let order = witness.purchase(Attempt::new("ann", SKU).key("key"), 201).await.json();
+    witness.purchase(Attempt::new("ann", SKU).key("key"), 201).await;
+    witness.purchase(Attempt::new("ann", SKU).key("key").quantity(2), 422).await;
+    witness.purchase(Attempt::new("ann", SKU).quantity(2), 409).await;
+    witness.purchase(Attempt::new("bob", SKU).quantity(9), 409).await;
+    witness.purchase(Attempt::new("bob", SKU).quantity(0), 422).await;
+    witness.purchase(Attempt::new("bob", "later"), 403).await;
+    witness.purchase(Attempt::new("bob", "over"), 410).await;
+    let id = order["order_id"].as_str().expect("an order has an id");
+    let target = format!("/v1/orders/{id}");
+    witness.buyer("ann", "GET", "/v1/orders/{order_id}", &target).await;
+    witness.buyer("bob", "GET", "/v1/orders/{order_id}", &target).await;
+    witness.buyer("no such user!", "GET", "/v1/orders/{order_id}", &target).await;
+    witness.buyer("ann", "GET", "/v1/orders", &format!("/v1/orders?item_id={SKU}")).await;
+    let paid = report_paid(&mut Client::new(witness.server.address()), "event-1", &order).await;
+    witness.check("POST", "/v1/payments/events", paid.expect("an answer"));
+    let late = witness.buyer("ann", "POST", "/v1/orders/{order_id}/cancel", &format!("{target}/cancel")).await;
+    assert_eq!(late.status, 409, "{}", late.text());
+}
+
+#[tokio::test]
+async fn what_the_owner_is_answered_is_as_described() {
+    let witness = Witness::of(Setup::new([Item::new(SKU, 3), Item::new(STEERED, 1)]).start()).await;
+    witness.purchase(Attempt::new("ann", SKU), 201).await;
+    let item = r#"{"title":"New","unit_price":1,"currency":"CNY","stock":1,"opens_at":"2999-01-01T00:00:00Z"}"#;
+    for _created_then_so_already in 0..2 {
+        witness.owner("PUT", "/v1/admin/items/{item_id}", "/v1/admin/items/new", Some(item)).await;
+    }
+    for (verb, body) in [
+        ("restock", Some(r#"{"quantity":1}"#)),
+        ("restock", Some(r#"{"quantity":0}"#)),
+        ("pause", None),
+        ("resume", None),
+        ("close", None),
+        ("pause", None),
+    ] {
+        let path = format!("/v1/admin/items/{{item_id}}/{verb}");
+        witness.owner("POST", &path, &format!("/v1/admin/items/{STEERED}/{verb}"), body).await;
+    }
+    for target in ["/v1/admin/orders", "/v1/feed", "/v1/feed?limit=0", "/v1/admin/orders?status=x"] {
+        witness.owner("GET", target.split('?').next().unwrap(), target, None).await;
+    }
+    for path in ["/funnel", "/invariants", "/livez", "/healthz", "/readyz"] {
+        witness.owner("GET", path, path, None).await;
+    }
+    witness.owner("GET", "/readyz", "/readyz?verbose", None).await;
+    witness.owner("GET", "/readyz", "/readyz?verbose&verbose", None).await;
+}
+
+/// The members of `GET /actors` as the contract lists them, by where they stand.
+const INSPECTED: [(&str, &[&str]); 7] = [
+    ("", &["captured_at", "uptime_s", "actors", "writer"]),
+    ("/actors/0", &["name", "kind", "core", "mailbox", "processed_total", "wait_us", "handle_us"]),
+    ("/actors/0/mailbox", &["depth", "capacity", "high_water"]),
+    ("/actors/0/wait_us", &["p50", "p99", "max"]),
+    ("/actors/0/handle_us", &["p50", "p99", "max"]),
+    ("/writer", &["commits_total", "orders_total", "triggers", "batch_size", "commit_us", "queue_depth"]),
+    ("/writer/triggers", &["drained", "full", "linger"]),
+];
+
+#[tokio::test]
+async fn the_inspector_keeps_its_own_schema_before_and_after_a_sale() {
+    let witness = Witness::of(Setup::new([Item::new(SKU, 3), Item::new(STEERED, 1)]).start()).await;
+    for buyer in ["ann", "bob"] {
+        for query in ["", "?buckets=true", "?item=sku", "?search=s&limit=1", "?sort=wait&buckets=false", "?limit=1"] {
+            let answer = witness.owner("GET", "/actors", &format!("/actors{query}"), None).await.json();
+            if answer["actors"] == serde_json::json!([]) {
+                continue;
+            }
+            for (place, members) in INSPECTED {
+                let there = answer.pointer(place).unwrap_or_else(|| panic!("{place} of {query} is missing: {answer}"));
+                let missing: Vec<_> = members.iter().filter(|member| there.get(**member).is_none()).collect();
+                assert!(missing.is_empty(), "{missing:?} at {place} of {query}: {answer}");
+            }
+        }
+        witness.owner("GET", "/actors", "/actors?sort=size", None).await;
+        witness.purchase(Attempt::new(buyer, SKU), 201).await;
+        let target = format!("/v1/admin/items/{STEERED}/close");
+        let closed = witness.owner("POST", "/v1/admin/items/{item_id}/close", &target, None).await;
+        assert_eq!(closed.status, 200);
+    }
+}
+
+#[tokio::test]
+async fn a_snapshot_is_as_described() {
+    let witness = Witness::of(Setup::new([Item::new(SKU, 3)]).start()).await;
+    let mut stream = TcpStream::connect(witness.server.ops_address()).await.expect("the server listens");
+    let request = format!("GET /events HTTP/1.1\r\nHost: x\r\nAuthorization: {}\r\n\r\n", admin_authorization());
+    stream.write_all(request.as_bytes()).await.expect("the server reads");
+    let mut text = String::new();
+    let data = loop {
+        if let Some((_, data)) = text.split_once("data: ").filter(|(_, data)| data.contains("\n\n")) {
+            break data.split_once("\n\n").expect("seen above").0.to_owned();
+        }
+        let mut bytes = [0; 4096];
+        let read = stream.read(&mut bytes).await.expect("the stream stays open");
+        assert!(read > 0, "{text}");
+        text.push_str(std::str::from_utf8(&bytes[..read]).expect("ids and titles of the test are ASCII"));
+    };
+    let schema =
+        &witness.document.0["paths"]["/events"]["get"]["responses"]["200"]["content"]["text/event-stream"]["schema"];
+    let snapshot = serde_json::from_str(&data).expect("a snapshot is JSON");
+    let complaints = complaints(&witness.document.0, schema, &snapshot);
+    assert!(complaints.is_empty(), "{data}:\n{}", complaints.join("\n"));
+}

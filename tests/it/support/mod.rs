@@ -1,0 +1,61 @@
+//! **Job:** what a test needs to stand in the street before a built server: a house, a telephone, papers, a crowd.
+//! **Owns:** the secrets of the tests and the patience of a client.
+//! **Never:** links the server's code: it knows the binary, the wire and the command line only.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "what a failure is repeated and understood from")]
+#![expect(clippy::disallowed_methods, reason = "waits for processes, which wake nobody, and reads the seed of a run")]
+
+mod browser;
+mod checks;
+mod client;
+mod crowd;
+mod evidence;
+mod inventory;
+mod redis_server;
+mod server;
+mod setup;
+mod token;
+mod webhook;
+
+use std::net::TcpListener;
+
+pub(crate) use browser::{Browser, Colours, Screen};
+pub(crate) use checks::{assert_conservation, assert_problem, live_of, problem_code, same_promise};
+pub(crate) use client::{Client, RawAnswer, Response, raw_exchange};
+pub(crate) use crowd::{Attempt, Tally, crowd, crowd_counting};
+pub(crate) use evidence::{beside, doorbuster, everything_in, flip, text};
+pub(crate) use inventory::{Books, Held, Inventory, PATIENCE};
+pub(crate) use redis_server::RedisServer;
+pub(crate) use server::{Server, Stopped};
+pub(crate) use setup::{Item, Setup};
+pub(crate) use token::{Claims, admin_authorization, authorization, base64url, hs256, now_s, sealed, signature, token};
+pub(crate) use webhook::{payment_event, report_paid, send_signed, send_with, webhook_signature};
+
+/// HS256 secret of every server in the tests: fixed, so that a run can be repeated; long, so that it is accepted.
+pub(crate) const JWT_SECRET: &str = "kV7q2Zp9xT4mB8wR1nY6cD3fG5hJ0sLa";
+/// Bearer token of the ops listener.
+pub(crate) const ADMIN_TOKEN: &str = "Qw8eRt5yUi2oPa9sDf6gHj3kLz0xCv7b";
+/// Secret of the payment provider's webhook.
+pub(crate) const WEBHOOK_SECRET: &str = "Zx1cVb4nMa7sDf0gHj3kLq6wEr9tYu2i";
+
+/// The seeds of this run: `TEST_SEED` alone if it is set, else `default`. Printed, so that a failure can be repeated.
+pub(crate) fn seeds(default: &[u64]) -> Vec<u64> {
+    let seeds = match std::env::var("TEST_SEED") {
+        Ok(text) => vec![text.parse().expect("TEST_SEED is a number")],
+        Err(_) => default.to_vec(),
+    };
+    println!("seeds: {seeds:?} (TEST_SEED=n repeats one)");
+    seeds
+}
+
+/// The one seed of a test that needs only one.
+pub(crate) fn seed() -> u64 {
+    seeds(&[20_261_122])[0]
+}
+
+/// A port that nobody is given by chance while its owner is dead: below those the system picks for
+/// the listeners and connections of other tests.
+pub(crate) fn lasting_port() -> u16 {
+    let free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    std::iter::repeat_with(|| rand::random_range(15_000..32_000)).find(free).expect("one of so many is free")
+}
