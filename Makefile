@@ -6,16 +6,55 @@ TEST_TOOLS = redis-server:redis-server openssl:openssl chromium:chromium chromiu
 BENCH_TOOLS = redis-server:redis-server redis-tools:redis-benchmark postgresql:pg_ctlcluster
 TOOLS = $(TEST_TOOLS)
 
-.PHONY: test prepare lint bench crash-campaign power-campaign damage-campaign
+# Tools that do not come with Rust, by version: another version is another folder.
+DENY = target/tools/cargo-deny-0.20.2/bin/cargo-deny
+SHEAR = target/tools/cargo-shear-1.14.0/bin/cargo-shear
 
-test: prepare lint
+.DEFAULT_GOAL = help
+.PHONY: help test quick lint fmt fix doc deny unused prepare bench crash-campaign power-campaign damage-campaign
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+test: prepare lint ## everything CI runs: tools, lints, all tests (a quarter of an hour on a fresh clone)
 	cargo test --release --workspace --locked
 
-lint:
+quick: ## what is wrong most often, in the dev profile: format, house rules, lints and unit tests of the libraries
+	cargo fmt --all -- --check
+	cargo test --locked --test tidy
+	cargo clippy --workspace --lib --bins --locked -- -D warnings
+	cargo test --workspace --lib --locked
+
+lint: deny unused ## format, lints, licences, unused dependencies
 	cargo fmt --all -- --check
 	cargo clippy --release --workspace --all-targets --locked -- -D warnings
 
-prepare:
+fmt: ## formats all sources
+	cargo fmt --all
+
+fix: ## formats, and lets clippy mend what it can; look at the difference before you commit it
+	cargo clippy --workspace --all-targets --locked --fix --allow-dirty --allow-staged
+	cargo fmt --all
+
+doc: ## the documentation of both libraries, in target/doc; a broken link is an error
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
+
+deny: $(DENY) ## licences and origins of all dependencies (deny.toml)
+	$(DENY) --locked check --hide-inclusion-graph licenses bans sources
+
+unused: $(SHEAR) ## dependencies that nothing uses, or only tests do
+	$(SHEAR) --locked
+
+# Prebuilt where pip is there, which takes a second; the hashes stand in .ci. Else from source: see CONTRIBUTING.md for
+# how long that takes.
+$(DENY) $(SHEAR):
+	@name=$(notdir $@); root=$(abspath $(dir $@)/..); version=$${root##*-}; rm -rf "$$root"; \
+	echo "installing $$name $$version"; \
+	PIP_ROOT_USER_ACTION=ignore python3 -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
+	  --only-binary :all: --target "$$root" --requirement ".ci/$$name.txt" && test -x "$@" \
+	  || cargo install --quiet --locked --version "$$version" --root "$$root" "$$name"
+
+prepare: ## installs the Debian packages that the tests use
 	@missing=""; \
 	for tool in $(TOOLS); do \
 	  command -v "$${tool#*:}" >/dev/null 2>&1 || missing="$$missing $${tool%:*}"; \
@@ -31,22 +70,22 @@ prepare:
 PROFILE ?= release
 bench: export BENCH_PROFILE = $(PROFILE)
 bench: TOOLS = $(BENCH_TOOLS)
-bench: prepare
+bench: prepare ## the canonical set beside its baselines (QUICK=1: two minutes)
 	cargo bench --workspace --locked --profile $(PROFILE) --no-run \
 	  --bench canonical --bench group_commit --bench recovery --bench memory
 	cargo bench --workspace --locked --profile $(PROFILE) --bench canonical
 
 # Kills a selling server at random moments, as often as KILLS says, and checks every promise after each restart.
 KILLS ?= 2000
-crash-campaign: prepare
+crash-campaign: prepare ## kills a selling server KILLS times
 	CRASH_KILLS=$(KILLS) cargo test --release --locked --test it crash:: -- --nocapture
 
 # Rebuilds the disks that a power cut could leave of a recorded sale: a longer one, with a checkpoint in its middle, and so
 # many times the ordinary draws.
 TIMES ?= 20
-power-campaign: prepare
+power-campaign: prepare ## power cuts at every write of a longer sale, TIMES times the draws
 	CRASH_STATES=$(TIMES) cargo test --release --locked --test it crash_states:: -- --nocapture
 
 # Flips one bit of every byte of the files that a killed server leaves, instead of a sample's.
-damage-campaign: prepare
+damage-campaign: prepare ## a flipped bit in every byte of the files of a killed server
 	BIT_ROT=every cargo test --release --locked --test it damage:: -- --nocapture
