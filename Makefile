@@ -19,7 +19,7 @@ help: ## this list
 test: prepare lint ## everything CI runs: tools, lints, all tests (a quarter of an hour on a fresh clone)
 	cargo test --release --workspace --locked
 
-quick: ## what is wrong most often, in the dev profile: format, house rules, lints and unit tests of the libraries
+quick: ## what is wrong most often, in the dev profile: format, rules of the tree, lints and unit tests of the libraries
 	cargo fmt --all -- --check
 	cargo test --locked --test tidy
 	cargo clippy --workspace --lib --bins --locked -- -D warnings
