@@ -4,11 +4,14 @@
 
 use std::collections::BTreeSet;
 
+#[path = "tidy/documents.rs"]
+mod documents;
 #[path = "tidy/rules.rs"]
 mod rules;
 #[path = "tidy/source.rs"]
 mod source;
 
+use documents::{dead_links, exists, missing_paths, missing_tests};
 use rules::{
     allowed, arrows, backward, circles, dependencies, forbidden, is_in, long_functions, machine_paths, missing_duties,
     room, strays, unfinished, unwraps, wide_lines,
@@ -187,6 +190,16 @@ const LONG_FILES: &[(&str, usize, &str)] = &[
     ("tests/it/sale.rs", 500, "the promises of one sale, one test each"),
 ];
 
+/// Documents that speak of a file by the path that it will have. The list only gets shorter.
+const AHEAD: &[&str] = &["ARCHITECTURE.md", "CONTRIBUTING.md", "TESTING.md", "deploy/README.md"];
+
+/// What is written for people.
+fn documents() -> Vec<Source> {
+    let pages = ["README.md", "OPERATING.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "TESTING.md", "SECURITY.md"];
+    let folders = ["CHANGELOG.md", "data/README.md", "deploy/README.md", "benches/README.md", "benches/RESULTS.md"];
+    read(&[&pages[..], &folders[..]].concat(), &[".md"])
+}
+
 fn product() -> Vec<Source> {
     read(&["src", "actors/src"], &[".rs"])
 }
@@ -316,19 +329,24 @@ fn product_code_says_why_it_cannot_fail() {
 
 #[test]
 fn no_file_knows_the_machine_it_was_written_on() {
-    let folders = [
-        "src",
-        "actors",
-        "tests",
-        "benches",
-        "data",
-        "deploy",
-        "Cargo.toml",
-        ".clippy.toml",
-        "README.md",
-        "TESTING.md",
-    ];
-    let sources = read(&folders, &[".rs", ".toml", ".md", ".sql", ".lua", ".sh"]);
+    let folders = ["src", "actors", "tests", "benches", "data", "deploy", "Cargo.toml", ".clippy.toml", "Makefile"];
+    let mut sources = read(&folders, &[".rs", ".toml", ".md", ".sql", ".lua", ".sh", "Makefile"]);
+    sources.extend(documents());
     let advice = "Use a path from the top of the workspace, or a temporary directory:";
     assert_none(&each(&sources, machine_paths), advice);
+}
+
+#[test]
+fn a_document_leads_to_files_that_are_there() {
+    let dead = each(&documents(), |document| dead_links(document, exists));
+    assert_none(&dead, "Correct these links:");
+    let settled: Vec<_> = documents().into_iter().filter(|it| !AHEAD.contains(&it.path.as_str())).collect();
+    assert_none(&each(&settled, |document| missing_paths(document, exists)), "Correct these paths:");
+}
+
+#[test]
+fn a_test_that_a_document_names_is_there() {
+    let tests = read(&["src", "actors", "tests"], &[".rs"]);
+    let missing = each(&documents(), |document| missing_tests(document, &tests));
+    assert_none(&missing, "A promise without its test is none; these documents name tests that are not there:");
 }
