@@ -27,9 +27,10 @@ quick: ## what is wrong most often, in the dev profile: format, rules of the tre
 	cargo clippy --workspace --lib --bins --locked -- -D warnings
 	cargo test --workspace --lib --locked
 
-lint: deny unused ## format, lints, licences, unused dependencies
+lint: deny unused ## format, lints, links of the documentation, licences, unused dependencies
 	cargo fmt --all -- --check
 	cargo clippy --release --workspace --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --release --workspace --no-deps --locked
 
 fmt: ## formats all sources
 	cargo fmt --all
@@ -41,7 +42,7 @@ fix: ## formats, and lets clippy mend what it can; look at the difference before
 doc: ## the documentation of both libraries, in target/doc; a broken link is an error
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 
-deny: $(DENY) ## licences and origins of all dependencies (deny.toml)
+deny: $(DENY) ## licences and origins of all dependencies (.deny.toml)
 	$(DENY) --locked check --hide-inclusion-graph licenses bans sources
 
 unused: $(SHEAR) ## dependencies that nothing uses, or only tests do
