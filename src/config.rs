@@ -14,6 +14,7 @@ mod error;
 mod exposure;
 mod load;
 mod mode;
+mod origin;
 mod secret;
 #[macro_use]
 mod section;
@@ -28,8 +29,9 @@ pub use choices::{AuthMode, Durability, InventorySource, JwtAlgorithm, LatePayme
 pub use development::fill_secrets;
 pub use error::ConfigError;
 pub use exposure::Exposure;
-pub use load::{Loaded, Origin, Sources, load};
+pub use load::{Loaded, Sources, load};
 pub use mode::{Cause, Mode, Requested};
+pub use origin::Origin;
 pub use secret::{RedisUrl, Secret};
 pub use show::show;
 pub use sources::ENVIRONMENT_PREFIX;

@@ -15,6 +15,7 @@
 
 mod apply;
 mod book;
+mod delivery;
 mod gauges;
 mod ops;
 mod pacer;
@@ -23,6 +24,7 @@ mod reader;
 mod redis_source;
 mod source;
 mod store;
+mod unfit;
 mod wire;
 mod worker;
 

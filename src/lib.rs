@@ -19,13 +19,12 @@
 #![forbid(unsafe_code)]
 
 pub mod catalogue;
-pub mod cli;
+pub mod commands;
 pub mod config;
 pub mod feed;
 pub mod gate;
 pub mod http;
 pub mod inventory;
-pub mod lab;
 pub mod logs;
 pub mod ops;
 pub mod pages;

@@ -8,7 +8,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
-use doorbuster::lab::house::SpawnedServer;
+use doorbuster::commands::bench::spawned_server::SpawnedServer;
 
 use super::crowd::{Crowd, Running, USERS};
 use super::settings::Settings;

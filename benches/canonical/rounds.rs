@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
-use doorbuster::lab::house::{SpawnedServer, TempDir};
+use doorbuster::commands::bench::spawned_server::{SpawnedServer, TempDir};
 
 use super::crowd::{Crowd, USERS};
 use super::fixed_answer::{FixedAnswer, write_tokens};

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use anyhow::Context as _;
-use doorbuster::lab::house::{LaunchSpec, SpawnedServer, TempDir};
+use doorbuster::commands::bench::spawned_server::{LaunchSpec, SpawnedServer, TempDir};
 
 /// HS256 secret of every run.
 const JWT_SECRET: &str = "auth.jwt_secret=kV7q2Zp9xT4mB8wR1nY6cD3fG5hJ0sLa";

@@ -2,7 +2,7 @@
 //! **Owns:** its text: the key, the reason, where the value came from.
 //! **Never:** repeats a value: any value may be a secret in the wrong place.
 
-use super::load::Origin;
+use super::origin::Origin;
 
 /// A configuration that cannot be used: `<key>: <reason>`, and the value's origin if it has one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

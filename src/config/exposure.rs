@@ -7,7 +7,7 @@ use std::fs::Metadata;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use super::load::shown;
+use super::origin::shown;
 
 /// Group and others may read.
 const READABLE: u32 = 0o044;

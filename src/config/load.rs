@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use super::exposure::{Content, Exposure, FileMode};
 use super::mode::{Cause, Mode, Requested, public_listener};
+use super::origin::Origin;
+use super::secret::SECRET_FILE_SUFFIX;
 use super::sources::{self, Entry, Given};
 use super::{Config, ConfigError, validate};
 
@@ -23,35 +25,6 @@ pub struct Sources {
     pub flags: Vec<(String, String)>,
     /// The mode that was asked for.
     pub requested: Requested,
-}
-
-/// Where a value came from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Origin {
-    /// Nobody set it.
-    Default,
-    /// This configuration file, or the file of development secrets.
-    File(PathBuf),
-    /// This environment variable.
-    Environment(String),
-    /// The command line.
-    Flag,
-}
-
-impl fmt::Display for Origin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Default => f.write_str("default"),
-            Self::File(path) => write!(f, "file {}", shown(path)),
-            Self::Environment(variable) => write!(f, "environment {variable}"),
-            Self::Flag => f.write_str("flag"),
-        }
-    }
-}
-
-/// A path on one line, whatever its name contains.
-pub(super) fn shown(path: &Path) -> String {
-    path.to_string_lossy().escape_debug().to_string()
 }
 
 /// A complete configuration.
@@ -142,7 +115,7 @@ impl Loaded {
     /// Lays one source over what is there.
     fn overlay(&mut self, entries: Vec<Entry>) -> Result<(), ConfigError> {
         for entry in &entries {
-            let other_form = entry.key.strip_suffix(sources::SECRET_FILE_SUFFIX);
+            let other_form = entry.key.strip_suffix(SECRET_FILE_SUFFIX);
             if let Some(other) = entries.iter().find(|other| Some(other.key.as_str()) == other_form) {
                 let reason = format!("is given together with {}", entry.key);
                 return Err(ConfigError::new(&other.key, reason).given_by(&entry.origin));
@@ -160,7 +133,7 @@ impl Loaded {
     fn set(&mut self, entry: Entry) -> Result<(), ConfigError> {
         let Entry { key, given, origin } = entry;
         let error = |reason: &dyn fmt::Display| ConfigError::new(&key, reason).given_by(&origin);
-        let secret = key.strip_suffix(sources::SECRET_FILE_SUFFIX);
+        let secret = key.strip_suffix(SECRET_FILE_SUFFIX);
         for (name, setting) in self.config.settings() {
             if name == key {
                 match &given {

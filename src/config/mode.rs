@@ -1,6 +1,6 @@
 //! **Job:** decides whether a server runs for real or to try things out.
 //! **Owns:** the rule, its reason in words, and which keys say who may buy and who may operate.
-//! **Never:** lets anything but an explicit requested, or nothing given at all, lead into development mode.
+//! **Never:** lets anything but an explicit wish, or nothing given at all, lead into development mode.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -87,7 +87,7 @@ fn is_loopback(address: SocketAddr) -> bool {
 /// The key that `name` gives a value to, if that key says who is a buyer, an operator or a provider: all of `auth.*`,
 /// every secret in either form, and an address that carries a password.
 pub(super) fn identity_key(name: &str, text: Option<&str>) -> Option<&'static str> {
-    let secret_in_file = name.strip_suffix(super::sources::SECRET_FILE_SUFFIX);
+    let secret_in_file = name.strip_suffix(super::secret::SECRET_FILE_SUFFIX);
     let mut config = Config::default();
     let known = config.settings().into_iter().find(|(key, setting)| {
         let in_file = setting.is_secret() && Some(*key) == secret_in_file;

@@ -6,6 +6,9 @@ use std::fmt;
 
 use super::value::Value;
 
+/// What follows a secret key's name if its value is the path of the secret.
+pub(super) const SECRET_FILE_SUFFIX: &str = "_file";
+
 /// What stands for a secret wherever one would be shown.
 const MASK: &str = "***";
 

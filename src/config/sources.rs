@@ -7,15 +7,13 @@ use std::io::Read;
 use std::path::Path;
 
 use super::exposure::FileMode;
-use super::load::{Origin, shown};
 use super::mode::identity_key;
+use super::origin::{Origin, shown};
+use super::secret::SECRET_FILE_SUFFIX;
 use super::{Config, ConfigError};
 
 /// Beginning of every environment variable of this product.
 pub const ENVIRONMENT_PREFIX: &str = "DOORBUSTER_";
-
-/// What follows a secret key's name if its value is the path of the secret.
-pub(super) const SECRET_FILE_SUFFIX: &str = "_file";
 
 /// Largest configuration file, in bytes: all keys with long comments fit a hundred times.
 const MAX_FILE_BYTES: u64 = 1 << 20;

@@ -24,7 +24,8 @@ use tokio::time::{Instant, Sleep, timeout};
 
 use super::hangup::Hangup;
 use super::problem::Problem;
-use head_guard::{HeadGuard, Parsed, Violation, bare_refusal};
+use chunks::Parsed;
+use head_guard::{HeadGuard, Violation, bare_refusal};
 
 pub use head_guard::MAX_HEAD;
 pub use registry::{Connections, Limits, NoRoom, SLACK, Ticket};

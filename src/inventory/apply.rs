@@ -5,9 +5,10 @@
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ValueRef};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, TransactionBehavior, params};
 
-use super::book::{Effect, Hold, Item, Status, Unfit, decide};
-use super::source::Delivery;
+use super::book::{Effect, Hold, Item, decide};
+use super::delivery::Delivery;
 use super::store::{Store, StoreError, signed, unsigned};
+use super::unfit::{Status, Unfit};
 use super::wire::{Change, Kind, parse};
 
 /// How often an entry is tried before it is given up.

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::source::{Delivery, FetchFault, Fetched};
+use super::delivery::{Delivery, FetchFault, Fetched};
 use super::wire::seq_of;
 use crate::config::Secret;
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use redis::io::tcp::TcpSettings;
 use redis::{Client, Cmd, Connection, ConnectionLike, FromRedisValue, IntoConnectionInfo, RedisError, Value};
 
-use super::source::{Delivery, FetchFault, Fetched};
+use super::delivery::{Delivery, FetchFault, Fetched};
 use crate::config::RedisUrl;
 
 /// The consumer group; every inventory of a stream is in it.

@@ -4,7 +4,7 @@
 
 use serde::Deserialize;
 
-use super::book::Unfit;
+use super::unfit::Unfit;
 
 /// Longest id, in bytes: four times what the contract allows, because order ids are opaque.
 const MAX_ID_BYTES: usize = 256;

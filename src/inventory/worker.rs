@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
+use super::delivery::{Delivery, FetchFault};
 use super::gauges::Gauges;
 use super::pacer::{Grant, Pacer};
-use super::source::{Delivery, FetchFault, Source, following};
+use super::source::{Source, following};
 use super::store::{Store, StoreError};
 
 /// Most entries of one transaction: past it the commit is a small part of the work.

@@ -151,7 +151,7 @@ impl Salvage {
         let header = MainHeader::read(main.as_ref()).map_err(failed)?;
         let mut best: Option<(Evidence, Chain)> = None;
         for page_size in page_sizes(header.as_ref(), log.as_ref()).map_err(failed)? {
-            let evidence = Evidence::gather(main.as_ref(), log.as_ref(), page_size).map_err(failed)?;
+            let evidence = reader::gather(main.as_ref(), log.as_ref(), page_size).map_err(failed)?;
             let chain = Chain::find(&evidence, &mark);
             let found = |evidence: &Evidence, chain: &Chain| (chain.rows.len(), evidence.candidates.len());
             if best.as_ref().is_none_or(|(old, its)| found(&evidence, &chain) > found(old, its)) {

@@ -2,7 +2,18 @@
 //! **Owns:** sizes of chunks, and how long their lines may be.
 //! **Never:** looks at what is in a chunk.
 
-use super::head_guard::Parsed;
+/// What may be done with the bytes at hand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Parsed {
+    /// Nothing yet: the head is not complete.
+    Incomplete,
+    /// So many belong to the current request, and more of it is to come.
+    Part(usize),
+    /// So many belong to the current request, and it ends with them.
+    End(usize),
+    /// So many belong to the current request, and what follows is no body of it.
+    Cut(usize),
+}
 
 /// Longest line of a chunk's size or of a trailer, in bytes; nobody sends extensions.
 const MAX_LINE: usize = 256;

@@ -6,7 +6,7 @@
 use doorbuster_actors::request::Reason;
 use memchr::memchr_iter;
 
-use super::chunks::Chunks;
+use super::chunks::{Chunks, Parsed};
 
 /// Longest request line, in bytes: a path with its query has at most 8 KiB.
 const MAX_REQUEST_LINE: usize = 10 * 1024;
@@ -67,19 +67,6 @@ impl Violation {
             | Self::NotHttp => Reason::Malformed,
         }
     }
-}
-
-/// What may be done with the bytes at hand.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Parsed {
-    /// Nothing yet: the head is not complete.
-    Incomplete,
-    /// So many belong to the current request, and more of it is to come.
-    Part(usize),
-    /// So many belong to the current request, and it ends with them.
-    End(usize),
-    /// So many belong to the current request, and what follows is no body of it.
-    Cut(usize),
 }
 
 /// Where in the requests of a connection we are.

@@ -54,7 +54,7 @@ impl Chain {
             for (parent, before) in tips(&levels) {
                 for candidate in evidence.with_seq(seq).iter().take(MAX_TIPS) {
                     let Some(record) = reader.record(candidate) else { continue };
-                    let Some(checksum) = follows(seq, &record, before, &mut buffer) else { continue };
+                    let Some(checksum) = record::follows(seq, &record, before, &mut buffer) else { continue };
                     let source = Source::Found(*candidate);
                     let is_uncommitted = candidate.is_uncommitted;
                     next.push(Link { parent, source, checksum, is_uncommitted, is_acknowledged: false });
@@ -113,12 +113,6 @@ fn tips(levels: &[Vec<Link>]) -> Vec<(usize, i64)> {
         || vec![(0, 0)],
         |level| level.iter().enumerate().map(|(place, link)| (place, link.checksum)).collect(),
     )
-}
-
-/// The checksum of the row, if it is the one that was written after the one with the checksum `before`.
-pub(super) fn follows(seq: u64, record: &[u8], before: i64, buffer: &mut Vec<u8>) -> Option<i64> {
-    let row = record::row(i64::try_from(seq).ok()?, record)?;
-    row.verify(seq, before, buffer).ok()
 }
 
 fn repaired(reader: &mut Reader<'_>, seq: u64, levels: &[Vec<Link>]) -> Option<Link> {

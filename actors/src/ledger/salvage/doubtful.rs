@@ -4,10 +4,11 @@
 
 use std::collections::HashSet;
 
-use super::chain::{Chain, Source, follows};
+use super::chain::{Chain, Source};
 use super::evidence::{Candidate, Evidence};
 use super::reader::Reader;
 use super::record;
+use super::record::follows;
 
 /// A row that is not proven.
 #[derive(Debug, Clone, Copy)]

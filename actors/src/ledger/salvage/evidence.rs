@@ -11,8 +11,6 @@ use std::path::Path;
 
 use rustix::fs::OFlags;
 
-use super::page;
-use super::reader::Reader;
 use super::wal::{self, Judge};
 use super::{LogState, SalvageError};
 
@@ -99,8 +97,8 @@ pub(super) struct Evidence {
 }
 
 impl Evidence {
-    /// Reads all images of `page_size` bytes.
-    pub(super) fn gather(main: Option<&File>, log: Option<&File>, page_size: usize) -> Result<Self, std::io::Error> {
+    /// Lists all images of `page_size` bytes, without looking for rows in them.
+    pub(super) fn list(main: Option<&File>, log: Option<&File>, page_size: usize) -> Result<Self, std::io::Error> {
         let mut evidence = Self {
             main: main.map(File::try_clone).transpose()?,
             log: log.map(File::try_clone).transpose()?,
@@ -117,7 +115,6 @@ impl Evidence {
         for (index, image) in (0..).zip(&evidence.images) {
             evidence.pages.entry(image.page).or_default().push(index);
         }
-        evidence.find_rows();
         Ok(evidence)
     }
 
@@ -174,33 +171,6 @@ impl Evidence {
             damaged: damaged.map(|(number, _)| number).collect(),
         };
         Ok(())
-    }
-
-    fn find_rows(&mut self) {
-        let mut reader = Reader::new(self);
-        let (mut found, mut unread, mut unreadable) = (Vec::new(), 0, Vec::new());
-        for index in 0..self.images.len() {
-            let Some(page) = reader.page(index) else {
-                unread += 1;
-                continue;
-            };
-            if !page::may_be_leaf(page) {
-                continue;
-            }
-            let before = found.len();
-            let cells: Vec<_> = page::possible_cells(page).filter(|cell| *cell >= page::POINTERS).collect();
-            for cell in cells {
-                reader.candidates_at(index, cell, &mut found);
-            }
-            if found.len() == before {
-                unreadable.push(index);
-            }
-        }
-        found.sort_unstable();
-        found.dedup_by_key(|candidate| (candidate.seq, candidate.hash));
-        self.unread += unread;
-        self.unreadable_leaves = unreadable.split_off(unreadable.len().saturating_sub(MAX_UNREADABLE));
-        self.candidates = found;
     }
 
     /// The highest number that anything looks like.

@@ -3,10 +3,12 @@
 //! **Never:** decides which of several rows is the right one.
 
 use std::cmp::Reverse;
+use std::fs::File;
+use std::io;
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::evidence::{Candidate, Evidence, fill};
+use super::evidence::{Candidate, Evidence, MAX_UNREADABLE, fill};
 use super::page::{self, Cell};
 use super::record;
 
@@ -126,4 +128,38 @@ impl<'e> Reader<'e> {
 /// Whether a record is whole in its page.
 pub(super) fn whole<'p>(cell: &Cell<'p>) -> Option<&'p [u8]> {
     cell.overflow.is_none().then_some(cell.local)
+}
+
+/// Reads all images of `page_size` bytes, and finds what looks like a row in them.
+pub(super) fn gather(main: Option<&File>, log: Option<&File>, page_size: usize) -> io::Result<Evidence> {
+    let mut evidence = Evidence::list(main, log, page_size)?;
+    find_rows(&mut evidence);
+    Ok(evidence)
+}
+
+fn find_rows(evidence: &mut Evidence) {
+    let mut reader = Reader::new(evidence);
+    let (mut found, mut unread, mut unreadable) = (Vec::new(), 0, Vec::new());
+    for index in 0..evidence.images.len() {
+        let Some(page) = reader.page(index) else {
+            unread += 1;
+            continue;
+        };
+        if !page::may_be_leaf(page) {
+            continue;
+        }
+        let before = found.len();
+        let cells: Vec<_> = page::possible_cells(page).filter(|cell| *cell >= page::POINTERS).collect();
+        for cell in cells {
+            reader.candidates_at(index, cell, &mut found);
+        }
+        if found.len() == before {
+            unreadable.push(index);
+        }
+    }
+    found.sort_unstable();
+    found.dedup_by_key(|candidate| (candidate.seq, candidate.hash));
+    evidence.unread += unread;
+    evidence.unreadable_leaves = unreadable.split_off(unreadable.len().saturating_sub(MAX_UNREADABLE));
+    evidence.candidates = found;
 }

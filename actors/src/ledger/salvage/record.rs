@@ -134,3 +134,9 @@ impl<'r> Columns<'r> {
         self.types.is_empty() && self.values.is_empty()
     }
 }
+
+/// The checksum of the row, if it is the one that was written after the one with the checksum `before`.
+pub(super) fn follows(seq: u64, record: &[u8], before: i64, buffer: &mut Vec<u8>) -> Option<i64> {
+    let row = row(i64::try_from(seq).ok()?, record)?;
+    row.verify(seq, before, buffer).ok()
+}

@@ -2,9 +2,9 @@
 //! **Owns:** the search: every bit of the cell and of the pointer to it.
 //! **Never:** guesses: the row must have the checksum that the 64 bits before it lead to.
 
-use super::chain::follows;
 use super::page;
 use super::reader::{Reader, whole};
+use super::record::follows;
 
 /// Images that are searched, so that a ledger that ends for another reason is not searched for ever.
 const MAX_IMAGES: usize = 12;

@@ -1,0 +1,29 @@
+//! **Job:** Ctrl-C and SIGTERM end a run early; what was counted so far is still audited and reported.
+//! **Owns:** the thread that listens for them.
+//! **Never:** ends the process: a server that was started for the run would stay behind.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread;
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::run_state::RunState;
+
+/// Sets the run_state's `stop` when a signal comes.
+pub(in crate::commands) fn listen(run_state: &Arc<RunState>) -> std::io::Result<()> {
+    let run_state = Arc::clone(run_state);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let (mut interrupt, mut terminate) = {
+        let _entered = runtime.enter();
+        (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?)
+    };
+    // It ends with the process.
+    thread::Builder::new().name("signals".to_owned()).spawn(move || {
+        runtime.block_on(async {
+            tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
+        });
+        run_state.stop.store(true, Ordering::Relaxed);
+    })?;
+    Ok(())
+}

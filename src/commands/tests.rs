@@ -1,0 +1,124 @@
+//! **Job:** holds what the command line promises.
+//! **Owns:** nothing.
+//! **Never:** runs a command.
+
+use std::time::Duration;
+
+use clap::CommandFactory;
+
+use super::*;
+
+fn parse(line: &str) -> Result<Cli, clap::Error> {
+    Cli::try_parse_from(line.split_whitespace())
+}
+
+fn flags(line: &str) -> Vec<(String, String)> {
+    parse(line).unwrap_or_else(|error| panic!("{error}")).flags()
+}
+
+fn pair(key: &str, value: &str) -> (String, String) {
+    (key.to_owned(), value.to_owned())
+}
+
+#[test]
+fn the_command_line_is_well_formed() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn every_command_of_the_manual_is_understood() {
+    for line in [
+        "doorbuster serve",
+        "doorbuster serve --config c.toml --listen 127.0.0.1:0 --ops-listen 127.0.0.1:0 --db x.db",
+        "doorbuster token --user alice --ttl 90s --count 3",
+        "doorbuster verify --db x.db --json",
+        "doorbuster orders --db x.db --item sku-1 --format ndjson",
+        "doorbuster serve --slow-item sku-1=5ms",
+        "doorbuster top",
+        "doorbuster top --url http://127.0.0.1:9090 --once --sort rate --limit 5 --search sku --db x.db",
+        "doorbuster backup --db x.db --to y.db",
+        "doorbuster salvage --db x.db --to y.db --json",
+        "doorbuster inventory --config c.toml --listen 127.0.0.1:0 --set inventory.rate=5",
+        "doorbuster bench",
+        "doorbuster bench --url http://127.0.0.1:8080 --ops-url http://127.0.0.1:9090/ --item a,b --item c --rate 1e4",
+        "doorbuster bench --profile spike --users 1000 --clicks 2 --stock 10 --warmup 1s --compare old.json --json",
+        "doorbuster bench --self-test --connections 32 --duration 3s",
+        "doorbuster demo --once --users 5000",
+        "doorbuster config check",
+        "doorbuster config show --config c.toml",
+        "doorbuster completions bash",
+        "doorbuster man --log-format json",
+    ] {
+        assert!(parse(line).is_ok(), "{line}");
+    }
+}
+
+#[test]
+fn a_wrong_call_is_a_usage_error() {
+    for line in [
+        "doorbuster",
+        "doorbuster sell",
+        "doorbuster token",
+        "doorbuster token --user a/b",
+        "doorbuster token --user a --ttl 0s",
+        "doorbuster token --user a --ttl 366days",
+        "doorbuster token --user a --ttl 5",
+        "doorbuster token --user a --count 0",
+        "doorbuster token --user a --count 10000001",
+        "doorbuster orders --format xml",
+        "doorbuster top --url https://127.0.0.1:9090",
+        "doorbuster top --sort size",
+        "doorbuster top --limit 0",
+        "doorbuster top --token secret",
+        "doorbuster serve --slow-item sku-1",
+        "doorbuster serve --slow-item sku-1=2s",
+        "doorbuster backup --db x.db",
+        "doorbuster serve --set server.workers",
+        "doorbuster bench --url 127.0.0.1:8080",
+        "doorbuster bench --url https://shop.test",
+        "doorbuster bench --ops-url http://127.0.0.1:9090",
+        "doorbuster bench --rate 0",
+        "doorbuster bench --users 0",
+        "doorbuster bench --duration 5",
+        "doorbuster bench --self-test --url http://127.0.0.1:1",
+        "doorbuster demo --once=maybe",
+        "doorbuster config",
+    ] {
+        let code = parse(line).map_or_else(|error| error.exit_code(), |_| 0);
+        assert_eq!(code, 2, "{line}");
+    }
+}
+
+#[test]
+fn set_and_shorthands_become_flags_in_the_order_that_lets_the_shorthand_stand() {
+    let given = flags("doorbuster serve --set storage.path=a --set redis.prefix=k=v --db b --listen [::1]:0");
+    let expected = [
+        pair("storage.path", "a"),
+        pair("redis.prefix", "k=v"),
+        pair("server.listen", "[::1]:0"),
+        pair("storage.path", "b"),
+    ];
+    assert_eq!(given, expected);
+}
+
+#[test]
+fn set_counts_before_and_after_the_command() {
+    let given = flags("doorbuster --set a.b=1 config show --set c.d=2 --set e.f=3");
+    assert_eq!(given, [pair("a.b", "1"), pair("c.d", "2"), pair("e.f", "3")]);
+    assert_eq!(flags("doorbuster --set a.b=1 --config x serve"), [pair("a.b", "1")]);
+}
+
+#[test]
+fn a_token_lives_an_hour_unless_asked_otherwise() {
+    let Ok(Cli { command: Command::Token(token), .. }) = parse("doorbuster token --user alice") else {
+        panic!("a token command");
+    };
+    assert_eq!((token.ttl, token.count, token.user.as_str()), (Duration::from_hours(1), None, "alice"));
+}
+
+#[test]
+fn only_variables_of_this_product_are_collected() {
+    let sources = parse("doorbuster man").unwrap_or_else(|error| panic!("{error}")).sources();
+    assert!(sources.environment.iter().all(|(name, _)| name.starts_with(ENVIRONMENT_PREFIX)));
+    assert!(sources.file.is_none() && sources.flags.is_empty());
+}

@@ -1,0 +1,147 @@
+//! **Job:** shows a running server in a terminal: how the sale is, and what every actor does.
+//! **Owns:** what is asked for at the start, and why it may fail.
+//! **Never:** knows more of the server than its operations listener tells anybody with the token.
+//!
+//! In reading order, the way of one figure:
+//!
+//! | file | does |
+//! |---|---|
+//! | `wire`, `client` | what the server says, and how it is asked |
+//! | `feeds` | the threads that ask |
+//! | `rates`, `model` | what happened in the last ten seconds; what is shown |
+//! | `columns`, `figures`, `help`, `view` | the screen |
+//! | `keys`, `screen` | what a key does; the terminal and the loop |
+//! | `table` | one reading as plain text |
+
+mod client;
+mod columns;
+mod feeds;
+mod figures;
+mod help;
+mod keys;
+mod model;
+pub(super) mod options;
+mod rates;
+mod screen;
+mod table;
+#[cfg(test)]
+mod tests;
+mod view;
+mod wire;
+
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use super::failure::Failure;
+use super::{Cli, load_with_secrets};
+use crate::config::Purpose;
+pub use client::OpsUrl;
+use client::{Client, Query};
+pub use model::Sort;
+use options::Top;
+use std::io::IsTerminal as _;
+use std::process::ExitCode;
+pub use wire::Text;
+
+/// Shows the server that the options or the configuration name.
+pub(super) fn run(cli: &Cli, options: &Top) -> Result<ExitCode, Failure> {
+    let loaded = load_with_secrets(cli.sources(), &[Purpose::Operate])?;
+    let url = options.url.clone().or_else(|| OpsUrl::of(loaded.config.server.ops_listen)).ok_or(Failure::NoPort)?;
+    let view = View {
+        url,
+        token: loaded.config.auth.admin_token.expose(),
+        sort: options.sort,
+        limit: options.limit,
+        search: options.search.clone(),
+    };
+    if options.once || !io::stdout().is_terminal() {
+        print(view, &mut io::stdout().lock())?;
+    } else {
+        watch(view)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Why there is nothing to show.
+#[derive(Debug, thiserror::Error)]
+pub enum TopError {
+    /// Nobody answers there.
+    #[error("no answer from {url}: {reason}")]
+    Unreachable {
+        /// Where.
+        url: OpsUrl,
+        /// Why not.
+        reason: Text,
+    },
+    /// The token is another server's.
+    #[error("{0} does not accept the admin token (auth.admin_token)")]
+    Token(OpsUrl),
+    /// Something else answers there.
+    #[error("{url} is not an operations listener: {path} answers {answer}")]
+    Foreign {
+        /// Where.
+        url: OpsUrl,
+        /// What was asked for.
+        path: Text,
+        /// What came.
+        answer: Text,
+    },
+    /// The server says no.
+    #[error("status {status}: {title}: {detail}")]
+    Refused {
+        /// Its status.
+        status: u16,
+        /// In a few words.
+        title: Text,
+        /// In more words.
+        detail: Text,
+    },
+    /// The terminal or the output.
+    #[error("cannot write the output: {0}")]
+    Output(#[from] io::Error),
+    /// A bug: a thread that asks the server has gone.
+    #[error("the view ended: one of its threads did")]
+    Ended,
+}
+
+/// What to look at. No `Debug`: the token is a secret.
+pub struct View<'a> {
+    /// Where the operations listener is.
+    pub url: OpsUrl,
+    /// Its admin token.
+    pub token: &'a str,
+    /// What the actors are sorted by.
+    pub sort: Sort,
+    /// Most actors.
+    pub limit: u32,
+    /// Only actors whose item has this text in its id or title; empty: all.
+    pub search: String,
+}
+
+/// Writes one reading as text.
+///
+/// # Errors
+/// The server cannot be asked, or the output not written.
+pub fn print(view: View<'_>, out: &mut impl Write) -> Result<(), TopError> {
+    let (client, query) = view.into_parts();
+    let page = client.actors(&query)?;
+    let funnel = client.funnel()?;
+    Ok(table::print(page, &funnel, query.sort, out)?)
+}
+
+/// Shows the server on this process's terminal until somebody quits, or SIGTERM.
+///
+/// # Errors
+/// The server cannot be asked at the start, or the terminal not written.
+pub fn watch(view: View<'_>) -> Result<(), TopError> {
+    let (client, query) = view.into_parts();
+    let first = client.actors(&query)?;
+    screen::run(&Arc::new(client), query, first)
+}
+
+impl View<'_> {
+    fn into_parts(self) -> (Client, Query) {
+        let query = Query { sort: self.sort, search: self.search, limit: self.limit };
+        (Client::new(self.url, self.token), query)
+    }
+}

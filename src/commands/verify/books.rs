@@ -1,0 +1,207 @@
+//! **Job:** the auditor's own books: what each entry should have led to.
+//! **Owns:** plain maps of items, orders, holdings and keys.
+//! **Never:** trusts a balance that is written in an entry.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use doorbuster_actors::ledger::{Kind, Row};
+use doorbuster_actors::time::Timestamp;
+
+use super::report::{Findings, Promise, Totals};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    Pending,
+    Paid,
+    Released,
+    RefundDue,
+}
+
+/// An order, as a row of the view should tell it.
+#[derive(Debug)]
+pub(super) struct Order {
+    pub(super) user: String,
+    pub(super) quantity: i64,
+    pub(super) unit_price: i64,
+    pub(super) placed_at: i64,
+    /// The last step it took, in the words of the contract.
+    pub(super) status: &'static str,
+    standing: Standing,
+}
+
+/// An item.
+#[derive(Debug, Default)]
+pub(super) struct Item {
+    defined: bool,
+    /// The latest definition, as it was written.
+    pub(super) definition: serde_json::Value,
+    /// What the last entry about it says.
+    pub(super) remaining: i64,
+    supply: i64,
+    live: i64,
+    limit: i64,
+    opens_at: Option<i64>,
+    closes_at: Option<i64>,
+    paused: bool,
+    closed: bool,
+    latest: i64,
+    orders: HashMap<i64, Order>,
+    holdings: HashMap<String, i64>,
+    keys: HashSet<(String, String)>,
+}
+
+/// Everything that was read so far. Figures saturate: the file may say anything, and one at the end of its range is a
+/// violation by itself.
+#[derive(Debug, Default)]
+pub(super) struct Books {
+    items: BTreeMap<i64, Item>,
+    /// Item and number of the orders, as they were placed.
+    placed: Vec<(i64, i64)>,
+}
+
+impl Books {
+    /// The items by number.
+    pub(super) fn all_items(&self) -> impl Iterator<Item = (i64, &Item)> {
+        self.items.iter().map(|(number, item)| (*number, item))
+    }
+
+    /// The orders as they were placed: item, number, and what became of it.
+    pub(super) fn all_orders(&self) -> impl Iterator<Item = (i64, i64, &Item, &Order)> {
+        self.placed.iter().filter_map(|(item, number)| {
+            let its = self.items.get(item)?;
+            Some((*item, *number, its, its.orders.get(number)?))
+        })
+    }
+
+    pub(super) fn totals(&self) -> Totals {
+        let live_units = self.items.values().map(|item| u64::try_from(item.live).unwrap_or(0));
+        Totals {
+            items: self.items.len(),
+            orders: self.items.values().map(|item| item.orders.len()).sum(),
+            live_units: live_units.fold(0, u64::saturating_add),
+        }
+    }
+
+    pub(super) fn enter(&mut self, row: &Row<'_>, findings: &mut Findings) {
+        let seq = row.seq;
+        let item = self.items.entry(row.item).or_default();
+        findings
+            .expect(row.at >= item.latest, Promise::TimeOrder, || format!("entry {seq} is older than the one before"));
+        item.latest = row.at;
+        item.remaining = row.remaining;
+        if row.kind == Kind::Placed as i64 {
+            self.placed.push((row.item, row.order_number.unwrap_or(0)));
+        }
+        match Kind::from_number(row.kind) {
+            Some(Kind::Item) => item.define(row, findings),
+            Some(Kind::Placed) => item.place(row, findings),
+            Some(Kind::Paid) => item.step(row, (Standing::Paid, "paid"), findings),
+            Some(Kind::Cancelled) => item.step(row, (Standing::Released, "cancelled"), findings),
+            Some(Kind::Expired) => item.step(row, (Standing::Released, "expired"), findings),
+            Some(Kind::RefundDue) => item.step(row, (Standing::RefundDue, "refund_due"), findings),
+            Some(Kind::Restocked) => item.supply = item.supply.saturating_add(row.quantity.unwrap_or(0)),
+            Some(Kind::Paused) => item.paused = true,
+            Some(Kind::Resumed) => item.paused = false,
+            Some(Kind::Closed) => item.closed = true,
+            None => findings.expect(false, Promise::StateMachine, || format!("entry {seq} has no known kind")),
+        }
+        item.check_balances(row, findings);
+    }
+}
+
+impl Item {
+    fn define(&mut self, row: &Row<'_>, findings: &mut Findings) {
+        let seq = row.seq;
+        let written = row.definition.as_deref().unwrap_or_default();
+        self.definition = serde_json::from_str(written).unwrap_or_default();
+        match row.item_definition() {
+            Ok(definition) => {
+                // A change of the definition leaves the stock alone.
+                if !self.defined {
+                    self.supply = i64::from(definition.stock);
+                    self.defined = true;
+                }
+                self.limit = i64::from(definition.per_user_limit);
+                self.opens_at = definition.opens_at.map(Timestamp::millis);
+                self.closes_at = definition.closes_at.map(Timestamp::millis);
+            }
+            Err(reason) => findings.expect(false, Promise::StateMachine, || format!("entry {seq}: {reason}")),
+        }
+    }
+
+    fn place(&mut self, row: &Row<'_>, findings: &mut Findings) {
+        let seq = row.seq;
+        let user = row.user_id.unwrap_or_default().to_owned();
+        let quantity = row.quantity.unwrap_or(0);
+        let number = row.order_number.unwrap_or(0);
+        let is_next = i64::try_from(self.orders.len() + 1) == Ok(number) && quantity > 0;
+        findings.expect(is_next, Promise::StateMachine, || format!("entry {seq} places an order out of turn"));
+        if let Some(key) = row.idempotency_key {
+            let is_new = self.keys.insert((user.clone(), key.to_owned()));
+            findings.expect(is_new, Promise::OneOrderPerKey, || format!("entry {seq} uses a key again"));
+        }
+        let is_open = !self.paused
+            && !self.closed
+            && self.opens_at.is_none_or(|opens_at| row.at >= opens_at)
+            && self.closes_at.is_none_or(|closes_at| row.at < closes_at);
+        findings.expect(is_open, Promise::Window, || format!("entry {seq} sells while the sale is not open"));
+        let held = self.holdings.entry(user.clone()).or_default();
+        *held = held.saturating_add(quantity);
+        let held = *held;
+        findings.expect(held <= self.limit, Promise::UserLimit, || {
+            format!("entry {seq}: {user} holds {held} of at most {}", self.limit)
+        });
+        self.live = self.live.saturating_add(quantity);
+        let unit_price = row.unit_price.unwrap_or(0);
+        let standing = Standing::Pending;
+        self.orders
+            .insert(number, Order { user, quantity, unit_price, placed_at: row.at, status: "pending", standing });
+    }
+
+    fn step(&mut self, row: &Row<'_>, (to, status): (Standing, &'static str), findings: &mut Findings) {
+        let seq = row.seq;
+        let Some(order) = row.order_number.and_then(|number| self.orders.get_mut(&number)) else {
+            return findings.expect(false, Promise::StateMachine, || format!("entry {seq} is about no order"));
+        };
+        let same = row.user_id == Some(order.user.as_str()) && row.quantity == Some(order.quantity);
+        findings.expect(same, Promise::StateMachine, || format!("entry {seq} names another buyer or quantity"));
+        let from = order.standing;
+        let may = match to {
+            // A late payment may be honoured: the units are taken again.
+            Standing::Paid => matches!(from, Standing::Pending | Standing::Released),
+            Standing::Released => from == Standing::Pending,
+            Standing::RefundDue => from == Standing::Released,
+            Standing::Pending => false,
+        };
+        let twice = from == Standing::Released && to == Standing::Released;
+        findings.expect(!twice, Promise::ReleasedOnce, || format!("entry {seq} releases an order again"));
+        findings.expect(may || twice, Promise::StateMachine, || format!("entry {seq} goes from {from:?} to {to:?}"));
+        let units = match (from, to) {
+            (Standing::Pending, Standing::Released) => order.quantity.saturating_neg(),
+            (Standing::Released, Standing::Paid) => order.quantity,
+            (_, _) => 0,
+        };
+        self.live = self.live.saturating_add(units);
+        let held = self.holdings.entry(order.user.clone()).or_default();
+        *held = held.saturating_add(units);
+        (order.standing, order.status) = (to, status);
+    }
+
+    fn check_balances(&self, row: &Row<'_>, findings: &mut Findings) {
+        let seq = row.seq;
+        findings.expect(self.live <= self.supply, Promise::NoOversell, || {
+            format!("after entry {seq} {} units are live of a supply of {}", self.live, self.supply)
+        });
+        let holds = row.supply == self.supply && row.remaining.checked_add(self.live) == Some(self.supply);
+        findings.expect(holds, Promise::Conservation, || {
+            format!(
+                "entry {seq} says {} of {} remain, but {} of {} are live",
+                row.remaining, row.supply, self.live, self.supply
+            )
+        });
+        let held = row.user_id.map(|user| self.holdings.get(user).copied().unwrap_or(0));
+        findings.expect(row.user_live == held, Promise::Conservation, || {
+            format!("entry {seq} says the buyer holds {:?}, but he holds {held:?}", row.user_live)
+        });
+    }
+}

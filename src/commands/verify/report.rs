@@ -1,0 +1,189 @@
+//! **Job:** what came out of an audit, promise by promise.
+//! **Owns:** the promises, their names, and how a report is written.
+//! **Never:** looks at a data file.
+
+use std::io::Write;
+
+use serde::Serialize;
+
+/// Violations of one invariant that are described; the rest are counted.
+const DESCRIBED: usize = 3;
+
+/// The promises, in the order of the report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(usize)]
+pub(super) enum Promise {
+    SchemaOurs,
+    FileIntact,
+    LogThere,
+    Gapless,
+    ChainIntact,
+    NothingLost,
+    NoOversell,
+    Conservation,
+    UserLimit,
+    OneOrderPerKey,
+    StateMachine,
+    ReleasedOnce,
+    Window,
+    TimeOrder,
+    ViewsTell,
+}
+
+impl Promise {
+    const ALL: [Self; 15] = [
+        Self::SchemaOurs,
+        Self::FileIntact,
+        Self::LogThere,
+        Self::Gapless,
+        Self::ChainIntact,
+        Self::NothingLost,
+        Self::NoOversell,
+        Self::Conservation,
+        Self::UserLimit,
+        Self::OneOrderPerKey,
+        Self::StateMachine,
+        Self::ReleasedOnce,
+        Self::Window,
+        Self::TimeOrder,
+        Self::ViewsTell,
+    ];
+
+    fn describe(self) -> (&'static str, &'static str) {
+        match self {
+            Self::FileIntact => ("file", "SQLite finds the file intact"),
+            Self::SchemaOurs => {
+                ("schema", "tables, views, indexes and kinds are those this program makes, and no others")
+            }
+            Self::LogThere => ("log", "the write-ahead log that belongs to the file is there"),
+            Self::Gapless => ("gapless", "entries are numbered 1, 2, 3, … without a gap"),
+            Self::ChainIntact => ("chain", "every entry's checksum follows from the one before"),
+            Self::NothingLost => ("acknowledged", "the last entry that was acknowledged is there"),
+            Self::NoOversell => ("oversell", "live units never exceed the supply"),
+            Self::Conservation => ("conservation", "remaining + live = supply after every entry"),
+            Self::UserLimit => ("user-limit", "no buyer holds more than the item allows"),
+            Self::OneOrderPerKey => ("idempotency", "one key of a buyer made one order"),
+            Self::StateMachine => ("states", "orders take only the steps there are"),
+            Self::ReleasedOnce => ("released-once", "a unit goes back once, for a cancelled or expired order"),
+            Self::Window => ("window", "nothing was sold before, after, or during a pause of its sale"),
+            Self::TimeOrder => ("time", "within an item, time does not go back"),
+            Self::ViewsTell => ("views", "orders and items are shown as the ledger has them"),
+        }
+    }
+}
+
+/// What came out for one promise.
+#[derive(Debug, Clone, Serialize)]
+pub struct Check {
+    /// Its short name.
+    pub name: &'static str,
+    /// What is promised.
+    pub promise: &'static str,
+    /// How often it was violated.
+    pub violations: u64,
+    /// The first violations, described.
+    pub examples: Vec<String>,
+}
+
+/// The result of an audit.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    /// Entries read.
+    pub entries: u64,
+    /// Items found.
+    pub items: usize,
+    /// Orders ever placed.
+    pub orders: usize,
+    /// Units in live orders.
+    pub live_units: u64,
+    /// One line a promise.
+    pub checks: Vec<Check>,
+    /// What is no violation, but should be known.
+    pub notes: Vec<String>,
+}
+
+impl Report {
+    /// Whether every promise was kept.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.checks.iter().all(|check| check.violations == 0)
+    }
+
+    /// Writes the report for people, or as one JSON object.
+    pub fn print(&self, json: bool, out: &mut impl Write) -> std::io::Result<()> {
+        if json {
+            let mut report = serde_json::json!(self);
+            report["clean"] = self.is_clean().into();
+            return writeln!(out, "{report}");
+        }
+        for check in &self.checks {
+            let verdict = if check.violations == 0 { "ok      " } else { "VIOLATED" };
+            writeln!(out, "{verdict}  {:<14} {}", check.name, check.promise)?;
+            for example in &check.examples {
+                writeln!(out, "            {example}")?;
+            }
+            if check.violations > check.examples.len() as u64 {
+                writeln!(out, "            … {} in all", check.violations)?;
+            }
+        }
+        for note in &self.notes {
+            writeln!(out, "note      {note}")?;
+        }
+        let verdict = if self.is_clean() { "clean" } else { "VIOLATED" };
+        writeln!(
+            out,
+            "{verdict}: {} entries, {} items, {} orders, {} live units",
+            self.entries, self.items, self.orders, self.live_units
+        )
+    }
+}
+
+/// How much there is in a ledger.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Totals {
+    pub(super) items: usize,
+    pub(super) orders: usize,
+    pub(super) live_units: u64,
+}
+
+/// Violations found so far.
+#[derive(Debug, Default)]
+pub(super) struct Findings {
+    counts: [u64; Promise::ALL.len()],
+    examples: [Vec<String>; Promise::ALL.len()],
+    notes: Vec<String>,
+}
+
+impl Findings {
+    pub(super) fn expect(&mut self, holds: bool, promise: Promise, describe: impl FnOnce() -> String) {
+        if holds {
+            return;
+        }
+        self.counts[promise as usize] += 1;
+        let examples = &mut self.examples[promise as usize];
+        if examples.len() < DESCRIBED {
+            examples.push(describe());
+        }
+    }
+
+    pub(super) fn note(&mut self, note: String) {
+        self.notes.push(note);
+    }
+
+    pub(super) fn into_report(self, entries: u64, totals: Totals) -> Report {
+        let mut examples = self.examples.into_iter();
+        let check = |promise: Promise| {
+            let (name, text) = promise.describe();
+            let violations = self.counts[promise as usize];
+            Check { name, promise: text, violations, examples: examples.next().unwrap_or_default() }
+        };
+        Report {
+            entries,
+            items: totals.items,
+            orders: totals.orders,
+            live_units: totals.live_units,
+            checks: Promise::ALL.into_iter().map(check).collect(),
+            notes: self.notes,
+        }
+    }
+}
