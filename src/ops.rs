@@ -11,11 +11,13 @@ pub mod health;
 pub mod invariants;
 pub mod items;
 pub mod metrics;
+pub mod monitor;
 pub mod openapi;
 pub mod orders;
 pub mod pages;
 pub mod snapshot;
 pub mod telemetry;
+pub mod verdict;
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -41,8 +43,8 @@ pub struct OpsState {
     pub admin_token: Rc<Secret>,
     /// What opens the feed as well; may be empty.
     pub feed_token: Rc<Secret>,
-    /// How the server is.
-    pub health: Rc<health::Health>,
+    /// How the sale is.
+    pub monitor: Arc<monitor::Monitor>,
     /// Everything that is telemetry.
     pub telemetry: Arc<telemetry::Telemetry>,
     /// The stream of snapshots of it.

@@ -110,7 +110,7 @@ fn asset(embedded: EmbeddedFile, path: &str) -> File {
 }
 
 fn short_hex(hash: &[u8]) -> String {
-    hash.iter().take(HASH_BYTES).map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(&hash[..HASH_BYTES.min(hash.len())])
 }
 
 const HTML: &str = "text/html; charset=utf-8";

@@ -9,7 +9,7 @@
 //! | `wire`, `client` | what the server says, and how it is asked |
 //! | `feeds` | the threads that ask |
 //! | `rates`, `model` | what happened in the last ten seconds; what is shown |
-//! | `columns`, `figures`, `help`, `view` | the screen |
+//! | `columns`, `figures`, `help`, `header`, `paint`, `view` | the screen |
 //! | `keys`, `screen` | what a key does; the terminal and the loop |
 //! | `table` | one reading as plain text |
 
@@ -17,10 +17,12 @@ mod client;
 mod columns;
 mod feeds;
 mod figures;
+mod header;
 mod help;
 mod keys;
 mod model;
 pub(super) mod options;
+mod paint;
 mod rates;
 mod screen;
 mod table;
@@ -125,8 +127,8 @@ pub struct View<'a> {
 pub fn print(view: View<'_>, out: &mut impl Write) -> Result<(), TopError> {
     let (client, query) = view.into_parts();
     let page = client.actors(&query)?;
-    let funnel = client.funnel()?;
-    Ok(table::print(page, &funnel, query.sort, out)?)
+    let (verdict, funnel) = (client.verdict()?, client.funnel()?);
+    Ok(table::print(&verdict, page, &funnel, query.sort, out)?)
 }
 
 /// Shows the server on this process's terminal until somebody quits, or SIGTERM.

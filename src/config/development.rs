@@ -128,7 +128,7 @@ fn write_private(draft: &Path) -> io::Result<()> {
 fn random_hex() -> io::Result<String> {
     let mut bytes = [0; SECRET_BYTES];
     SysRng.try_fill_bytes(&mut bytes).map_err(io::Error::other)?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex::encode(bytes))
 }
 
 #[cfg(test)]

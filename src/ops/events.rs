@@ -1,8 +1,7 @@
-//! **Job:** a snapshot of the house per second, for everybody who watches (server-sent events).
-//! **Owns:** the one photographer, who works while somebody watches.
+//! **Job:** a snapshot of the server per second, for everybody who watches (server-sent events).
+//! **Owns:** the pace: a reading for the verdict, and right after it the snapshot that shows it.
 //! **Never:** makes a snapshot per watcher, or one that nobody sees.
 
-use std::cell::RefCell;
 use std::convert::Infallible;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -17,12 +16,13 @@ use futures_util::stream::unfold;
 use tokio::sync::watch;
 
 use super::OpsState;
-use super::snapshot::{Snapshot, SnapshotBuilder};
+use super::monitor::Monitor;
+use super::snapshot::Snapshot;
 use super::telemetry::Telemetry;
 use crate::http::hangup::Hangup;
 use crate::http::problem::Problem;
 
-/// Time between two snapshots.
+/// Time between two readings, and between two snapshots.
 const PERIOD: Duration = Duration::from_secs(1);
 
 /// Watchers at once. Each costs a copy of a snapshot per second; an operations room has a few.
@@ -31,17 +31,16 @@ const MAX_WATCHERS: usize = 64;
 /// The stream of snapshots.
 pub struct Snapshots {
     telemetry: Arc<Telemetry>,
-    photographer: RefCell<SnapshotBuilder>,
+    monitor: Arc<Monitor>,
     latest: watch::Sender<Bytes>,
-    is_running: RefCell<bool>,
 }
 
-/// The whole house at one moment, at once and then once a second: `event: snapshot`, its data a snapshot.
+/// The whole server at one moment, at once and then once a second: `event: snapshot`, its data a snapshot.
 #[utoipa::path(get, path = "/events", operation_id = "stream_snapshots", tag = "observation",
     responses((status = 200, description = "Events without an end.", body = Snapshot,
         content_type = "text/event-stream")))]
 pub(super) async fn stream(state: web::ThinData<OpsState>, request: HttpRequest) -> HttpResponse {
-    let watching = state.authorize(&request).and_then(|()| Snapshots::watch(&state.snapshots));
+    let watching = state.authorize(&request).and_then(|()| state.snapshots.watch());
     match watching {
         Ok(events) => HttpResponse::Ok()
             .insert_header((CONTENT_TYPE, "text/event-stream"))
@@ -53,22 +52,23 @@ pub(super) async fn stream(state: web::ThinData<OpsState>, request: HttpRequest)
 }
 
 impl Snapshots {
-    /// Of this house.
+    /// Of this server: from now on a reading is taken once a second. Call it on a thread with an actix system.
     #[must_use]
-    pub fn of(telemetry: Arc<Telemetry>) -> Self {
-        let latest = watch::Sender::new(Bytes::new());
-        Self { telemetry, photographer: RefCell::default(), latest, is_running: RefCell::new(false) }
+    pub fn start(telemetry: Arc<Telemetry>, monitor: Arc<Monitor>) -> Rc<Self> {
+        let this = Rc::new(Self { telemetry, monitor, latest: watch::Sender::new(Bytes::new()) });
+        actix_web::rt::spawn(Rc::clone(&this).run());
+        this
     }
 
-    fn watch(this: &Rc<Self>) -> Result<impl Stream<Item = Result<Bytes, Infallible>> + use<>, Problem> {
-        if this.latest.receiver_count() >= MAX_WATCHERS {
+    fn watch(&self) -> Result<impl Stream<Item = Result<Bytes, Infallible>> + use<>, Problem> {
+        let watchers = self.latest.receiver_count();
+        if watchers >= MAX_WATCHERS {
             return Err(Problem::new(Reason::Overloaded, "too many are watching").retry_soon());
         }
-        let receiver = this.latest.subscribe();
-        if !this.is_running.replace(true) {
-            this.take();
-            actix_web::rt::spawn(Rc::clone(this).run());
+        if watchers == 0 {
+            self.take();
         }
+        let receiver = self.latest.subscribe();
         Ok(unfold((receiver, Turn::First), |(mut receiver, turn)| async move {
             if turn == Turn::Later {
                 // The sender lives as long as the listener; when it goes, so does the stream.
@@ -80,15 +80,17 @@ impl Snapshots {
     }
 
     async fn run(self: Rc<Self>) {
-        while self.latest.receiver_count() > 0 {
+        loop {
             tokio::time::sleep(PERIOD).await;
-            self.take();
+            self.monitor.look();
+            if self.latest.receiver_count() > 0 {
+                self.take();
+            }
         }
-        self.is_running.replace(false);
     }
 
     fn take(&self) {
-        let snapshot = self.photographer.borrow_mut().snapshot(&self.telemetry);
+        let snapshot = Snapshot::of(&self.telemetry, &self.monitor.busiest(), self.monitor.verdict());
         let data = serde_json::to_string(&snapshot).expect("a snapshot has only names and numbers");
         self.latest.send_replace(format!("event: snapshot\ndata: {data}\n\n").into());
     }

@@ -12,6 +12,7 @@ use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
 use super::OpsState;
+use super::monitor::Monitor;
 use crate::http::client::SaleClient;
 use crate::http::problem::Problem;
 use crate::http::words;
@@ -20,6 +21,8 @@ use crate::http::words;
 pub struct Invariants {
     /// Who carries the questions.
     pub client: SaleClient,
+    /// Who remembers the answers.
+    pub monitor: Arc<Monitor>,
 }
 
 /// Items that can be asked for by name at a time.
@@ -95,6 +98,7 @@ impl Invariants {
         let (mut items, mut all_hold) = (Vec::new(), true);
         for published in published_items {
             let balance = self.client.audit(&published).await?;
+            self.monitor.audited(&published.definition().id, balance.holds());
             all_hold &= balance.holds();
             items.push(ItemBooks {
                 item_id: published.definition().id.clone(),

@@ -18,8 +18,10 @@ use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 
 use super::OpsState;
+use super::monitor::Monitor;
 use super::telemetry::Telemetry;
 use super::telemetry::layers::outcomes;
+use super::verdict::{Level, ReasonCode, Verdict};
 use page::{Page, label};
 
 /// Items with a time series of their own, the first ones: a series per item of a large catalogue would be a load for
@@ -59,14 +61,14 @@ pub(super) async fn read(state: web::ThinData<OpsState>, request: HttpRequest) -
 impl Metrics {
     /// Of what is telemetry. `is_public`: the key `ops.public_metrics`.
     #[must_use]
-    pub fn of(telemetry: Arc<Telemetry>, is_public: bool) -> Self {
+    pub fn of(telemetry: Arc<Telemetry>, monitor: Arc<Monitor>, is_public: bool) -> Self {
         let mut registry = Registry::default();
-        registry.register_collector(Box::new(Scrape(telemetry)));
+        registry.register_collector(Box::new(Scrape(telemetry, monitor)));
         Self { registry, is_public }
     }
 }
 
-struct Scrape(Arc<Telemetry>);
+struct Scrape(Arc<Telemetry>, Arc<Monitor>);
 
 impl fmt::Debug for Scrape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -77,6 +79,7 @@ impl fmt::Debug for Scrape {
 impl Collector for Scrape {
     fn encode(&self, encoder: DescriptorEncoder<'_>) -> Result<(), Error> {
         let (telemetry, mut page) = (&*self.0, Page::on(encoder));
+        verdict(&self.1.verdict(), &mut page)?;
         purchases(telemetry, &mut page)?;
         actors(telemetry, &mut page)?;
         cores(telemetry, &mut page)?;
@@ -87,6 +90,17 @@ impl Collector for Scrape {
         page.counter("doorbuster_ops_auth_failures", "Wrong tokens on the operations listener", failures)?;
         process(telemetry, &mut page)
     }
+}
+
+fn verdict(verdict: &Verdict, page: &mut Page<'_>) -> Result<(), Error> {
+    let levels = Level::ALL.map(|level| (label("level", level.as_str()), u64::from(level == verdict.level)));
+    page.gauges("doorbuster_verdict", "1 for the level of the verdict on the sale", levels)?;
+    let reason = |code: &ReasonCode| {
+        let labels = [label("reason", code.as_str()), label("level", code.level().as_str())].concat();
+        (labels, u64::from(verdict.has(*code)))
+    };
+    let help = "1 for each reason of the verdict, with the level that it leads to";
+    page.gauges("doorbuster_verdict_reason", help, ReasonCode::ALL.iter().map(reason))
 }
 
 fn purchases(telemetry: &Telemetry, page: &mut Page<'_>) -> Result<(), Error> {

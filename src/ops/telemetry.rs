@@ -3,8 +3,10 @@
 //! **Never:** counts, or asks an actor: it reads what the rooms publish.
 
 pub mod actors;
+pub mod busiest;
 pub mod layers;
 pub mod process;
+pub mod reading;
 pub mod views;
 
 use std::path::{Path, PathBuf};

@@ -26,6 +26,7 @@ use crate::ops;
 use crate::ops::auth_failures;
 use crate::ops::events::Snapshots;
 use crate::ops::metrics::Metrics;
+use crate::ops::monitor::Monitor;
 use crate::ops::telemetry::Telemetry;
 use crate::ops::telemetry::process::Process;
 
@@ -76,17 +77,17 @@ fn equip(
     telemetry: &Arc<Telemetry>,
     openapi: &Bytes,
 ) -> ops::OpsState {
-    let health = ops::health::Health { sale: Arc::clone(&telemetry.sale), closing: Arc::clone(&telemetry.closing) };
+    let monitor = Arc::new(Monitor::of(Arc::clone(telemetry)));
     ops::OpsState {
         admin_token: Rc::new(config.auth.admin_token.clone()),
         feed_token: Rc::new(config.feed.token.clone()),
-        health: Rc::new(health),
-        snapshots: Rc::new(Snapshots::of(Arc::clone(telemetry))),
-        metrics: Rc::new(Metrics::of(Arc::clone(telemetry), config.ops.public_metrics)),
+        snapshots: Snapshots::start(Arc::clone(telemetry), Arc::clone(&monitor)),
+        metrics: Rc::new(Metrics::of(Arc::clone(telemetry), Arc::clone(&monitor), config.ops.public_metrics)),
         telemetry: Arc::clone(telemetry),
         items: Rc::new(ops::items::Items { client: client.clone() }),
         orders: Rc::new(ops::orders::Orders { client: client.clone(), shown }),
-        invariants: Rc::new(ops::invariants::Invariants { client }),
+        invariants: Rc::new(ops::invariants::Invariants { client, monitor: Arc::clone(&monitor) }),
+        monitor,
         feed: Arc::clone(&telemetry.feed),
         pages: Rc::default(),
         openapi: openapi.clone(),

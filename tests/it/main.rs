@@ -31,4 +31,5 @@ mod strangers;
 mod support;
 mod tokens;
 mod top;
+mod verdict;
 mod verify;

@@ -111,7 +111,7 @@ async fn the_live_screen_shows_the_item_and_pauses_it_after_a_yes() {
     sell(&server, 5).await;
     let mut screen = Screen::open(&ops_url(&server), |command| with_token(command, ADMIN_TOKEN));
     screen.sees("stock/sku-1").await;
-    screen.sees("selling").await;
+    screen.sees("Healthy: ").await;
     screen.sees("7/12").await;
     screen.press("p");
     screen.sees("pause the sale of sku-1? y/n").await;
@@ -136,7 +136,7 @@ async fn sigterm_ends_the_screen_and_gives_the_terminal_back() {
 async fn a_server_that_goes_away_leaves_a_screen_that_says_so() {
     let mut server = Setup::new([Item::new(SKU, 1)]).start();
     let mut screen = Screen::open(&ops_url(&server), |command| with_token(command, ADMIN_TOKEN));
-    screen.sees("selling").await;
+    screen.sees("Healthy: ").await;
     server.kill9();
     screen.sees("connection lost").await;
     screen.press("\u{3}");

@@ -7,7 +7,6 @@ import { Readings, RECENT_S, Series, SPARK_POINTS, WINDOW_S } from "./history.js
 import { meaning } from "./meanings.js";
 import { perSecond, windowed } from "./readings.js";
 import { Sparkline } from "./sparkline.js";
-import { DEEP_MAILBOX_SHARE, grade, LONG_WAIT_US, SLOW_HANDLE_US } from "./verdict.js";
 import { count, duration, NOTHING, rate, STATES } from "./words.js";
 
 /** Columns: field, label, what `sort=` calls it (`null`: cannot be sorted by), key of the meaning. */
@@ -24,6 +23,15 @@ export const COLUMNS = [
   ["conservation", "Books", null, "books"],
   ["actions", "Actions", null, null],
 ];
+
+/** p99 of handling a letter: worth a look, and bad. A decision takes a few microseconds. */
+const SLOW_HANDLE_US = { warn: 1_000, bad: 10_000 };
+
+/** p99 of waiting in a mailbox: worth a look, and bad. */
+const LONG_WAIT_US = { warn: 100_000, bad: 1_000_000 };
+
+/** Share of a mailbox in use: worth a look, and bad. */
+const DEEP_MAILBOX_SHARE = { warn: 0.05, bad: 0.5 };
 
 const ACTIONS = [["pause", "Pause"], ["resume", "Resume"], ["restock", "Restock"], ["close", "Close"]];
 
@@ -156,4 +164,10 @@ export class ActorRow {
     this.parts.wait_line.release();
     this.parts.handle_line.release();
   }
+}
+
+/** The colour of a cell: `"bad"`, `"warn"` or `""`, whichever of the two limits a value reached. */
+function grade(value, limits) {
+  if (!Number.isFinite(value) || value < limits.warn) return "";
+  return value >= limits.bad ? "bad" : "warn";
 }

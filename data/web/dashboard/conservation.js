@@ -30,8 +30,8 @@ export class Conservation {
     this.#timer = 0;
   }
 
-  /** Ids of the items whose books did not add up when last looked at. They stay until an audit says otherwise. */
-  get broken() {
+  /** Ids of the items that did not add up when last looked at. */
+  get #broken() {
     return [...this.#audits].filter(([, audit]) => !audit.holds).map(([id]) => id);
   }
 
@@ -62,8 +62,8 @@ export class Conservation {
   }
 
   async #audit(ids) {
-    // Broken ones are asked for again even when they left the screen, so that the alarm can end.
-    const asked = [...new Set([...this.broken, ...ids])].slice(0, 100);
+    // Broken ones are asked for again even when they left the screen: each audit is news for the server's verdict.
+    const asked = [...new Set([...this.#broken, ...ids])].slice(0, 100);
     try {
       const answer = await read(`/invariants?${asked.map((id) => `item=${encodeURIComponent(id)}`).join("&")}`);
       const at_ms = performance.now();

@@ -1,14 +1,17 @@
 // Job: lists of labelled figures: the writer's, and those of everything around the sale.
 // Owns: which facts there are, their labels, and how each is read from a snapshot.
-// Never: judges; `verdict.js` does.
+// Never: judges; the server does.
 
 import { arrange, find, make, setAttribute, setText } from "./dom.js";
 import { SPARK_POINTS } from "./history.js";
 import { meaning } from "./meanings.js";
 import { perSecond, windowed } from "./readings.js";
 import { Sparkline } from "./sparkline.js";
-import { FEED_LAG_ENTRIES, HOUSE_FULL_SHARE } from "./verdict.js";
+import { has } from "./verdict.js";
 import { bytes, count, duration, percent, rate, span, TRIGGERS, whole } from "./words.js";
+
+/** Entries behind from which a lag has a trend: a few come and go with every commit. */
+const TREND_ENTRIES = 1_000;
 
 /** Commit triggers whose rate is shown even while it is zero. */
 const ALWAYS = ["drained", "full"];
@@ -90,10 +93,9 @@ export class System {
   show({ current, recent, earlier, seconds }) {
     const { house, process } = current;
     const cpu = perSecond(process.cpu_s, recent?.process.cpu_s, seconds);
-    const share = house.inside / house.capacity;
     this.#facts.show([
       ["house", "Purchases inside", `${count(house.inside)} of ${count(house.capacity)}`,
-        { tone: share >= HOUSE_FULL_SHARE ? "warn" : false }],
+        { tone: has(current, "near-capacity") ? "warn" : false }],
       ...current.feed.map((feed) => lag(feed, earlier)),
       redis(current.redis, earlier?.redis),
       ["cpu", "Processor", `${percent(cpu)} of one core`],
@@ -105,8 +107,7 @@ export class System {
 
 function lag({ sink, lag_entries: entries }, earlier) {
   const before = earlier?.feed.find((other) => other.sink === sink)?.lag_entries ?? entries;
-  // A few entries come and go with every commit; only a real lag has a trend.
-  const is_real = Math.max(entries, before) >= FEED_LAG_ENTRIES;
+  const is_real = Math.max(entries, before) >= TREND_ENTRIES;
   const grows = is_real && entries > before;
   const trend = grows ? ", growing" : is_real && entries < before ? ", catching up" : "";
   return [`feed:${sink}`, `Feed “${sink}”`, entries === 0 ? "up to date" : `${count(entries)} behind${trend}`,

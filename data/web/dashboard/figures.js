@@ -1,6 +1,6 @@
 // Job: shows the verdict and the five key figures.
 // Owns: the top of the page.
-// Never: decides what is healthy (`verdict.js`) or what a figure means (`readings.js`).
+// Never: decides what is healthy (the server does) or what a figure means (`readings.js`).
 
 import { arrange, find, make, setAttribute, setText } from "./dom.js";
 import { SPARK_POINTS } from "./history.js";
@@ -21,16 +21,19 @@ export class Figures {
     }
   }
 
-  /** Shows a verdict of `judge`. The headline alone is announced: the numbers in the reasons change all the time. */
+  /** Shows a verdict. The headline alone is announced: the numbers in the reasons change all the time. */
   judge({ level, headline, reasons }) {
     setAttribute(this.verdict, "data-level", level);
     setText(find("[data-field=headline]", this.verdict), headline);
     const list = find("[data-field=reasons]", this.verdict);
-    const told = reasons.length > MOST_REASONS
-      ? [...reasons.slice(0, MOST_REASONS), `And ${reasons.length - MOST_REASONS} more.`] : reasons;
+    const told = reasons.slice(0, MOST_REASONS);
+    if (reasons.length > MOST_REASONS) told.push({ code: "more", text: `And ${reasons.length - MOST_REASONS} more.` });
     while (list.children.length < told.length) list.append(make("li"));
     arrange(list, [...list.children].slice(0, told.length));
-    told.forEach((reason, index) => setText(list.children[index], reason));
+    told.forEach(({ code, text }, index) => {
+      setText(list.children[index], text);
+      setAttribute(list.children[index], "data-code", code);
+    });
     const name = headline.split(":")[0];
     document.title = `${name} · Doorbuster`;
   }

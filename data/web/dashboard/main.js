@@ -17,7 +17,7 @@ import { pace, windowed } from "./readings.js";
 import { Sales } from "./sales.js";
 import * as session from "./session.js";
 import { Stream } from "./stream.js";
-import { judge } from "./verdict.js";
+import { verdict } from "./verdict.js";
 import { clock } from "./words.js";
 
 meanings.start();
@@ -129,8 +129,7 @@ function draw() {
   const current = readings.current;
   const [recent, earlier] = [readings.ago(RECENT_S), readings.ago(WINDOW_S)];
   const lost = lost_since_ms === null ? null : clock(lost_since_ms);
-  const broken = conservation.broken;
-  figures.judge(judge({ current, recent, earlier, broken, lost }));
+  figures.judge(verdict({ current, lost }));
   light(current, lost);
   if (lost !== null && session.token()) show(find("#board"), true);
   if (!current || lost !== null) return;

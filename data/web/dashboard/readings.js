@@ -31,11 +31,6 @@ export function refusals(snapshot) {
   return sum;
 }
 
-/** Count of one answer over all layers. */
-export function answered(snapshot, code) {
-  return snapshot.layers.reduce((sum, layer) => sum + (layer.answered[code] ?? 0), 0);
-}
-
 /** p50, p99 and mean of what happened between two readings of a distribution. */
 export function windowed(later, earlier) {
   const grown = between(earlier, later);

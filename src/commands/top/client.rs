@@ -16,7 +16,7 @@ use ureq::{Agent, Body};
 
 use super::TopError;
 use super::model::Sort;
-use super::wire::{Funnel, Page, Problem, Snapshot, Text};
+use super::wire::{Funnel, Page, Problem, Readiness, Snapshot, Text, Verdict};
 
 /// How long an answer may take: the server answers within five seconds, or never.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -126,6 +126,16 @@ impl Client {
         self.read("/funnel", self.accepted("/funnel", answer)?)
     }
 
+    /// The verdict. The answer that carries it has status 503 while nothing can be sold.
+    pub(super) fn verdict(&self) -> Result<Verdict, TopError> {
+        let request = self.agent.get(self.address("/readyz?verbose")).header("Authorization", &self.authorization);
+        let answer = match request.call() {
+            Ok(answer) if answer.status() == 503 => Ok(answer),
+            other => self.accepted("/readyz", other),
+        };
+        self.read::<Readiness>("/readyz", answer?).map(|readiness| readiness.verdict)
+    }
+
     /// Pauses or resumes an item; done when it is durable.
     pub(super) fn steer(&self, item: &ItemId, steering: Steering) -> Result<(), TopError> {
         let path = format!("/v1/admin/items/{item}/{}", steering.as_str());
@@ -227,6 +237,19 @@ mod tests {
         let page = Client::new(server.url(), TOKEN).actors(&query("a b&c")).unwrap();
         assert_eq!((page.actors.len(), page.actors[1].remaining), (3, Some(37)));
         assert_eq!(server.asked(), ["GET /actors?sort=processed&search=a%20b%26c&limit=7&buckets=true"]);
+    }
+
+    #[test]
+    fn the_verdict_is_read_whether_the_server_can_sell_or_not() {
+        let sells = mock::Server::start(mock::ordinary);
+        let stopped = mock::Server::start(|_| mock::answer(503, &mock::readiness("stopped")));
+        for (server, level) in [(sells, "healthy"), (stopped, "stopped")] {
+            let verdict = Client::new(server.url(), TOKEN).verdict().unwrap();
+            assert_eq!((verdict.level.as_str(), verdict.reasons.len()), (level, 1));
+            assert_eq!(server.asked(), ["GET /readyz?verbose"]);
+        }
+        let older = mock::Server::start(|_| mock::answer(200, r#"{"status":"ready"}"#));
+        assert!(matches!(Client::new(older.url(), TOKEN).verdict(), Err(TopError::Foreign { .. })));
     }
 
     #[test]

@@ -14,6 +14,7 @@ Rates and percentiles are of the last ten seconds, from the server's counters. P
 buckets, each about twice as wide as the one before: an estimate. - means that there was nothing to measure.
 
 HEADER
+  the verdict   the server's own, healthy, degraded or stopped, with its reasons below; the same as on the dashboard
   orders/s      orders committed
   attempts/s    purchases asked for; refused: the share that got no order
   inside        purchases between their admission and their answer, and how many may be

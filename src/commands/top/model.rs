@@ -1,5 +1,5 @@
 //! **Job:** what the screen shows, from what the server said last and about ten seconds before.
-//! **Owns:** the order of the actors, the selection, the verdict.
+//! **Owns:** the order of the actors, the selection, and whether the server is heard.
 //! **Never:** asks anybody, not even a clock.
 
 use std::collections::HashMap;
@@ -9,7 +9,7 @@ use doorbuster_actors::ids::ItemId;
 
 use super::client::{Query, Steering};
 use super::rates::{History, Quantiles, rate};
-use super::wire::{Actor, Page, Snapshot, Text};
+use super::wire::{Actor, Page, Reason, Snapshot, Text};
 
 /// What the actors are sorted by: the largest first, names from the first one on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -237,45 +237,30 @@ impl Model {
         })
     }
 
-    /// How the sale is, in words.
-    pub(super) fn verdict(&self) -> String {
-        if let Some(Lost { seconds, reason }) = &self.lost {
-            return format!("connection lost {seconds}s ago: {reason}");
-        }
-        let Some(snapshot) = self.events.latest() else { return "connecting".to_owned() };
-        match snapshot.state.as_str() {
-            "open" => verdict_of_items(snapshot),
-            "storage-full" => "storage full: nothing is sold".to_owned(),
-            "storage-locked" => "storage locked: nothing is sold".to_owned(),
-            "storage-moved" => "data file moved or deleted: nothing is sold".to_owned(),
-            other => other.to_owned(),
+    /// How the sale is, in one line: the server's words, unless it cannot be heard.
+    pub(super) fn headline(&self) -> String {
+        match (&self.lost, self.events.latest()) {
+            (Some(Lost { seconds, reason }), _) => format!("connection lost {seconds}s ago: {reason}"),
+            (None, None) => "connecting".to_owned(),
+            (None, Some(snapshot)) => snapshot.verdict.headline.to_string(),
         }
     }
 
-    /// Whether the verdict is that units are being sold.
-    pub(super) fn is_selling(&self) -> bool {
-        self.verdict().starts_with("selling")
+    /// What somebody should know, if the server is heard and not healthy.
+    pub(super) fn bad_news(&self) -> &[Reason] {
+        let verdict = self.events.latest().filter(|_| self.lost.is_none()).map(|snapshot| &snapshot.verdict);
+        verdict.filter(|verdict| verdict.level.as_str() != "healthy").map_or(&[], |verdict| &verdict.reasons)
     }
-}
 
-fn verdict_of_items(snapshot: &Snapshot) -> String {
-    let count = |state: &str| snapshot.items.by_state.get(&Text::from(state)).copied().unwrap_or(0);
-    let items = |count: u64| if count == 1 { "1 item".to_owned() } else { format!("{count} items") };
-    match (count("open"), count("paused"), count("scheduled"), count("sold_out"), snapshot.items.total) {
-        (1.., 0, ..) => "selling".to_owned(),
-        (1.., paused, ..) => format!("selling, {} paused", items(paused)),
-        (0, paused @ 1.., ..) => format!("paused: {}", items(paused)),
-        (0, 0, scheduled @ 1.., ..) => format!("not begun: {} scheduled", items(scheduled)),
-        (0, 0, 0, 1.., _) => "sold out".to_owned(),
-        (0, 0, 0, 0, 0) => "no items".to_owned(),
-        (0, 0, 0, 0, 1..) => "closed".to_owned(),
+    /// The level of the verdict; none while the server is not heard.
+    pub(super) fn level(&self) -> Option<&str> {
+        let latest = self.events.latest().filter(|_| self.lost.is_none());
+        latest.map(|snapshot| snapshot.verdict.level.as_str())
     }
 }
 
 #[cfg(test)]
 pub(super) mod tests {
-    use serde_json::json;
-
     use super::*;
     use crate::commands::top::tests as mock;
 
@@ -322,26 +307,19 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn the_verdict_says_what_is_the_matter() {
-        let verdict = |state: &str, by_state: serde_json::Value| {
-            let mut snapshot = mock::snapshot(1.0, 1);
-            snapshot["state"] = json!(state);
-            snapshot["items"]["by_state"] = by_state;
-            let mut model = Model::new(String::new(), model(Sort::Name).query);
-            model.see_snapshot(serde_json::from_value(snapshot).unwrap());
-            model.verdict()
-        };
-        assert_eq!(verdict("open", json!({"open": 3})), "selling");
-        assert_eq!(verdict("open", json!({"open": 3, "paused": 1})), "selling, 1 item paused");
-        assert_eq!(verdict("open", json!({"paused": 2, "sold_out": 1})), "paused: 2 items");
-        assert_eq!(verdict("open", json!({"scheduled": 1})), "not begun: 1 item scheduled");
-        assert_eq!(verdict("open", json!({"sold_out": 1, "closed": 1})), "sold out");
-        assert_eq!(verdict("open", json!({"closed": 1})), "closed");
-        assert_eq!(verdict("storage-full", json!({"open": 3})), "storage full: nothing is sold");
-        assert_eq!(verdict("closing", json!({"open": 3})), "closing");
+    fn the_verdict_is_the_servers_unless_it_cannot_be_heard() {
         let mut model = model(Sort::Name);
+        assert_eq!((model.headline().as_str(), model.level()), ("Healthy: selling", Some("healthy")));
+        assert!(model.bad_news().is_empty(), "that it sells is no bad news");
+        let mut snapshot = mock::snapshot(23.0, 7_000);
+        snapshot["verdict"] = mock::verdict("degraded");
+        model.see_snapshot(serde_json::from_value(snapshot).unwrap());
+        assert_eq!((model.headline().as_str(), model.level()), ("Degraded: commits are slow", Some("degraded")));
+        assert_eq!(model.bad_news()[0].code.as_str(), "commits-slow");
         model.lost = Some(Lost { seconds: 4, reason: "the stream ended".to_owned() });
-        assert_eq!(model.verdict(), "connection lost 4s ago: the stream ended");
-        assert!(!model.is_selling());
+        assert_eq!((model.headline().as_str(), model.level()), ("connection lost 4s ago: the stream ended", None));
+        assert!(model.bad_news().is_empty(), "what it said last is no news");
+        let model = Model::new(String::new(), model.query);
+        assert_eq!((model.headline().as_str(), model.level()), ("connecting", None));
     }
 }

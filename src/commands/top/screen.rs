@@ -15,7 +15,8 @@ use super::client::{Client, Query};
 use super::feeds::{Feeds, News};
 use super::keys::{Errand, press};
 use super::model::{Lost, Model};
-use super::view::{Paint, draw};
+use super::paint::Paint;
+use super::view::draw;
 use super::wire::Page;
 
 /// How long a key is waited for before the news are looked at again.

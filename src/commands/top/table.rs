@@ -10,7 +10,7 @@ use super::columns::Side;
 use super::figures::{NONE, or_none, uptime};
 use super::model::{Line, Sort, arrange};
 use super::rates::Quantiles;
-use super::wire::{Distribution, Funnel, Layer, Page, Writer};
+use super::wire::{Distribution, Funnel, Layer, Page, Verdict, Writer};
 
 /// One column: its heading, the side its texts keep to, and what stands in it.
 type Column<T> = (&'static str, Side, fn(&T) -> String);
@@ -68,8 +68,19 @@ fn refused(layer: &Layer) -> String {
     if reasons.is_empty() { NONE.to_owned() } else { reasons.join(",") }
 }
 
-/// Writes the writer, the funnel and the actors of one reading.
-pub(super) fn print(page: Page, funnel: &Funnel, sort: Sort, out: &mut impl Write) -> io::Result<()> {
+/// Writes the verdict, the writer, the funnel and the actors of one reading.
+pub(super) fn print(
+    verdict: &Verdict,
+    page: Page,
+    funnel: &Funnel,
+    sort: Sort,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    writeln!(out, "{}", verdict.headline)?;
+    for reason in &verdict.reasons {
+        writeln!(out, "  {}: {}", reason.code, reason.text)?;
+    }
+    writeln!(out)?;
     let shown = page.actors.iter().filter(|actor| actor.item_id.is_some()).count();
     writeln!(out, "up {}; {shown} of {} items; percentiles since the start", uptime(page.uptime_s), page.total)?;
     if let Some(writer) = page.writer {
@@ -119,7 +130,7 @@ mod tests {
         let mut out = Vec::new();
         let page = serde_json::from_value(page).unwrap();
         let snapshot: super::super::wire::Snapshot = serde_json::from_value(mock::snapshot(12.0, 100)).unwrap();
-        print(page, &Funnel { layers: snapshot.layers }, Sort::Depth, &mut out).unwrap();
+        print(&snapshot.verdict, page, &Funnel { layers: snapshot.layers }, Sort::Depth, &mut out).unwrap();
         String::from_utf8(out).unwrap()
     }
 
@@ -127,7 +138,8 @@ mod tests {
     fn writer_funnel_and_actors_stand_in_columns_of_numbers() {
         let text = printed(mock::page(12.0, 1_000));
         let lines: Vec<_> = text.lines().collect();
-        assert_eq!(lines[0], "up 0m 12s; 2 of 2 items; percentiles since the start");
+        assert_eq!(lines[..3], ["Healthy: selling", "  selling: 1 item on sale; orders are durable.", ""]);
+        assert_eq!(lines[3], "up 0m 12s; 2 of 2 items; percentiles since the start");
         let row = |start: &str| -> Vec<_> {
             let line = lines.iter().find(|line| line.starts_with(start)).unwrap_or_else(|| panic!("{start} in {text}"));
             line.split_whitespace().collect()

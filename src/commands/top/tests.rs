@@ -73,6 +73,7 @@ pub(super) fn answer(status: u16, body: &str) -> Vec<u8> {
 pub(super) fn ordinary(request: &str) -> Vec<u8> {
     match request {
         "GET /events" => events(),
+        "GET /readyz?verbose" => answer(200, &readiness("healthy")),
         "GET /funnel" => answer(200, &json!({"layers": layers(10)}).to_string()),
         path if path.starts_with("GET /actors?") => answer(200, &page(12.0, 1_000).to_string()),
         path if path.starts_with("POST /v1/admin/items/sku-1/") => answer(200, "{}"),
@@ -136,9 +137,26 @@ pub(super) fn page(uptime_s: f64, processed: u64) -> Value {
         "writer": writer(processed)})
 }
 
+/// A verdict with one reason.
+pub(super) fn verdict(level: &str) -> Value {
+    let (headline, code, text) = match level {
+        "healthy" => ("Healthy: selling", "selling", "1 item on sale; orders are durable."),
+        "degraded" => ("Degraded: commits are slow", "commits-slow", "One commit in a hundred takes 900 ms or longer."),
+        _ => ("Stopped: the disk is full", "storage-full", "Nothing can be written, so nothing is sold."),
+    };
+    json!({"level": level, "headline": headline,
+        "reasons": [{"code": code, "severity": level, "text": text}]})
+}
+
+/// `GET /readyz?verbose`.
+pub(super) fn readiness(level: &str) -> String {
+    json!({"status": "ready", "checks": [], "verdict": verdict(level)}).to_string()
+}
+
 /// One event of the same server.
 pub(super) fn snapshot(uptime_s: f64, orders: u64) -> Value {
     json!({"captured_at": "2026-11-22T16:40:00.000Z", "uptime_s": uptime_s, "version": "0.1.0", "state": "open",
+        "verdict": verdict("healthy"),
         "durability": "full", "house": {"inside": 12, "capacity": 16_384}, "layers": layers(10 * orders),
         "cores": [{"core": 0, "busy_s": uptime_s / 4.0, "letters_total": orders, "crossed_total": 9,
             "bundle": distribution(orders)}, {"core": 1, "busy_s": uptime_s, "letters_total": 0}],

@@ -9,14 +9,15 @@ use ratatui::text::{Line as TextLine, Span, Text as Paragraphs};
 use ratatui::widgets::{Cell, Clear, Paragraph, Row, Table, TableState, Wrap};
 
 use super::columns::{self, Column, Side};
-use super::figures::{NONE, duration, grouped, or_none, percent, rate, short, uptime};
+use super::figures::{duration, grouped, or_none, percent, rate, short};
+use super::header;
 use super::help::HELP;
 use super::model::{Line, Mode, Model};
-use super::rates::{Quantiles, rate as between, real, share};
+use super::paint::{Paint, bold};
+use super::rates::{Quantiles, rate as between};
 use super::wire::{Layer, Snapshot};
 
-/// Lines of the parts that do not stretch: header, cores, writer, footer.
-const HEADER: u16 = 2;
+/// Lines of the parts that do not stretch: cores, writer, footer.
 const CORES: u16 = 1;
 const WRITER: u16 = 2;
 const FOOTER: u16 = 1;
@@ -25,32 +26,18 @@ const FEWEST_ACTORS: u16 = 5;
 /// Widest name of a layer.
 const LAYER_NAME: usize = 9;
 
-/// Whether colours may be used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Paint {
-    Plain,
-    Colored,
-}
-
-impl Paint {
-    fn style(self, color: Color) -> Style {
-        match self {
-            Self::Plain => Style::new(),
-            Self::Colored => Style::new().fg(color),
-        }
-    }
-}
-
 pub(super) fn draw(frame: &mut Frame<'_>, model: &Model, paint: Paint) {
     let area = frame.area();
     let layers = model.events.latest().map_or(0, |snapshot| snapshot.layers.len());
-    let free = area.height.saturating_sub(HEADER + CORES + WRITER + FOOTER + FEWEST_ACTORS);
+    let header = header::lines(model, paint, area.width);
+    let header_height = u16::try_from(header.len()).unwrap_or(u16::MAX);
+    let free = area.height.saturating_sub(header_height + CORES + WRITER + FOOTER + FEWEST_ACTORS);
     // Two thirds of what is free, or all layers where there is room.
     let funnel = u16::try_from(layers + 1).unwrap_or(u16::MAX).min(free.saturating_sub(free / 3));
-    let heights = [HEADER, CORES, funnel, WRITER].map(Constraint::Length);
+    let heights = [header_height, CORES, funnel, WRITER].map(Constraint::Length);
     let heights = [heights.as_slice(), &[Constraint::Fill(1), Constraint::Length(FOOTER)]].concat();
     let [header_at, cores_at, funnel_at, writer_at, actors_at, footer_at] = Layout::vertical(heights).areas(area);
-    frame.render_widget(header(model, paint), header_at);
+    frame.render_widget(Paragraph::new(header), header_at);
     frame.render_widget(cores(model), cores_at);
     frame.render_widget(Paragraph::new(funnel_lines(model, funnel_at)), funnel_at);
     frame.render_widget(writer(model), writer_at);
@@ -61,52 +48,6 @@ pub(super) fn draw(frame: &mut Frame<'_>, model: &Model, paint: Paint) {
         frame.render_widget(Clear, help_at);
         frame.render_widget(Paragraph::new(HELP).wrap(Wrap { trim: false }).scroll((line, 0)), help_at);
     }
-}
-
-fn bold(text: impl Into<String>) -> Span<'static> {
-    Span::styled(text.into(), Modifier::BOLD)
-}
-
-fn header(model: &Model, paint: Paint) -> Paragraph<'static> {
-    let color = if model.is_selling() { Color::Green } else { Color::Red };
-    let verdict = Span::styled(model.verdict(), paint.style(color).add_modifier(Modifier::BOLD));
-    let mut first = vec![bold("doorbuster "), verdict];
-    let mut second = String::new();
-    if let Some(now) = model.events.latest() {
-        first.push(Span::raw(format!(
-            "  up {}  {}  v{}  durability {}",
-            uptime(now.uptime_s),
-            model.url,
-            now.version,
-            now.durability
-        )));
-        let [orders, attempts, refused] = flow(model);
-        let inside = format!("{}/{}", grouped(now.house.inside), grouped(now.house.capacity));
-        second = format!("orders {orders}/s  attempts {attempts}/s  refused {refused}  inside {inside}");
-        second.push_str(&format!("  items {}", grouped(now.items.total)));
-    }
-    Paragraph::new(vec![TextLine::from(first), TextLine::from(second)])
-}
-
-/// Orders and attempts per second, and the share of attempts that was refused.
-fn flow(model: &Model) -> [String; 3] {
-    let Some((now, before, elapsed_s)) = model.events.ends() else { return [NONE; 3].map(str::to_owned) };
-    let entered = |snapshot: &Snapshot| snapshot.layers.first().map_or(0, |door| door.entered);
-    let refused = |snapshot: &Snapshot| snapshot.layers.iter().map(refusals).fold(0, u64::saturating_add);
-    let orders = between(now.writer.orders_total, before.writer.orders_total, elapsed_s);
-    let attempts = entered(now).saturating_sub(entered(before));
-    let refused = refused(now).saturating_sub(refused(before));
-    [rate(orders), rate(real(attempts) / elapsed_s), or_none(share(refused, attempts), percent)]
-}
-
-/// Everything a layer answered but the orders it found again: those are no refusals.
-fn refusals(layer: &Layer) -> u64 {
-    layer
-        .answered
-        .iter()
-        .filter(|(code, _)| code.as_str() != "replayed")
-        .map(|(_, count)| *count)
-        .fold(0, u64::saturating_add)
 }
 
 fn cores(model: &Model) -> Paragraph<'static> {

@@ -140,11 +140,32 @@ pub(super) struct Items {
     pub(super) busiest: Vec<Actor>,
 }
 
+/// How the sale is, in the server's words.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+pub(super) struct Verdict {
+    /// `healthy`, `degraded` or `stopped`.
+    pub(super) level: Text,
+    pub(super) headline: Text,
+    pub(super) reasons: Vec<Reason>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+pub(super) struct Reason {
+    pub(super) code: Text,
+    pub(super) text: Text,
+}
+
+/// `GET /readyz?verbose`.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Readiness {
+    pub(super) verdict: Verdict,
+}
+
 /// One event of `GET /events`.
 #[derive(Debug, Clone, Default, Deserialize)]
 pub(super) struct Snapshot {
     pub(super) uptime_s: f64,
-    pub(super) state: Text,
+    pub(super) verdict: Verdict,
     #[serde(default)]
     pub(super) version: Text,
     #[serde(default)]

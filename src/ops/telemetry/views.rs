@@ -2,9 +2,13 @@
 //! **Owns:** the names and units of its members.
 //! **Never:** reads a counter.
 
+use std::sync::Arc;
+
 use doorbuster_actors::ids::ItemId;
 use doorbuster_actors::item::SaleState;
 use doorbuster_actors::observe::{DistributionSnapshot, LayerCounters};
+use doorbuster_actors::sale::PublishedItem;
+use doorbuster_actors::time::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -190,6 +194,40 @@ pub struct CoreView {
     pub crossed_total: u64,
     /// Decisions passed on to the writer in one bundle.
     pub bundle: DistributionView,
+}
+
+/// Items in each state.
+#[derive(Debug, Clone, Copy, Default, Serialize, ToSchema)]
+pub struct ByState {
+    /// Not on sale yet.
+    pub scheduled: usize,
+    /// On sale.
+    pub open: usize,
+    /// Interrupted by an operator.
+    pub paused: usize,
+    /// On sale, and nothing is left.
+    pub sold_out: usize,
+    /// Over.
+    pub closed: usize,
+}
+
+impl ByState {
+    /// The items at `now`.
+    #[must_use]
+    pub fn of(published_items: &[Arc<PublishedItem>], now: Timestamp) -> Self {
+        let mut counts = Self::default();
+        for published in published_items {
+            let count = match published.state(now) {
+                SaleState::Scheduled => &mut counts.scheduled,
+                SaleState::Open => &mut counts.open,
+                SaleState::Paused => &mut counts.paused,
+                SaleState::SoldOut => &mut counts.sold_out,
+                SaleState::Closed => &mut counts.closed,
+            };
+            *count += 1;
+        }
+        counts
+    }
 }
 
 /// The house.

@@ -10,6 +10,7 @@ use super::*;
 use crate::commands::top::client::Steering;
 use crate::commands::top::model::tests::model;
 use crate::commands::top::model::{Lost, Sort};
+use crate::commands::top::tests as mock;
 
 fn buffer(model: &Model, width: u16, height: u16, paint: Paint) -> Buffer {
     let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
@@ -30,7 +31,7 @@ fn line<'a>(lines: &'a [String], start: &str) -> &'a str {
 #[test]
 fn the_screen_of_eighty_by_twenty_four_has_every_part() {
     let lines = shown(&model(Sort::Depth), 80, 24);
-    assert!(lines[0].starts_with("doorbuster selling, 1 item paused  up 0m 22s"), "{lines:#?}");
+    assert!(lines[0].starts_with("doorbuster Healthy: selling  up 0m 22s"), "{lines:#?}");
     assert_eq!(lines[1], "orders 500/s  attempts 5,000/s  refused 90%  inside 12/16,384  items 2");
     assert_eq!(lines[2], "cores  0 ██░░░░░░░░ 25%   1 ██████████ 100%");
     assert!(lines[3].starts_with("funnel "), "{lines:#?}");
@@ -83,6 +84,30 @@ fn without_colours_there_are_none_and_nothing_is_lost() {
     assert!(colors(&model, Paint::Colored) > 0);
     model.lost = Some(Lost { seconds: 4, reason: "the stream ended".to_owned() });
     assert!(shown(&model, 80, 24)[0].contains("connection lost 4s ago: the stream ended"));
+}
+
+#[test]
+fn bad_news_stand_below_the_headline_in_whole_words() {
+    let mut model = model(Sort::Depth);
+    let reason = |number: usize| {
+        let text = format!("reason {number} {}", "with many words that do not fit into one line ".repeat(3));
+        serde_json::json!({"code": "commits-slow", "severity": "degraded", "text": text.trim()})
+    };
+    let mut snapshot = mock::snapshot(23.0, 7_000);
+    let reasons: Vec<_> = (1..=5).map(reason).collect();
+    snapshot["verdict"] = serde_json::json!({"level": "degraded", "headline": "Degraded: x", "reasons": reasons});
+    model.see_snapshot(serde_json::from_value(snapshot).unwrap());
+    let lines = shown(&model, 80, 24);
+    assert!(lines[0].starts_with("doorbuster Degraded: x  up 0m 23s"), "{lines:#?}");
+    assert_eq!(lines[1], "  reason 1 with many words that do not fit into one line with many words that");
+    assert_eq!(lines[2], "   do not fit into one line with many words that do not fit into one line");
+    assert!(lines[3].starts_with("  reason 2") && lines[5].starts_with("  reason 3"), "{lines:#?}");
+    assert_eq!(lines[7], "  and 2 more");
+    assert!(lines[8].starts_with("orders ") && lines[9].starts_with("cores "), "{lines:#?}");
+    assert!(lines.iter().any(|line| line.starts_with("stock/sku-1")), "{lines:#?}");
+    for (width, height) in [(0, 0), (1, 1), (3, 200), (80, 5)] {
+        buffer(&model, width, height, Paint::Colored);
+    }
 }
 
 #[test]

@@ -1,0 +1,61 @@
+//! **Job:** what the rules of the verdict look at, read once a second.
+//! **Owns:** where each of these figures comes from.
+//! **Never:** costs more than a look at every item's published counts.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use doorbuster_actors::observe::CommitTrigger;
+use doorbuster_actors::sale::PublishedItem;
+
+use super::Telemetry;
+use super::busiest::Busiest;
+use super::views::{ByState, LayerView};
+use crate::gate::redis::BreakerState;
+use crate::ops::verdict::reading::{ItemReading, Reading, Switches, TROUBLE};
+
+impl Telemetry {
+    /// The server as of now.
+    #[must_use]
+    pub fn reading(&self, busiest: &mut Busiest) -> Reading {
+        let all = self.sale.directory.all();
+        busiest.look(&all);
+        let (layers, writer) = (self.layers(), &self.sale.writer);
+        let answered = |code: &str| layers.iter().filter_map(|layer| layer.answered.get(code)).sum();
+        Reading {
+            uptime_s: self.uptime_s(),
+            in_flight: self.sale.purchases.in_flight(),
+            max_in_flight: self.sale.purchases.capacity(),
+            attempts: layers.first().map_or(0, |outermost: &LayerView| outermost.entered),
+            orders: writer.ledger.passed(),
+            troubled: TROUBLE.map(|(code, ..)| answered(code.as_str())),
+            commits: CommitTrigger::ALL.iter().map(|trigger| writer.commits(*trigger)).sum(),
+            commit_us: writer.commits_measured().commit_us.snapshot(),
+            writer_queue: writer.mailbox.depth(),
+            is_redis_away: self.redis.as_ref().is_some_and(|redis| redis.observe().breaker != BreakerState::Closed),
+            wrong_tokens: self.auth_failures.total(),
+            lags: self.sinks().into_iter().map(|sink| (sink.sink, sink.lag_entries)).collect(),
+            items: ByState::of(&all, self.sale.clock.now()),
+            mailbox_capacity: self.sale.mailbox_capacity(),
+            busiest: busiest.published_items().iter().map(item).collect(),
+        }
+    }
+
+    /// What stops a sale from one moment to the next.
+    #[must_use]
+    pub fn switches(&self) -> Switches {
+        Switches {
+            storage: self.sale.status.storage(),
+            is_closing: self.closing.load(Ordering::Relaxed),
+            is_complete: self.sale.is_started(),
+        }
+    }
+}
+
+fn item(published: &Arc<PublishedItem>) -> ItemReading {
+    ItemReading {
+        item_id: published.definition().id.clone(),
+        depth: published.mailbox.depth(),
+        handle_us: published.actor.observe().handle_us,
+    }
+}

@@ -1,0 +1,50 @@
+//! **Job:** writes figures as people read them in a sentence.
+//! **Owns:** how many digits they have.
+//! **Never:** computes what they mean.
+
+/// A no-break space: number and unit stay on one line.
+const SPACE: char = '\u{a0}';
+
+/// Every digit, in groups of three.
+pub(super) fn count(value: impl Into<u64>) -> String {
+    let digits = value.into().to_string();
+    let mut text = String::with_capacity(digits.len() * 4 / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// The share of `part` in `whole`.
+pub(super) fn percent(part: u64, whole: u64) -> String {
+    let whole = whole.max(1);
+    format!("{}{SPACE}%", (part * 100 + whole / 2) / whole)
+}
+
+/// Microseconds.
+pub(super) fn duration(us: u64) -> String {
+    match us {
+        0..1_000 => format!("{us}{SPACE}µs"),
+        1_000..10_000 => format!("{}.{}{SPACE}ms", us / 1_000, us % 1_000 / 100),
+        10_000..1_000_000 => format!("{}{SPACE}ms", us / 1_000),
+        1_000_000.. => format!("{}.{}{SPACE}s", us / 1_000_000, us % 1_000_000 / 100_000),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_are_read_at_a_glance() {
+        assert_eq!([0_u64, 999, 1_000, 1_234_567].map(count), ["0", "999", "1,000", "1,234,567"]);
+        let plain = |text: String| text.replace(SPACE, " ");
+        let percents = [(0, 0), (13, 16), (16, 16)].map(|(part, whole)| plain(percent(part, whole)));
+        assert_eq!(percents, ["0 %", "81 %", "100 %"]);
+        let durations = [999, 1_250, 12_500, 1_250_000].map(|us| plain(duration(us)));
+        assert_eq!(durations, ["999 µs", "1.2 ms", "12 ms", "1.2 s"]);
+    }
+}
