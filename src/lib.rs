@@ -18,6 +18,8 @@
 
 #![forbid(unsafe_code)]
 
+pub mod api;
+pub mod auth;
 pub mod catalogue;
 pub mod commands;
 pub mod config;
@@ -27,5 +29,4 @@ pub mod http;
 pub mod inventory;
 pub mod logs;
 pub mod ops;
-pub mod pages;
 pub mod server;

@@ -18,11 +18,11 @@ use std::path::{Path, PathBuf};
 use doorbuster_actors::ledger::CommitError;
 use doorbuster_actors::sale::{InjectedDelay, OpenError};
 
+use crate::auth::IdentityError;
 use crate::catalogue::CatalogueError;
 use crate::config::{ConfigError, Loaded};
 use crate::feed::FeedError;
 use crate::gate::redis::InvalidRedisUrl;
-use crate::http::identity::IdentityError;
 
 use build::Server;
 use shutdown::Signals;

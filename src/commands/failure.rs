@@ -10,9 +10,9 @@ use super::bench::BenchError;
 use super::calibrate::CalibrateError;
 use super::top::TopError;
 use super::{DataFileError, backup, salvage};
+use crate::auth::IdentityError;
 use crate::config::ConfigError;
 use crate::feed::FeedError;
-use crate::http::identity::IdentityError;
 use crate::inventory::InventoryError;
 use crate::server::ServeError;
 

@@ -12,8 +12,8 @@ use doorbuster_actors::ids::UserId;
 use super::arguments::{Assignments, DataFile};
 use super::failure::Failure;
 use super::{Cli, load_with_secrets};
+use crate::auth::Mint;
 use crate::config::Purpose;
-use crate::http::identity::Mint;
 
 /// Longest life of a token: a year. A test token that outlives its test by more is a key nobody remembers.
 const MAX_TOKEN_LIFE: Duration = Duration::from_hours(365 * 24);

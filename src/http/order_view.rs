@@ -9,7 +9,7 @@ use doorbuster_actors::time::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::words;
+use super::schemas;
 
 /// How orders are shown by this server.
 #[derive(Debug, Clone, Copy)]
@@ -22,29 +22,29 @@ pub struct Shown {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Order)]
 pub struct OrderView<'a> {
-    #[schema(value_type = words::OrderId)]
+    #[schema(value_type = schemas::OrderId)]
     order_id: String,
-    #[schema(value_type = words::ItemId)]
+    #[schema(value_type = schemas::ItemId)]
     item_id: &'a ItemId,
-    #[schema(value_type = words::UserId)]
+    #[schema(value_type = schemas::UserId)]
     user_id: &'a UserId,
-    #[schema(value_type = words::Quantity)]
+    #[schema(value_type = schemas::Quantity)]
     quantity: u32,
     /// Price of one unit when the order was placed.
-    #[schema(value_type = words::Amount)]
+    #[schema(value_type = schemas::Amount)]
     unit_price: Amount,
-    #[schema(value_type = words::Amount)]
+    #[schema(value_type = schemas::Amount)]
     total_price: Amount,
-    #[schema(value_type = words::Currency)]
+    #[schema(value_type = schemas::Currency)]
     currency: Currency,
-    #[schema(value_type = words::OrderStatus)]
+    #[schema(value_type = schemas::OrderStatus)]
     status: Status,
-    #[schema(value_type = words::Time)]
+    #[schema(value_type = schemas::Time)]
     created_at: Timestamp,
     /// When the order expires unless it is paid; null: it needs no payment.
-    #[schema(value_type = Option<words::Time>, required = true)]
+    #[schema(value_type = Option<schemas::Time>, required = true)]
     pay_by: Option<Timestamp>,
-    #[schema(value_type = words::Durability)]
+    #[schema(value_type = schemas::Durability)]
     durability: &'static str,
 }
 

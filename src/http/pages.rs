@@ -11,7 +11,7 @@ use actix_web::http::header::{
 use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse};
 
-use crate::pages::{File, Freshness};
+use crate::http::assets::{File, Freshness};
 
 /// Scripts and styles only from files of ours, nothing inline, nobody's frame: what a title could smuggle in has no way
 /// to run and nowhere to send anything.

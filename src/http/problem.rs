@@ -18,7 +18,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::json::written;
-use super::words;
+use super::schemas;
 use crate::gate::Refusal;
 
 /// What to say about how long "later" is, where nothing better is known.
@@ -44,23 +44,23 @@ pub struct Members {
     pub errors: Vec<FieldProblem>,
     /// With `sale-not-started`: when it begins.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = words::Time)]
+    #[schema(value_type = schemas::Time)]
     pub opens_at: Option<Timestamp>,
     /// With `sold-out`: units that are left.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = words::Units)]
+    #[schema(value_type = schemas::Units)]
     pub remaining: Option<u32>,
     /// With `limit-reached`: units that one buyer may hold.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = words::Quantity)]
+    #[schema(value_type = schemas::Quantity)]
     pub per_user_limit: Option<u32>,
     /// With `limit-reached`: units that this buyer holds.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = words::Units)]
+    #[schema(value_type = schemas::Units)]
     pub held: Option<u32>,
     /// With `invalid-transition`: where the order stands.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = words::OrderStatus)]
+    #[schema(value_type = schemas::OrderStatus)]
     pub order_status: Option<Status>,
 }
 
@@ -78,7 +78,7 @@ pub(crate) struct Document<'p> {
     /// A sentence for people.
     detail: &'p str,
     /// For programs.
-    #[schema(value_type = words::ProblemCode)]
+    #[schema(value_type = schemas::ProblemCode)]
     code: &'static str,
     #[serde(flatten)]
     #[schema(value_type = Members)]

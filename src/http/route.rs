@@ -16,8 +16,8 @@ use utoipa::openapi::schema::Schema;
 use utoipa::openapi::security::SecurityRequirement;
 use utoipa::openapi::{OpenApi, RefOr, Server};
 
+use super::error_responses;
 use super::problem::Problem;
-use super::refusals;
 
 /// Who may use the routes behind it.
 #[derive(Clone, Copy)]
@@ -95,7 +95,7 @@ impl Table {
         assert_eq!(described, answers, "a handler stands beside its own description");
         let mut operation = P::operation();
         let codes = [&codes.concat(), self.any].concat();
-        operation.responses.responses.extend(refusals::responses(&codes, self.access.keys));
+        operation.responses.responses.extend(error_responses::responses(&codes, self.access.keys));
         let keys = self.access.keys.iter().map(|key| SecurityRequirement::new(*key, [""; 0]));
         operation.security = Some(keys.collect());
         operation.tags = Some(P::tags().into_iter().map(str::to_owned).collect());

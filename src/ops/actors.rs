@@ -14,7 +14,7 @@ use super::telemetry::Telemetry;
 use super::telemetry::actors::{Selection, Sort};
 use super::telemetry::views::{ActorView, WithBuckets, WriterView};
 use crate::http::problem::Problem;
-use crate::http::words;
+use crate::http::schemas;
 
 /// Most actors in one answer.
 const MAX_ACTORS: usize = 10_000;
@@ -26,7 +26,7 @@ const DEFAULT_ACTORS: usize = 1_000;
 #[into_params(parameter_in = Query)]
 pub(super) struct Parameters {
     /// Only the actor of this item.
-    #[param(value_type = Option<words::ItemId>, inline)]
+    #[param(value_type = Option<schemas::ItemId>, inline)]
     item: Option<String>,
     /// Only actors with this in the id or title of their item, whatever the case.
     search: Option<String>,
@@ -46,7 +46,7 @@ pub(super) struct Parameters {
 #[derive(Serialize, ToSchema)]
 pub(super) struct Inspection {
     /// Server time.
-    #[schema(value_type = words::Time)]
+    #[schema(value_type = schemas::Time)]
     captured_at: Timestamp,
     /// Seconds since the start of the server.
     uptime_s: f64,

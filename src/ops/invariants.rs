@@ -13,9 +13,9 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::OpsState;
 use super::monitor::Monitor;
-use crate::http::client::SaleClient;
 use crate::http::problem::Problem;
-use crate::http::words;
+use crate::http::sale_client::SaleClient;
+use crate::http::schemas;
 
 /// What is needed to ask all items.
 pub struct Invariants {
@@ -34,7 +34,7 @@ const MAX_NAMED: usize = 100;
 #[expect(dead_code, reason = "a description; the query is read pair by pair, because a name may stand several times")]
 struct Named {
     /// An item; may be given up to a hundred times.
-    #[param(value_type = Option<Vec<words::ItemId>>, inline)]
+    #[param(value_type = Option<Vec<schemas::ItemId>>, inline)]
     item: Vec<String>,
 }
 
@@ -50,7 +50,7 @@ struct Books {
 /// The books of one item: `remaining + live = supply`.
 #[derive(Serialize, ToSchema)]
 struct ItemBooks {
-    #[schema(value_type = words::ItemId)]
+    #[schema(value_type = schemas::ItemId)]
     item_id: ItemId,
     /// First stock and all restocks.
     supply: u32,

@@ -15,10 +15,10 @@ use utoipa::ToSchema;
 
 use super::OpsState;
 use crate::catalogue::ItemFields;
-use crate::http::client::{SaleClient, in_time};
-use crate::http::items::{ItemAt, ItemView};
+use crate::http::item_view::{ItemAt, ItemView};
 use crate::http::problem::Problem;
-use crate::http::{body, words};
+use crate::http::sale_client::{SaleClient, in_time};
+use crate::http::{body, schemas};
 
 /// What is needed to steer items.
 pub struct Items {
@@ -30,7 +30,7 @@ pub struct Items {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Restock {
-    #[schema(value_type = words::Restocked)]
+    #[schema(value_type = schemas::Restocked)]
     quantity: u32,
 }
 
@@ -38,7 +38,7 @@ struct Restock {
 ///
 /// The same again changes nothing. The stock of an item that exists changes only by a restock.
 #[utoipa::path(put, path = "/v1/admin/items/{item_id}", operation_id = "put_item", tag = "owner",
-    params(("item_id" = inline(words::ItemId), Path)), request_body = ItemFields,
+    params(("item_id" = inline(schemas::ItemId), Path)), request_body = ItemFields,
     responses((status = 201, description = "Created.", body = ItemView<'_>),
         (status = 200, description = "Changed, or so already.", body = ItemView<'_>)))]
 pub(super) async fn put(state: web::ThinData<OpsState>, request: HttpRequest, payload: web::Payload) -> HttpResponse {
@@ -60,7 +60,7 @@ pub(super) async fn put(state: web::ThinData<OpsState>, request: HttpRequest, pa
 ///
 /// Buyers who were sold out may come again at once.
 #[utoipa::path(post, path = "/v1/admin/items/{item_id}/restock", operation_id = "restock_item", tag = "owner",
-    params(("item_id" = inline(words::ItemId), Path)), request_body = Restock,
+    params(("item_id" = inline(schemas::ItemId), Path)), request_body = Restock,
     responses((status = 200, description = "The item with more units.", body = ItemView<'_>)))]
 pub(super) async fn restock(
     state: web::ThinData<OpsState>,
@@ -83,7 +83,7 @@ pub(super) async fn restock(
 ///
 /// Who holds an order can still read, pay or cancel it.
 #[utoipa::path(post, path = "/v1/admin/items/{item_id}/pause", operation_id = "pause_item", tag = "owner",
-    params(("item_id" = inline(words::ItemId), Path)),
+    params(("item_id" = inline(schemas::ItemId), Path)),
     responses((status = 200, description = "The item, paused.", body = ItemView<'_>)))]
 pub(super) async fn pause(state: web::ThinData<OpsState>, request: HttpRequest) -> HttpResponse {
     steer(&state, &request, Control::Pause).await
@@ -91,7 +91,7 @@ pub(super) async fn pause(state: web::ThinData<OpsState>, request: HttpRequest) 
 
 /// Goes on with the sale of an item.
 #[utoipa::path(post, path = "/v1/admin/items/{item_id}/resume", operation_id = "resume_item", tag = "owner",
-    params(("item_id" = inline(words::ItemId), Path)),
+    params(("item_id" = inline(schemas::ItemId), Path)),
     responses((status = 200, description = "The item as before the pause.", body = ItemView<'_>)))]
 pub(super) async fn resume(state: web::ThinData<OpsState>, request: HttpRequest) -> HttpResponse {
     steer(&state, &request, Control::Resume).await
@@ -101,7 +101,7 @@ pub(super) async fn resume(state: web::ThinData<OpsState>, request: HttpRequest)
 ///
 /// It cannot be opened again.
 #[utoipa::path(post, path = "/v1/admin/items/{item_id}/close", operation_id = "close_item", tag = "owner",
-    params(("item_id" = inline(words::ItemId), Path)),
+    params(("item_id" = inline(schemas::ItemId), Path)),
     responses((status = 200, description = "The item, closed.", body = ItemView<'_>)))]
 pub(super) async fn close(state: web::ThinData<OpsState>, request: HttpRequest) -> HttpResponse {
     steer(&state, &request, Control::Close).await

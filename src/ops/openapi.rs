@@ -11,10 +11,10 @@ use utoipa::openapi::{Server, ServerBuilder};
 use utoipa::{Modify, OpenApi};
 
 use super::OpsState;
+use crate::api;
 use crate::config::Mode;
-use crate::http;
 use crate::http::problem::Document;
-use crate::http::words;
+use crate::http::schemas;
 
 /// What is said once.
 #[derive(OpenApi)]
@@ -31,7 +31,7 @@ use crate::http::words;
         (name = "feed", description = "What has been committed, for other systems."),
         (name = "health", description = "For whoever starts and balances the server."),
     ),
-    components(schemas(Document<'_>, words::OrderStatus)),
+    components(schemas(Document<'_>, schemas::OrderStatus)),
     modifiers(&Keys),
 )]
 struct Common;
@@ -65,7 +65,7 @@ pub fn document(public: SocketAddr, mode: Mode) -> Bytes {
     let public: Server = server(format!("http://{public}"), "public listener");
     let operations = server("/".to_owned(), "operations listener");
     let mut document = Common::openapi();
-    http::table(mode).describe(&mut document, &public);
+    api::table(mode).describe(&mut document, &public);
     super::table().describe(&mut document, &operations);
     document.servers = Some(vec![public, operations]);
     document.to_json().expect("texts and numbers become JSON").into()

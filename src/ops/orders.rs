@@ -13,11 +13,11 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::OpsState;
-use crate::http::client::SaleClient;
 use crate::http::json::respond;
 use crate::http::order_view::{OrderView, Shown};
 use crate::http::problem::Problem;
-use crate::http::words;
+use crate::http::sale_client::SaleClient;
+use crate::http::schemas;
 
 /// Most orders in one answer.
 const MAX_PAGE: usize = 1_000;
@@ -37,16 +37,16 @@ pub struct Orders {
 #[into_params(parameter_in = Query)]
 pub(super) struct Filter {
     /// The last order of the page before.
-    #[param(value_type = Option<words::OrderId>, inline)]
+    #[param(value_type = Option<schemas::OrderId>, inline)]
     after: Option<String>,
     /// Most orders in the answer.
     #[param(value_type = Option<u32>, minimum = 1, maximum = 1_000, default = 100)]
     limit: Option<String>,
     /// Only orders for this item.
-    #[param(value_type = Option<words::ItemId>, inline)]
+    #[param(value_type = Option<schemas::ItemId>, inline)]
     item_id: Option<String>,
     /// Only orders in this status.
-    #[param(value_type = Option<words::OrderStatus>, inline)]
+    #[param(value_type = Option<schemas::OrderStatus>, inline)]
     status: Option<String>,
 }
 
@@ -55,7 +55,7 @@ pub(super) struct Filter {
 struct OrdersPage<'o> {
     orders: Vec<OrderView<'o>>,
     /// The `after` of the next page; null: this was the last.
-    #[schema(value_type = Option<words::OrderId>, required = true)]
+    #[schema(value_type = Option<schemas::OrderId>, required = true)]
     next: Option<String>,
 }
 

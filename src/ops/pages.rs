@@ -9,9 +9,9 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use utoipa_swagger_ui::Config;
 
 use super::OpsState;
+use crate::http::assets::{self, File, Site};
 use crate::http::pages::respond;
 use crate::http::problem::Problem;
-use crate::pages::{self, File, Site};
 
 /// Our own files of the documentation.
 const DOCS: [&str; 3] = ["index.html", "start.js", "page.css"];
@@ -30,7 +30,7 @@ impl Default for Pages {
     fn default() -> Self {
         let site = Site::new(&["dashboard", "vendor"]);
         let dashboard = site.page("dashboard/index.html", &[]);
-        let ours = DOCS.into_iter().filter_map(|name| Some((name, pages::file(&format!("docs/{name}"))?)));
+        let ours = DOCS.into_iter().filter_map(|name| Some((name, assets::file(&format!("docs/{name}"))?)));
         let theirs = SWAGGER_UI.into_iter().filter_map(|name| Some((name, of_swagger_ui(name)?)));
         let docs = ours.chain(theirs).collect();
         Self { site, dashboard, docs }
@@ -39,7 +39,7 @@ impl Default for Pages {
 
 fn of_swagger_ui(name: &str) -> Option<File> {
     let file = utoipa_swagger_ui::serve(name, Arc::new(Config::default())).ok().flatten()?;
-    Some(pages::foreign(file.bytes, name))
+    Some(assets::foreign(file.bytes, name))
 }
 
 /// `GET /`.

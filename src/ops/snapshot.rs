@@ -15,13 +15,13 @@ use super::telemetry::views::{
     WithBuckets, WriterView,
 };
 use super::verdict::Verdict;
-use crate::http::words;
+use crate::http::schemas;
 
 /// The house at one moment. Totals count from the start of the process.
 #[derive(Serialize, ToSchema)]
 pub struct Snapshot {
     /// Server time.
-    #[schema(value_type = words::Time)]
+    #[schema(value_type = schemas::Time)]
     captured_at: Timestamp,
     /// Seconds since the start of the server.
     uptime_s: f64,

@@ -21,7 +21,7 @@ use doorbuster_actors::sale::StorageState;
 use crate::feed::{Feed, Sink};
 use crate::gate::funnel::Funnel;
 use crate::gate::redis::{BreakerState, Redis};
-use crate::http::responses::Responses;
+use crate::http::response_counters::ResponseCounters;
 
 use super::auth_failures::AuthFailures;
 use process::Process;
@@ -39,7 +39,7 @@ pub struct Telemetry {
     /// The gate's counters, one a worker.
     pub funnels: Arc<Vec<Arc<Funnel>>>,
     /// The public listener's answers, one a worker.
-    pub responses: Arc<Vec<Arc<Responses>>>,
+    pub responses: Arc<Vec<Arc<ResponseCounters>>>,
     /// How far each sink has come.
     pub feed: Arc<Feed>,
     /// The gate's Redis.

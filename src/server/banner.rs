@@ -8,8 +8,8 @@ use std::time::Duration;
 use doorbuster_actors::item::SaleState;
 
 use super::build::Server;
+use crate::auth::Mint;
 use crate::config::{Loaded, Mode};
-use crate::http::identity::Mint;
 
 /// How long the printed token is valid: a working day of trying things out.
 const TOKEN_LIFE: Duration = Duration::from_hours(12);

@@ -21,6 +21,11 @@ use super::operations;
 use super::sale;
 use super::shutdown::{self, Signals};
 use super::workers::{Shared, WorkerFactory};
+use crate::api;
+use crate::api::events;
+use crate::api::request_checks::{self, RequestChecks};
+use crate::api::storefront::Storefront;
+use crate::auth::Identity;
 use crate::config::{Config, Loaded, Mode};
 use crate::feed::Feed;
 use crate::feed::redis::{Relay, RelaySettings};
@@ -31,15 +36,10 @@ use crate::gate::pool::PoolReturns;
 use crate::gate::redis::{Redis, RedisLink, RedisSettings};
 use crate::gate::single_flight::SingleFlight;
 use crate::gate::throttle::LocalThrottle;
-use crate::http;
 use crate::http::connection::{Connections, Limits};
-use crate::http::events;
-use crate::http::identity::Identity;
 use crate::http::order_view::Shown;
 use crate::http::problem::query_config;
-use crate::http::request_checks::{self, RequestChecks};
-use crate::http::responses::Responses;
-use crate::http::storefront::Storefront;
+use crate::http::response_counters::ResponseCounters;
 
 /// Bytes that one client may leave unread on our side: more than two of our largest answers.
 const MAX_UNFLUSHED: usize = 4 << 20;
@@ -53,7 +53,7 @@ pub(super) struct Server {
     pub(super) ops_listen: SocketAddr,
     pub(super) sale: Arc<Sale>,
     closing: Arc<AtomicBool>,
-    responses: Arc<Vec<Arc<Responses>>>,
+    responses: Arc<Vec<Arc<ResponseCounters>>>,
     public: ServerHandle,
     operations: ServerHandle,
     feed: Arc<Feed>,
@@ -153,7 +153,7 @@ fn share(
         shown: Shown { durability: config.storage.durability.as_str() },
         storefront: Arc::new(Storefront::new(&config.auth, loaded.mode)),
         funnels: Arc::new((0..workers).map(|_| Arc::new(Funnel::default())).collect()),
-        responses: Arc::new((0..workers).map(|_| Arc::new(Responses::default())).collect()),
+        responses: Arc::new((0..workers).map(|_| Arc::new(ResponseCounters::default())).collect()),
         streams,
     }
 }
@@ -196,7 +196,7 @@ fn open_public(
             .app_data(query_config())
             .app_data(web::ThinData(state))
             .wrap(from_fn(move |request, next| request_checks::check(Rc::clone(&checks), request, next)))
-            .configure(|config| http::routes(mode, config))
+            .configure(|config| api::routes(mode, config))
     };
     listener::open("public", socket, count, &Connections::new(limits), app)
 }

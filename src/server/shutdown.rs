@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::http::responses::Responses;
+use crate::http::response_counters::ResponseCounters;
 
 /// How long the requests in flight may take. An answer takes at most five seconds.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -39,7 +39,7 @@ impl Signals {
 }
 
 /// Waits until no request is in flight, the limit is reached, or a second signal comes.
-pub(super) async fn quiet(workers: &[Arc<Responses>], signals: &mut Signals) {
+pub(super) async fn quiet(workers: &[Arc<ResponseCounters>], signals: &mut Signals) {
     let waiting = async {
         let started = Instant::now();
         let mut quiet_looks = 0;

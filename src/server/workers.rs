@@ -10,6 +10,14 @@ use doorbuster_actors::ids::CoreId;
 use doorbuster_actors::sale::Limits as StreamLimits;
 use doorbuster_actors::{Sale, SaleHandle};
 
+use crate::api::ApiState;
+use crate::api::events::Events;
+use crate::api::items::Items;
+use crate::api::orders::Orders;
+use crate::api::payments::Payments;
+use crate::api::storefront::Storefront;
+use crate::api::trace_sampler::Sampler;
+use crate::auth::Identity;
 use crate::config::Secret;
 use crate::gate::bucket::{Bucket, LocalBucket};
 use crate::gate::funnel::Funnel;
@@ -17,17 +25,9 @@ use crate::gate::pool::{Pool, PoolReturns};
 use crate::gate::redis::{Redis, RedisLink};
 use crate::gate::throttle::{LocalThrottle, Throttle};
 use crate::gate::{self, Gate, Layers};
-use crate::http::ApiState;
-use crate::http::client::SaleClient;
-use crate::http::events::Events;
-use crate::http::identity::Identity;
-use crate::http::items::Items;
 use crate::http::order_view::Shown;
-use crate::http::orders::Orders;
-use crate::http::payments::Payments;
-use crate::http::responses::Responses;
-use crate::http::sampler::Sampler;
-use crate::http::storefront::Storefront;
+use crate::http::response_counters::ResponseCounters;
+use crate::http::sale_client::SaleClient;
 
 /// All that the workers share.
 pub(super) struct Shared {
@@ -42,7 +42,7 @@ pub(super) struct Shared {
     pub(super) shown: Shown,
     pub(super) storefront: Arc<Storefront>,
     pub(super) funnels: Arc<Vec<Arc<Funnel>>>,
-    pub(super) responses: Arc<Vec<Arc<Responses>>>,
+    pub(super) responses: Arc<Vec<Arc<ResponseCounters>>>,
     pub(super) streams: StreamLimits,
 }
 
@@ -58,7 +58,7 @@ impl WorkerFactory {
     }
 
     /// Equips the worker that calls, on its own thread.
-    pub(super) fn equip(&self) -> (Rc<ApiState>, Arc<Responses>) {
+    pub(super) fn equip(&self) -> (Rc<ApiState>, Arc<ResponseCounters>) {
         let worker = self.started.fetch_add(1, Ordering::Relaxed);
         let handle = self.shared.sale.start_core(CoreId(worker));
         let worker = usize::from(worker);

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use super::Keys;
 use super::spawned_server::{LaunchSpec, TempDir};
+use crate::auth::Mint;
 use crate::commands::{Cli, Failure, load_with_secrets};
 use crate::config::{Purpose, Requested, Sources};
-use crate::http::identity::Mint;
 
 /// How long the tokens of a run are valid: longer than the longest run.
 const RUN_TOKEN_LIFE: Duration = Duration::from_hours(48);

@@ -12,7 +12,7 @@ use doorbuster_actors::time::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::http::words;
+use crate::http::schemas;
 
 /// Whether a distribution is shown with its buckets, from which a reader can tell the percentiles of any stretch of
 /// time by subtraction.
@@ -93,7 +93,7 @@ pub struct ActorView {
     pub started: Option<bool>,
     /// Its item.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<words::ItemId>, nullable = false)]
+    #[schema(value_type = Option<schemas::ItemId>, nullable = false)]
     pub item_id: Option<ItemId>,
     /// The title of the item.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -101,7 +101,7 @@ pub struct ActorView {
     pub title: Option<String>,
     /// Whether the item can be bought now.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<words::State>, nullable = false)]
+    #[schema(value_type = Option<schemas::State>, nullable = false)]
     pub state: Option<SaleState>,
     /// The first stock of the item and all restocks.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -6,21 +6,15 @@ use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
 use actix_web::HttpRequest;
-use actix_web::http::header::AUTHORIZATION;
 use doorbuster_actors::ids::UserId;
 use doorbuster_actors::request::Reason;
 use ipnet::IpNet;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
 use serde::{Deserialize, Serialize};
 
-use super::problem::Problem;
 use crate::config::{Auth, AuthMode, JwtAlgorithm};
-
-/// Longest token, in bytes. Ours have about 200; those of big identity providers stay below 2 KiB.
-const MAX_TOKEN: usize = 4 * 1024;
-
-/// What stands in front of a token, in any case.
-const SCHEME: &[u8] = b"Bearer ";
+use crate::http::bearer::bearer;
+use crate::http::problem::Problem;
 
 /// How far clocks may differ, in seconds.
 const LEEWAY: u64 = 5;
@@ -122,16 +116,8 @@ impl Identity {
 }
 
 /// What everybody hears who is not known, whatever the reason.
-pub(super) fn unauthenticated() -> Problem {
+pub(crate) fn unauthenticated() -> Problem {
     Problem::new(Reason::Unauthenticated, "send a valid token")
-}
-
-/// The token of the one `Authorization: Bearer` header.
-pub(crate) fn bearer(request: &HttpRequest) -> Option<&[u8]> {
-    let mut values = request.headers().get_all(AUTHORIZATION);
-    let (value, None) = (values.next()?.as_bytes(), values.next()) else { return None };
-    let (scheme, token) = value.split_at_checked(SCHEME.len())?;
-    (scheme.eq_ignore_ascii_case(SCHEME) && token.len() <= MAX_TOKEN).then_some(token)
 }
 
 fn forwarded(request: &HttpRequest, trusted_peer: Option<IpAddr>) -> Option<UserId> {

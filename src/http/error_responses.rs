@@ -11,7 +11,7 @@ use utoipa::openapi::schema::{AllOfBuilder, ObjectBuilder};
 use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder};
 
 use super::problem::describe;
-use super::words;
+use super::schemas;
 
 /// Any request to the public listener.
 pub const ANY: &[Reason] = &[Reason::Malformed, Reason::NotAcceptable, Reason::UriTooLong, Reason::HeadersTooLarge];
@@ -82,7 +82,7 @@ pub(super) fn responses(codes: &[Reason], keys: &[&str]) -> BTreeMap<String, Ref
 
 fn response(codes: &[Reason]) -> Response {
     let texts = codes.iter().map(|code| format!("`{}`: {}", code.as_str(), describe(*code).1));
-    let names = words::one_of(codes.iter().map(|code| code.as_str()));
+    let names = schemas::one_of(codes.iter().map(|code| code.as_str()));
     let only = ObjectBuilder::new().property("code", names);
     let schema = AllOfBuilder::new().item(Ref::from_schema_name("Problem")).item(only);
     let mut response = ResponseBuilder::new()

@@ -9,12 +9,13 @@ use doorbuster_actors::ids::ItemId;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::identity::Mint;
-use super::json::respond;
-use super::problem::Problem;
-use super::{AtApi, pages, words};
+use super::AtApi;
+use crate::auth::Mint;
 use crate::config::{Auth, AuthMode, Mode};
-use crate::pages::{File, Site};
+use crate::http::assets::{File, Site};
+use crate::http::json::respond;
+use crate::http::problem::Problem;
+use crate::http::{pages, schemas};
 
 /// How long a guest's token is valid: a working day of trying things out.
 const GUEST_LIFE: Duration = Duration::from_hours(12);
@@ -22,7 +23,7 @@ const GUEST_LIFE: Duration = Duration::from_hours(12);
 /// A buyer that was made up.
 #[derive(Serialize, ToSchema)]
 struct Guest {
-    #[schema(value_type = words::UserId)]
+    #[schema(value_type = schemas::UserId)]
     user_id: String,
     /// What he sends as `Authorization: Bearer …`.
     token: String,

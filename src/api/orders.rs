@@ -13,16 +13,17 @@ use doorbuster_actors::sale::{Confirmed, Outcome, PublishedItem};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::client::{SaleClient, within};
-use super::identity::Identity;
+use super::AtApi;
 use super::items::Items;
-use super::json::respond;
-use super::order_view::{OrderView, Shown};
-use super::problem::Problem;
-use super::sampler::Sampler;
-use super::{AtApi, body, words};
+use super::trace_sampler::Sampler;
+use crate::auth::Identity;
 use crate::gate::funnel::FunnelGuard;
 use crate::gate::{Attempt, Gate};
+use crate::http::json::respond;
+use crate::http::order_view::{OrderView, Shown};
+use crate::http::problem::Problem;
+use crate::http::sale_client::{SaleClient, within};
+use crate::http::{body, schemas};
 
 static IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
@@ -47,8 +48,8 @@ pub struct Orders {
 /// Answered after the durable commit. A retry with the same key gets the same order, its status as of now, with
 /// `Idempotent-Replayed`. Only orders are remembered under a key, no refusals.
 #[utoipa::path(post, path = "/v1/items/{item_id}/orders", operation_id = "place_order", tag = "orders",
-    params(("item_id" = inline(words::ItemId), Path), words::KeyHeader),
-    request_body = words::Purchase,
+    params(("item_id" = inline(schemas::ItemId), Path), schemas::KeyHeader),
+    request_body = schemas::Purchase,
     responses((status = 201, description = "The order.", body = OrderView<'_>, headers(
         ("Location" = String, description = "Where the order is read."),
         ("Idempotent-Replayed" = String, description = "`true` if the order was placed before, by the same key.")))))]
@@ -63,7 +64,7 @@ pub(super) async fn place(state: AtApi, request: HttpRequest, payload: web::Payl
 
 /// Gives up an order that is not paid yet.
 #[utoipa::path(post, path = "/v1/orders/{order_id}/cancel", operation_id = "cancel_order", tag = "orders",
-    params(("order_id" = inline(words::OrderId), Path)),
+    params(("order_id" = inline(schemas::OrderId), Path)),
     responses((status = 200, description = "The order, cancelled.", body = OrderView<'_>)))]
 pub(super) async fn cancel(state: AtApi, request: HttpRequest) -> HttpResponse {
     state.orders.cancel(&request).await.unwrap_or_else(|problem| problem.respond())
@@ -71,7 +72,7 @@ pub(super) async fn cancel(state: AtApi, request: HttpRequest) -> HttpResponse {
 
 /// One order of the buyer who asks.
 #[utoipa::path(get, path = "/v1/orders/{order_id}", operation_id = "read_order", tag = "orders",
-    params(("order_id" = inline(words::OrderId), Path)),
+    params(("order_id" = inline(schemas::OrderId), Path)),
     responses((status = 200, description = "The order.", body = OrderView<'_>)))]
 pub(super) async fn read(state: AtApi, request: HttpRequest) -> HttpResponse {
     state.orders.read(&request).await.unwrap_or_else(|problem| problem.respond())
@@ -81,7 +82,7 @@ pub(super) async fn read(state: AtApi, request: HttpRequest) -> HttpResponse {
 #[into_params(parameter_in = Query)]
 pub(super) struct OfItem {
     /// The item.
-    #[param(value_type = words::ItemId, inline)]
+    #[param(value_type = schemas::ItemId, inline)]
     item_id: Option<String>,
 }
 

@@ -14,12 +14,13 @@ use serde::Deserialize;
 use sha2::Sha256;
 use utoipa::ToSchema;
 
-use super::client::SaleClient;
-use super::json::respond;
-use super::order_view::{OrderView, Shown};
-use super::problem::Problem;
-use super::{AtApi, body, words};
+use super::AtApi;
 use crate::config::Secret;
+use crate::http::json::respond;
+use crate::http::order_view::{OrderView, Shown};
+use crate::http::problem::Problem;
+use crate::http::sale_client::SaleClient;
+use crate::http::{body, schemas};
 
 /// How old or how far ahead a signature may be: long enough for retries in flight, short enough against replays.
 const TOLERANCE: Duration = Duration::from_mins(5);
@@ -40,16 +41,16 @@ pub struct Payments {
 #[schema(as = PaymentEvent)]
 #[expect(clippy::struct_field_names, reason = "the names on the wire")]
 struct Event {
-    #[schema(value_type = words::EventId)]
+    #[schema(value_type = schemas::EventId)]
     event_id: String,
-    #[schema(value_type = words::OrderId)]
+    #[schema(value_type = schemas::OrderId)]
     order_id: String,
     #[serde(rename = "type")]
     result: EventType,
     /// The order's total price.
-    #[schema(value_type = words::Amount)]
+    #[schema(value_type = schemas::Amount)]
     amount: i64,
-    #[schema(value_type = words::Currency)]
+    #[schema(value_type = schemas::Currency)]
     currency: String,
 }
 
@@ -67,7 +68,7 @@ enum EventType {
 /// Answered after the durable commit, the same for a duplicate. Without `payment.webhook_secret` there is no such
 /// route.
 #[utoipa::path(post, path = "/v1/payments/events", operation_id = "report_payment", tag = "payments",
-    params(("Doorbuster-Signature" = inline(words::Signature), Header)), request_body = Event,
+    params(("Doorbuster-Signature" = inline(schemas::Signature), Header)), request_body = Event,
     responses((status = 200, description = "The order after the event.", body = OrderView<'_>)))]
 pub(super) async fn receive(state: AtApi, request: HttpRequest, payload: web::Payload) -> HttpResponse {
     state.payments.receive(&request, payload).await.unwrap_or_else(|problem| problem.respond())

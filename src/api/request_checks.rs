@@ -14,8 +14,8 @@ use actix_web::http::header::{ACCEPT, CONNECTION, CONTENT_LENGTH, HOST, HeaderMa
 use actix_web::middleware::Next;
 use doorbuster_actors::request::Reason;
 
-use super::problem::Problem;
-use super::responses::Responses;
+use crate::http::problem::Problem;
+use crate::http::response_counters::ResponseCounters;
 
 /// Longest path with its query, in bytes: what proxies in front of us usually pass on.
 pub const MAX_URI: usize = 8 * 1024;
@@ -25,7 +25,7 @@ pub struct RequestChecks {
     /// Set when the house closes.
     pub closing: Arc<AtomicBool>,
     /// The requests and answers of this worker.
-    pub responses: Arc<Responses>,
+    pub responses: Arc<ResponseCounters>,
 }
 
 /// Refuses requests that two readers could understand differently, and lets no connection go on while the house closes.

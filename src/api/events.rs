@@ -17,13 +17,14 @@ use doorbuster_actors::sale::{Crowded, Limits, PublishedItem, Watch};
 use futures_util::Stream;
 use futures_util::stream::unfold;
 
-use super::client::SaleClient;
-use super::hangup::Hangup;
-use super::identity::{Pass, unauthenticated};
-use super::json::private;
-use super::order_view::Shown;
-use super::problem::Problem;
-use super::{ApiState, AtApi, words};
+use super::{ApiState, AtApi};
+use crate::auth::{Pass, unauthenticated};
+use crate::http::hangup::Hangup;
+use crate::http::json::private;
+use crate::http::order_view::Shown;
+use crate::http::problem::Problem;
+use crate::http::sale_client::SaleClient;
+use crate::http::schemas;
 
 /// Streams of one buyer: a few tabs on a few devices, each with an order or two.
 const MAX_STREAMS_PER_BUYER: usize = 8;
@@ -50,7 +51,7 @@ pub fn limits(connections: usize) -> Limits {
 /// `Last-Event-ID` says exactly what the client knows. A buyer may have eight streams at once. A stream ends when the
 /// token expires that it was opened with; open it again with a fresh one.
 #[utoipa::path(get, path = "/v1/orders/{order_id}/events", operation_id = "stream_order", tag = "orders",
-    params(("order_id" = inline(words::OrderId), Path), words::LastEvent),
+    params(("order_id" = inline(schemas::OrderId), Path), schemas::LastEvent),
     responses((status = 200, description = "Events, until the token expires.", body = String,
         content_type = "text/event-stream")))]
 pub(super) async fn stream(state: AtApi, request: HttpRequest) -> HttpResponse {

@@ -7,14 +7,14 @@ use std::sync::Arc;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use actix_web::{HttpRequest, HttpResponse, web};
 use doorbuster_actors::ids::ItemId;
-use doorbuster_actors::item::{Amount, Currency, SaleState};
 use doorbuster_actors::sale::{PublishedItem, SaleView};
-use doorbuster_actors::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::problem::Problem;
-use super::{AtApi, words};
+use super::AtApi;
+use crate::http::item_view::{ItemAt, ItemView};
+use crate::http::problem::Problem;
+use crate::http::schemas;
 
 /// Most items in one answer.
 const MAX_PAGE: usize = 100;
@@ -28,46 +28,11 @@ pub struct Items {
     pub sale: Arc<SaleView>,
 }
 
-/// An item as it stands now.
-#[derive(Serialize, ToSchema)]
-#[schema(as = Item)]
-pub(crate) struct ItemView<'a> {
-    #[schema(value_type = words::ItemId)]
-    item_id: &'a ItemId,
-    #[schema(value_type = words::Title)]
-    title: &'a str,
-    /// Price of one unit.
-    #[schema(value_type = words::Amount)]
-    unit_price: Amount,
-    #[schema(value_type = words::Currency)]
-    currency: Currency,
-    /// First stock and all restocks.
-    #[schema(value_type = words::Units)]
-    stock: u32,
-    /// Units that nobody holds.
-    #[schema(value_type = words::Units)]
-    remaining: u32,
-    /// Units one buyer may hold.
-    #[schema(value_type = words::Quantity)]
-    per_user_limit: u32,
-    /// First moment of the sale; null: at once.
-    #[schema(value_type = Option<words::Time>, required = true)]
-    opens_at: Option<Timestamp>,
-    /// First moment after the sale; null: never.
-    #[schema(value_type = Option<words::Time>, required = true)]
-    closes_at: Option<Timestamp>,
-    #[schema(value_type = words::State)]
-    state: SaleState,
-    /// The clock that `opens_at` and `closes_at` go by.
-    #[schema(value_type = words::Time)]
-    server_time: Timestamp,
-}
-
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Page {
     /// The last item of the page before.
-    #[param(value_type = Option<words::ItemId>, inline)]
+    #[param(value_type = Option<schemas::ItemId>, inline)]
     after: Option<String>,
     /// Most items in the answer.
     #[param(value_type = Option<u32>, minimum = 1, maximum = 100, default = 50)]
@@ -100,7 +65,7 @@ pub(super) async fn list(state: AtApi, page: web::Query<Page>) -> HttpResponse {
 ///
 /// May be cached for a second.
 #[utoipa::path(get, path = "/v1/items/{item_id}", operation_id = "read_item", tag = "items",
-    params(("item_id" = inline(words::ItemId), Path)),
+    params(("item_id" = inline(schemas::ItemId), Path)),
     responses((status = 200, description = "The item.", body = ItemView<'_>)))]
 pub(super) async fn read(state: AtApi, request: HttpRequest) -> HttpResponse {
     match state.items.find(&request) {
@@ -129,37 +94,13 @@ impl Items {
     }
 }
 
-/// An item at a time, written as the contract says.
-pub(crate) struct ItemAt<'l>(pub(crate) &'l PublishedItem, pub(crate) Timestamp);
-
-impl Serialize for ItemAt<'_> {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self(published, now) = self;
-        let definition = published.definition();
-        let view = ItemView {
-            item_id: &definition.id,
-            title: &definition.title,
-            unit_price: definition.unit_price,
-            currency: definition.currency,
-            stock: published.supply(),
-            remaining: published.remaining(),
-            per_user_limit: definition.per_user_limit,
-            opens_at: definition.opens_at,
-            closes_at: definition.closes_at,
-            state: published.state(*now),
-            server_time: *now,
-        };
-        view.serialize(serializer)
-    }
-}
-
 /// A page of items.
 #[derive(Serialize, ToSchema)]
 struct ItemsPage<'l> {
     #[schema(value_type = Vec<ItemView<'_>>)]
     items: Vec<ItemAt<'l>>,
     /// The `after` of the next page; null: this was the last.
-    #[schema(value_type = Option<words::ItemId>, required = true)]
+    #[schema(value_type = Option<schemas::ItemId>, required = true)]
     next: Option<ItemId>,
 }
 

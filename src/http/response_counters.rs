@@ -13,18 +13,18 @@ const STATUSES: usize = 500;
 /// The counters of one worker, on cache lines of their own. A reader adds the workers up.
 #[derive(Debug)]
 #[repr(align(64))]
-pub struct Responses {
+pub struct ResponseCounters {
     counts: Box<[AtomicU64]>,
     inside: AtomicUsize,
 }
 
-impl Default for Responses {
+impl Default for ResponseCounters {
     fn default() -> Self {
         Self { counts: (0..STATUSES).map(|_| AtomicU64::new(0)).collect(), inside: AtomicUsize::new(0) }
     }
 }
 
-impl Responses {
+impl ResponseCounters {
     /// A request comes in; it leaves when the guard is dropped, answered or not.
     pub fn enter(&self) -> Inside<'_> {
         self.inside.fetch_add(1, Ordering::Relaxed);
@@ -53,7 +53,7 @@ impl Responses {
 
 /// A request that is being answered.
 #[derive(Debug)]
-pub struct Inside<'r>(&'r Responses);
+pub struct Inside<'r>(&'r ResponseCounters);
 
 impl Drop for Inside<'_> {
     fn drop(&mut self) {
@@ -67,7 +67,7 @@ mod tests {
 
     #[test]
     fn answers_are_counted_by_status() {
-        let responses = Responses::default();
+        let responses = ResponseCounters::default();
         for status in [201, 409, 201, 599, 100, 7, 600] {
             responses.count(status);
         }
@@ -77,7 +77,7 @@ mod tests {
 
     #[test]
     fn who_is_inside_is_counted_until_he_leaves() {
-        let responses = Responses::default();
+        let responses = ResponseCounters::default();
         let (first, second) = (responses.enter(), responses.enter());
         assert_eq!(responses.in_flight(), 2);
         drop(first);
