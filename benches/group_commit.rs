@@ -1,6 +1,6 @@
 //! **Job:** how many durable orders a second the core makes without HTTP, against a plain loop that inserts the same
 //! rows.
-//! **Owns:** the crowd: 1,024 letters in flight for one hot item, each from another buyer, sent on the core's own
+//! **Owns:** the crowd: 1,024 messages in flight for one hot item, each from another buyer, sent on the core's own
 //! thread.
 //! **Never:** reports orders that are not in the file: it counts them at the end.
 //!

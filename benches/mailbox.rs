@@ -1,8 +1,8 @@
-//! **Job:** what it costs to hand a letter to an actor, against a plain bounded channel and against calling it.
+//! **Job:** what it costs to hand a message to an actor, against a plain bounded channel and against calling it.
 //! **Owns:** the counter at the other end, which is the same for all of them.
-//! **Never:** counts a letter as delivered because it was sent: each round ends when the counter says what it got.
+//! **Never:** counts a message as delivered because it was sent: each round ends when the counter says what it got.
 //!
-//! A round is 65,536 letters, from the thread of the receiver or from another, one by one or in bundles of 64. Who
+//! A round is 65,536 messages, from the thread of the receiver or from another, one by one or in batches of 64. Who
 //! finds the box full makes room for the receiver and tries again, so that a rate is that of the whole way.
 
 use std::hint::black_box;
@@ -18,17 +18,17 @@ use tokio::sync::oneshot;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Letters of a round: so many that the wake-up at its end does not count.
+/// Messages of a round: so many that the wake-up at its end does not count.
 const LETTERS: u64 = 65_536;
 
-/// Letters of a bundle.
+/// Messages of a bundle.
 const BUNDLE: u64 = 64;
 const _: () = assert!(LETTERS.is_multiple_of(BUNDLE));
 
 /// Messages that may wait, in the mailbox and in the channel.
 const CAPACITY: usize = 16_384;
 
-/// How the letters are sent.
+/// How the messages are sent.
 #[derive(Debug, Clone, Copy)]
 enum Form {
     OneByOne,
@@ -48,7 +48,7 @@ enum Post {
 /// What the receiver got.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Counter {
-    letters: u64,
+    messages: u64,
     sum: u64,
 }
 
@@ -74,21 +74,21 @@ impl Form {
 }
 
 impl Counter {
-    fn count(&mut self, letter: u64) {
-        self.letters += 1;
-        self.sum += black_box(letter);
+    fn count(&mut self, message: u64) {
+        self.messages += 1;
+        self.sum += black_box(message);
     }
 
     fn take(&mut self, post: Post) {
         match post {
-            Post::Message(letter) => self.count(letter),
-            Post::Bundle(letters) => letters.into_iter().for_each(|letter| self.count(letter)),
+            Post::Message(message) => self.count(message),
+            Post::Bundle(messages) => messages.into_iter().for_each(|message| self.count(message)),
             Post::Report(asker) => asker.send(std::mem::take(self)).expect("the bench waits"),
         }
     }
 
     fn check(&self) {
-        assert_eq!(*self, Self { letters: LETTERS, sum: LETTERS * (LETTERS - 1) / 2 }, "every letter came once");
+        assert_eq!(*self, Self { messages: LETTERS, sum: LETTERS * (LETTERS - 1) / 2 }, "every message came once");
     }
 }
 

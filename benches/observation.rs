@@ -1,8 +1,8 @@
-//! **Job:** what observation costs: the durable core without HTTP, with letters timed as a server does and with none.
+//! **Job:** what observation costs: the durable core without HTTP, with messages timed as a server does and with none.
 //! **Owns:** the interleaving: one core makes rounds of both kinds in turn, so that everything else is the same.
 //! **Never:** compares wall-clock rates: CPU time per order is what is paid.
 //!
-//! Switched off are the timing of letters, and with them the clock readings and the distributions of every actor. What
+//! Switched off are the timing of messages, and with them the clock readings and the distributions of every actor. What
 //! is counted once a bundle or once a commit stays on in both: it costs nothing per order.
 
 #![expect(clippy::print_stdout, reason = "its figures are what a bench is for")]
@@ -26,7 +26,7 @@ const ROUNDS: usize = 15;
 /// Orders of one round: a good second.
 const ORDERS_PER_ROUND: u32 = 24 * ORDERS;
 
-/// The letters' times are taken on the core's thread; what all threads spend depends on the sizes of batches as well.
+/// The messages' times are taken on the core's thread; what all threads spend depends on the sizes of batches as well.
 fn report(pairs: &Pairs, what: &str, figure: impl Fn(&Cost) -> f64) {
     let timed = pairs.quartiles(|timed, _| figure(timed)).median;
     let plain = pairs.quartiles(|_, plain| figure(plain)).median;

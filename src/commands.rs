@@ -10,6 +10,7 @@ mod config;
 mod data_file;
 pub mod demo;
 mod draft;
+mod event_stream;
 mod failure;
 mod inventory;
 mod mark;
@@ -73,7 +74,7 @@ RUST_LOG selects what is logged (standard error), e.g. RUST_LOG=debug.";
 pub struct Cli {
     /// Options of every command.
     #[command(flatten)]
-    pub common: Common,
+    pub common: CommonOptions,
     /// Keys set before the command.
     #[command(flatten)]
     pub assignments: Assignments,
@@ -84,7 +85,7 @@ pub struct Cli {
 
 /// Options of every command.
 #[derive(Args)]
-pub struct Common {
+pub struct CommonOptions {
     /// Configuration file (TOML).
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,

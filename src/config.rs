@@ -106,7 +106,7 @@ section! {
 section! {
     /// `[auth]`: who is a buyer, who is an operator.
     pub struct Auth in "auth" {
-        /// How a buyer proves who he is: `jwt`, or `header` (`X-User-Id`, only from `server.trusted_proxies`).
+        /// How buyers prove who they are: `jwt`, or `header` (`X-User-Id`, only from `server.trusted_proxies`).
         /// Default `jwt`.
         pub mode: AuthMode = AuthMode::Jwt,
         /// The one algorithm of the buyers' tokens: `HS256`, `EdDSA` or `RS256`. Default `HS256`: it needs no key
@@ -135,9 +135,9 @@ section! {
 }
 
 section! {
-    /// `[gate.pool]`: at most so many attempts per unit of stock reach the counter.
+    /// `[gate.pool]`: at most so many attempts per unit of stock reach the stock.
     pub struct Pool in "gate.pool" {
-        /// Tokens per unit of stock; 0 = off. Default 0: the counter itself says no cheaply.
+        /// Tokens per unit of stock; 0 = off. Default 0: the stock itself says no cheaply.
         pub factor: f64 = 0.0,
     }
 }
@@ -161,7 +161,7 @@ section! {
         /// Longest wait for an answer of Redis. Default `50ms`: a hundred times what it usually takes.
         pub timeout: Duration = Duration::from_millis(50),
         /// What the gate does without Redis: decide `local`ly, stay `closed` (503), or let all in (`open`). Default
-        /// `local`: the counter still refuses whatever must not be sold.
+        /// `local`: the stock still refuses whatever must not be sold.
         pub on_error: OnError = OnError::Local,
         /// Beginning of every key's name, at most 64 visible ASCII characters. Default `doorbuster:`.
         pub prefix: String = "doorbuster:".to_owned(),

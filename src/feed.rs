@@ -3,8 +3,8 @@
 //! **Owns:** how far the ledger is committed and how far each sink has come; the closing of both.
 //! **Never:** holds up the sale: it reads the data file by connections of its own, on threads of its own.
 //!
-//! The ledger is the outbox: nothing is written twice, `seq` is the cursor, and a consumer who has lost his place says
-//! the last entry he has.
+//! The ledger is the outbox: nothing is written twice, `seq` is the cursor, and consumers who have lost their place say
+//! the last entry they have.
 
 mod pull;
 mod reader;
@@ -94,7 +94,7 @@ impl Feed {
     /// Entries that are committed and that the consumer of `sink` has not confirmed; `None` while it has no consumer.
     ///
     /// Who pulls confirms by asking for what comes after; of several the foremost counts. The consumer of the stream
-    /// confirms by the key beside it; before he has, what is in the stream counts.
+    /// confirms by the key beside it; before it has, what is in the stream counts.
     #[must_use]
     pub fn lag(&self, sink: Sink) -> Option<u64> {
         let place = match sink {
@@ -115,7 +115,7 @@ impl Feed {
 /// How far a consumer has come.
 #[derive(Debug, Default)]
 struct Cursor {
-    /// One more than the last entry he has; zero: there is none yet.
+    /// One more than the last entry it has; zero: there is none yet.
     next: AtomicU64,
 }
 

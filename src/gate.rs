@@ -1,4 +1,4 @@
-//! **Job:** the gatehouse: says who may go on to the counter, in layers in the order of their cost.
+//! **Job:** says who may go on to the stock, in layers in the order of their cost.
 //! **Owns:** the permits, the layers and their counts; a worker has a gate of its own, what must be shared is shared.
 //! **Never:** takes stock, talks to an actor, or keeps a promise: all promises hold with every layer off.
 
@@ -68,13 +68,13 @@ impl From<Unavailable> for Refusal {
 /// Somebody who wants to buy something.
 #[derive(Debug, Clone, Copy)]
 pub struct Attempt<'a> {
-    /// Who.
+    /// The buyer.
     pub user: &'a UserId,
     /// What.
     pub published: &'a Arc<PublishedItem>,
     /// How many units.
     pub quantity: u32,
-    /// His key, if he sent one.
+    /// Their key, if they sent one.
     pub key: Option<&'a IdempotencyKey>,
 }
 
@@ -115,13 +115,13 @@ impl Gate {
         Self { shared, layers, funnel }
     }
 
-    /// An attempt at the door.
+    /// A new attempt.
     #[must_use]
     pub fn begin(&self) -> FunnelGuard<'_> {
         FunnelGuard::begin(&self.funnel)
     }
 
-    /// The capacity layer: the right to be in the house.
+    /// The capacity layer: the right to be in flight.
     pub fn enter(&self, guard: &mut FunnelGuard<'_>) -> Result<Permit, Refusal> {
         if self.shared.closing.load(Ordering::Relaxed) {
             return Err(Unavailable::ShuttingDown.into());
@@ -182,7 +182,7 @@ impl Gate {
         let Some((pool, factor)) = &self.layers.pool else { return Ok(Token::none()) };
         let published = attempt.published;
         // The units of an order keep their tokens. When they go back on sale, the limit grows instead: so nothing has
-        // to be given back from behind the counter, and a count that only grows cannot drift.
+        // to be given back from behind the gate, and a count that only grows cannot drift.
         let limit = token_limit(*factor, u64::from(published.supply())) + published.released();
         let item = published.definition().id.clone();
         match pool.admit(&item, &published.pool, limit, attempt.quantity).await {

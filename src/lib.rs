@@ -2,18 +2,19 @@
 //!
 //! In reading order, the way of one purchase:
 //!
-//! | file | room |
+//! | file | holds |
 //! |---|---|
-//! | [`http`] | the front door: routes, identity, JSON, problems |
-//! | [`pages`] | what a browser gets: the built-in files of the storefront |
-//! | [`gate`] | the gatehouse: who may go on to the counter |
-//! | [`doorbuster_actors`] | the counter, the ledger room, the strongbox |
+//! | [`api`] | the public listener: its routes, and the way of a purchase through gate and sale |
+//! | [`auth`] | who is asking |
+//! | [`http`] | what both listeners answer with: connections, bodies, problem documents, built-in files |
+//! | [`gate`] | which purchases may go on to the stock, layer by layer |
+//! | [`doorbuster_actors`] | the sale itself: stock, group commit, ledger |
 //! | [`ops`] | the operations listener |
 //! | [`feed`] | committed entries for the outside: pulled, or relayed to Redis |
 //! | [`inventory`] | the independent inventory system: knows the feed's wire format, not the server |
 //! | [`server`] | the composition root: builds all of it bottom-up and closes it top-down |
-//! | [`lab`] | the auditor, export, backup, calibration, terminal view, load generator: know wire and file only |
-//! | [`cli`], [`config`], [`catalogue`] | what an operator says |
+//! | [`commands`] | the command line, one file or folder a command |
+//! | [`config`], [`catalogue`] | what an operator says |
 //! | [`logs`] | what an operator hears |
 
 #![forbid(unsafe_code)]

@@ -85,7 +85,8 @@ pub enum ServeError {
     Ended(#[from] io::Error),
 }
 
-/// Runs a server until it is told to end, in a drill with one actor injected_delay. Call it on a thread with an actix system.
+/// Runs a server until it is told to end, with one actor slow if a fault is to be injected. Call it on a thread with an
+/// actix system.
 pub async fn run(loaded: &Loaded, injected_delay: Option<InjectedDelay>) -> Result<(), ServeError> {
     let mut signals = Signals::listen()?;
     if let Some(InjectedDelay { item, by }) = &injected_delay {

@@ -24,7 +24,7 @@ pub struct PublishedItem {
     pub number: ItemNumber,
     /// The core whose thread its actor runs on.
     pub core: CoreId,
-    /// How many letters wait for its actor.
+    /// How many messages wait for its actor.
     pub mailbox: MailboxGauge,
     /// What its actor did.
     pub actor: ActorCounters,

@@ -138,7 +138,7 @@ pub type Entries = SmallVec<[Entry; 1]>;
 pub enum PaymentResult {
     /// The money is there.
     Succeeded,
-    /// It is not; the buyer may try again until his deadline.
+    /// It is not; the buyer may try again until their deadline.
     Failed,
 }
 

@@ -11,6 +11,6 @@ use crate::ids::ItemId;
 pub struct InjectedDelay {
     /// Of which item.
     pub item: ItemId,
-    /// How much longer each letter takes.
+    /// How much longer each message takes.
     pub by: Duration,
 }

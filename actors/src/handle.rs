@@ -59,8 +59,8 @@ const ALL_UP_TO: u64 = 1024;
 const ONE_IN: u32 = 8;
 
 impl SaleHandle {
-    /// The handle of the thread that `router` runs on. One per thread: its recipients live long, because a fresh one has
-    /// a free place in any mailbox and so bounds nothing.
+    /// The handle of the thread that `router` runs on. One per thread: its recipients live long, because a fresh one
+    /// has a free place in any mailbox and so bounds nothing.
     pub(crate) fn new(router: Addr<Router>, worker: WorkerId, view: Arc<SaleView>) -> Self {
         let new_items = router.clone().recipient();
         Self { messages: router.recipient(), new_items, worker, timing: Timing::Sampled, posted: Cell::new(0), view }
@@ -144,8 +144,9 @@ impl SaleHandle {
         reply
     }
 
-    /// Puts an item up for sale, unless there is one of its id. Nobody can know of it before it is durable. Run it as a task
-    /// of its own: an item that is in the ledger must come into the directory, or the next one would get its number.
+    /// Puts an item up for sale, unless there is one of its id. Nobody can know of it before it is durable. Run it as a
+    /// task of its own: an item that is in the ledger must come into the directory, or the next one would get its
+    /// number.
     pub async fn create_item(&self, definition: ItemDefinition, permit: Permit) -> Result<NewItem, NotDone> {
         let _one_at_a_time = self.view.creating.lock().await;
         if let Some(published) = self.view.directory.find(&definition.id) {

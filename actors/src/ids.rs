@@ -71,7 +71,7 @@ text_id! {
     ItemId
 }
 text_id! {
-    /// A buyer, as the token's `sub` names him: `^[A-Za-z0-9._-]{1,64}$`.
+    /// A buyer, as the token's `sub` names them: `^[A-Za-z0-9._-]{1,64}$`.
     UserId
 }
 

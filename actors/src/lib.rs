@@ -47,7 +47,7 @@
 //! |---|---|
 //! | `sale`, `view` | how the parts are put together; what anybody may read of them |
 //! | `ids`, `item`, `money`, `time`, `request`, `reason` | the values that messages are made of |
-//! | `messages`, `enqueued`, `permit`, `reply` | the messages, and the guards and the reply channel that travel with them |
+//! | `messages`, `enqueued`, `permit`, `reply` | the messages, and what travels with them: guards, reply channels |
 //! | `handle` → `router` → `core` | how a thread sends, batches and delivers messages |
 //! | `stock_actor` → `stock` | the actor of an item, and the state machine that decides |
 //! | `order_writer` → `batch`, `ledger` | group commit, and the data file |

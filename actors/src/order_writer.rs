@@ -33,7 +33,7 @@ const TIMER_TICK: Duration = Duration::from_millis(2);
 
 /// The writer of the ledger.
 pub(crate) struct OrderWriter {
-    /// Taken when the house closes.
+    /// Taken when the server closes.
     ledger: Option<Ledger>,
     batch: Batch,
     opened: Option<Instant>,
@@ -147,7 +147,7 @@ impl OrderWriter {
                 let took = Took { commit, sync: proof.sync() };
                 warn_if_slow(took, entries);
                 self.view.writer.committed(trigger, (entries, orders_in(&appends)), took);
-                // Before the answers: who knows of his order finds it in the feed.
+                // Before the answers: whoever knows of their order finds it in the feed.
                 self.view.status.publish(proof.last_seq());
                 self.answer(appends, &proof);
                 self.checkpoint();

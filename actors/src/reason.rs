@@ -1,6 +1,6 @@
 //! **Job:** the names of all answers a purchase attempt can get.
 //! **Owns:** the list of codes under which an answer is counted and known outside.
-//! **Never:** says a status or a sentence: those are the front door's.
+//! **Never:** says a status or a sentence: those are `http::problem`'s.
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
@@ -72,7 +72,7 @@ codes! {
     NoToken = "no-token",
     /// The token bucket is empty.
     RateLimited = "rate-limited",
-    /// The house is full.
+    /// As many purchases as may be are in flight.
     Overloaded = "overloaded",
     /// The disk is full.
     StorageFull = "storage-full",
@@ -82,6 +82,6 @@ codes! {
     OutcomeUnknown = "outcome-unknown",
     /// Redis does not answer, and the policy is to stay closed.
     GateUnavailable = "gate-unavailable",
-    /// The house is closing.
+    /// The server is closing.
     ShuttingDown = "shutting-down",
 }

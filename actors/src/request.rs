@@ -153,8 +153,8 @@ pub enum NotDone {
 }
 
 impl SaleState {
-    /// Whether an item in this state can be bought at `now`, and if not, why: said once for the gate and the stock. That
-    /// nothing may be left is another question.
+    /// Whether an item in this state can be bought at `now`, and if not, why: said once for the gate and the stock.
+    /// That nothing may be left is another question.
     pub fn check_open(self, opens_at: Option<Timestamp>, now: Timestamp) -> Result<(), Rejection> {
         match self {
             Self::Open | Self::SoldOut => Ok(()),

@@ -105,8 +105,8 @@ pub struct Sale {
 }
 
 impl Sale {
-    /// Opens the data file, brings back what it holds, and puts the `items` up for sale that it does not know: after the
-    /// first start the ledger decides. Call it where an actix `System` runs; then start every core.
+    /// Opens the data file, brings back what it holds, and puts the `items` up for sale that it does not know: after
+    /// the first start the ledger decides. Call it where an actix `System` runs; then start every core.
     pub fn open(settings: SaleSettings, items: Vec<ItemDefinition>) -> Result<Self, OpenError> {
         let used_keys = UsedKeys::default();
         let opened = Ledger::open(&settings.ledger, |entry| remember_key(&used_keys, entry))?;

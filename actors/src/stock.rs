@@ -137,7 +137,7 @@ impl Stock {
         self.apply_at(entry, slot)
     }
 
-    /// The same where it is known already where the buyer of a new order stands: a purchase looks him up once.
+    /// The same where it is known already where the buyer of a new order stands: a purchase looks them up once.
     fn apply_at(&mut self, entry: &Entry, slot: Slot) -> Result<(), Discrepancy> {
         ensure(entry.item == self.number, "it is about another item")?;
         ensure(entry.at >= self.latest, "it is older than the entry before it")?;

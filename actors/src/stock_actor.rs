@@ -1,4 +1,4 @@
-//! **Job:** the counter of one item: unpacks a letter, asks the stock, sends the decision on.
+//! **Job:** the actor of one item: unpacks a message, asks the stock, sends the decision on.
 //! **Owns:** the stock of one item; its mailbox is the queue in front of it.
 //! **Never:** decides itself, answers a buyer, waits, or knows who writes the ledger.
 
@@ -32,11 +32,11 @@ pub(crate) struct StockActor {
     pub(crate) view: Arc<SaleView>,
     pub(crate) core_counters: Arc<CoreCounters>,
     pub(crate) append_to: Recipient<Append>,
-    /// How much longer than it needs each letter takes.
+    /// How much longer than it needs each message takes.
     pub(crate) delay: Option<Duration>,
 }
 
-/// "Entries you decided were never written: this is your state." From the desk of its core.
+/// "Entries you decided were never written: this is your state." From its core.
 #[derive(Debug, actix::Message)]
 #[rtype(result = "()")]
 pub(crate) struct RestoreStock {
@@ -44,7 +44,7 @@ pub(crate) struct RestoreStock {
     pub(crate) stock: Stock,
 }
 
-/// "Deadlines have passed." From the desk of its core, once a tick.
+/// "Deadlines have passed." From its core, once a tick.
 #[derive(Debug, actix::Message)]
 #[rtype(result = "()")]
 pub(crate) struct Tick {
@@ -58,14 +58,14 @@ impl Actor for StockActor {
 impl Handler<Message> for StockActor {
     type Result = ();
 
-    fn handle(&mut self, letter: Message, _ctx: &mut Context<Self>) {
+    fn handle(&mut self, message: Message, _ctx: &mut Context<Self>) {
         let _guard = AbortOnPanic;
-        let posted = letter.to().posted();
+        let posted = message.to().posted();
         // One reading of the clock for the decision and for its timing.
         let taken_up = Instant::now();
         let now = self.clock.at(taken_up);
         self.inject_delay();
-        match letter {
+        match message {
             Message::Reserve(reserve) => self.reserve(reserve, now),
             Message::LookupByKey(lookup_by_key) => self.lookup_by_key(lookup_by_key),
             Message::Find(find) => self.find(find),
@@ -103,7 +103,7 @@ impl Handler<RestoreStock> for StockActor {
 }
 
 impl StockActor {
-    /// Starts the actor on this thread. The mailbox gets its size before the first letter: `started` would come after
+    /// Starts the actor on this thread. The mailbox gets its size before the first message: `started` would come after
     /// it, and until then a mailbox holds 16.
     pub(crate) fn open(self, mailbox_capacity: usize) -> Addr<Self> {
         Self::create(|ctx| {
@@ -115,13 +115,13 @@ impl StockActor {
     /// Blocks the thread, as slow code in an actor would.
     fn inject_delay(&self) {
         if let Some(delay) = self.delay {
-            #[expect(clippy::disallowed_methods, reason = "only in a drill, where that is the point")]
+            #[expect(clippy::disallowed_methods, reason = "fault injection, where that is the point")]
             std::thread::sleep(delay);
         }
     }
 
-    fn reserve(&mut self, letter: Reserve, now: Timestamp) {
-        let Reserve { to, reservation, token, reply_to, mut permit } = letter;
+    fn reserve(&mut self, message: Reserve, now: Timestamp) {
+        let Reserve { to, reservation, token, reply_to, mut permit } = message;
         permit.at(Stage::Stock);
         self.core_counters.layer_counters.enter();
         let decision = self.stock.reserve(reservation, &self.policy, now);
@@ -192,7 +192,7 @@ impl StockActor {
         }
     }
 
-    /// Tells the door the key of a new order, which is the first of its entries.
+    /// Publishes the key of a new order, which is the first of its entries.
     fn publish_key(&self, entries: &[Entry]) {
         if let Some(Entry { item, change: Change::Order(OrderChange { user, key: Some(key), .. }), .. }) =
             entries.first()
@@ -205,7 +205,7 @@ impl StockActor {
         let append = Append { entries, reply, epoch: self.epoch, permit };
         // A decision that cannot be written must not stay in memory: the guard above stops the process.
         let sent = self.append_to.try_send(append);
-        assert!(sent.is_ok(), "the tray of the core refused a decision");
+        assert!(sent.is_ok(), "the outbox of the core refused a decision");
     }
 }
 

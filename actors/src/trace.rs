@@ -1,4 +1,4 @@
-//! **Job:** the spans of one purchase on its way through the house.
+//! **Job:** the spans of one purchase on its way through the sale.
 //! **Owns:** which stage the purchase is at.
 //! **Never:** decides which purchases are traced, or costs those that are not more than a null pointer.
 
@@ -10,7 +10,7 @@ pub const TARGET: &str = "doorbuster::purchase";
 /// A stretch of a purchase's way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
-    /// Between the door and the counter: every layer that may refuse, Redis included.
+    /// In front of the actor: every layer that may refuse, Redis included.
     Gate,
     /// Waiting for the item's actor.
     Mailbox,

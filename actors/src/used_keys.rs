@@ -1,13 +1,14 @@
-//! **Job:** tells the door which idempotency keys belong to an order already, so that a retry can go straight to
-//! the counter.
+//! **Job:** tells the gate which idempotency keys belong to an order already, so that a retry can go straight to
+//! the stock.
 //! **Owns:** one 64-bit fingerprint per order with a key.
 //! **Never:** answers a retry: the fingerprint may be wrong once in 2⁶⁴ and may outlive a rolled-back order; the
 //! stock decides, and a purchase that took this way by mistake is an ordinary purchase.
 
-use std::hash::{BuildHasher, BuildHasherDefault, Hasher};
+use std::hash::BuildHasher;
 
 use dashmap::DashMap;
 use foldhash::quality::RandomState;
+use nohash_hasher::BuildNoHashHasher;
 
 use crate::ids::{IdempotencyKey, ItemNumber, UserId};
 
@@ -15,23 +16,8 @@ use crate::ids::{IdempotencyKey, ItemNumber, UserId};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Fingerprint(u64);
 
-/// Fingerprints are hashes already.
-#[derive(Default)]
-struct AsIs(u64);
-
-impl Hasher for AsIs {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, _bytes: &[u8]) {
-        unreachable!("a fingerprint hashes as one u64");
-    }
-
-    fn write_u64(&mut self, fingerprint: u64) {
-        self.0 = fingerprint;
-    }
-}
+/// A fingerprint is a hash already.
+impl nohash_hasher::IsEnabled for Fingerprint {}
 
 /// Tables that share the fingerprints. A table that doubles keeps a core waiting: of ten million fingerprints each of
 /// these has 40,000, and doubles in well under a millisecond.
@@ -40,12 +26,12 @@ const TABLES: usize = 256;
 /// The keys of all orders. Bounded by the orders themselves: 10 to 20 bytes each.
 pub struct UsedKeys {
     hasher: RandomState,
-    fingerprints: DashMap<Fingerprint, (), BuildHasherDefault<AsIs>>,
+    fingerprints: DashMap<Fingerprint, (), BuildNoHashHasher<Fingerprint>>,
 }
 
 impl Default for UsedKeys {
     fn default() -> Self {
-        let fingerprints = DashMap::with_hasher_and_shard_amount(BuildHasherDefault::default(), TABLES);
+        let fingerprints = DashMap::with_hasher_and_shard_amount(BuildNoHashHasher::default(), TABLES);
         Self { hasher: RandomState::default(), fingerprints }
     }
 }

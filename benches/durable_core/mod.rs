@@ -21,7 +21,7 @@ use tokio::sync::oneshot;
 
 use support::{TestSale, item, keyed, one_unit};
 
-/// Letters on their way at a time.
+/// Messages on their way at a time.
 pub(crate) const IN_FLIGHT: usize = 1024;
 
 /// Orders of one iteration: sixteen rounds of the messages in flight, so that its start and end do not count.

@@ -35,7 +35,7 @@ pub struct Orders {
     pub identity: Arc<Identity>,
     /// What there is.
     pub items: Items,
-    /// Who carries letters that are not purchases.
+    /// Who carries messages that are not purchases.
     pub client: SaleClient,
     /// How orders are shown.
     pub shown: Shown,

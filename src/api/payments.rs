@@ -29,7 +29,7 @@ const TOLERANCE: Duration = Duration::from_mins(5);
 pub struct Payments {
     /// Key of the signatures; empty: no webhook.
     pub secret: Secret,
-    /// Who carries the letter.
+    /// Who carries the message.
     pub client: SaleClient,
     /// How orders are shown.
     pub shown: Shown,

@@ -22,14 +22,14 @@ pub const MAX_URI: usize = 8 * 1024;
 
 /// What the check works with, on one worker.
 pub struct RequestChecks {
-    /// Set when the house closes.
+    /// Set when the server closes.
     pub closing: Arc<AtomicBool>,
     /// The requests and answers of this worker.
     pub responses: Arc<ResponseCounters>,
 }
 
-/// Refuses requests that two readers could understand differently, and lets no connection go on while the house closes.
-/// Counts the requests inside, and the answers.
+/// Refuses requests that two readers could understand differently, and lets no connection go on while the server
+/// closes. Counts the requests inside, and the answers.
 pub async fn check(
     checks: Rc<RequestChecks>,
     request: ServiceRequest,
@@ -92,7 +92,7 @@ const PAGES: &[&str] = &["*/*", "text/*", "text/html"];
 /// Where no header is looked at.
 const ANYTHING: &[&str] = &[];
 
-/// Whether the client takes what we send (RFC 9110, section 12.5.1). Without the header he takes anything.
+/// Whether the client takes what we send (RFC 9110, section 12.5.1). Without the header it takes anything.
 fn takes(headers: &HeaderMap, sent: &[&str]) -> bool {
     if sent.is_empty() {
         return true;

@@ -25,7 +25,7 @@ const GUEST_LIFE: Duration = Duration::from_hours(12);
 struct Guest {
     #[schema(value_type = schemas::UserId)]
     user_id: String,
-    /// What he sends as `Authorization: Bearer …`.
+    /// What they send as `Authorization: Bearer …`.
     token: String,
 }
 

@@ -1,5 +1,5 @@
 //! **Job:** chooses the purchases that are traced.
-//! **Owns:** how many a second, so that tracing shows every purchase of a quiet house and does not slow a busy one.
+//! **Owns:** how many a second, so that tracing shows every purchase of a quiet server and does not slow a busy one.
 //! **Never:** costs more than a look at a flag while purchases are not traced.
 
 use std::cell::Cell;

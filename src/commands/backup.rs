@@ -132,3 +132,9 @@ fn make_single(path: &Path) -> rusqlite::Result<()> {
     }
     Ok(())
 }
+
+impl From<BackupError> for Failure {
+    fn from(error: BackupError) -> Self {
+        Self::storage(error)
+    }
+}

@@ -18,6 +18,12 @@ pub(in crate::commands) mod run_state;
 pub(in crate::commands) mod server_facts;
 pub mod spawned_server;
 mod tally;
+impl From<BenchError> for Failure {
+    fn from(error: BenchError) -> Self {
+        Self::new(error)
+    }
+}
+
 #[cfg(test)]
 mod tests;
 mod ticker;
@@ -43,7 +49,7 @@ use options::{Arrival, Bench, Profile};
 use own_server::{no_token, own_server, with_keys};
 use report::{Circumstances, ServerFacts};
 use run_state::RunState;
-use server_facts::{Control, Item, Snapshot};
+use server_facts::{Item, OpsClient, Snapshot};
 use spawned_server::{LaunchSpec, SpawnError, SpawnedServer};
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -195,14 +201,14 @@ pub fn load(bench: &Bench, recipe: Option<LaunchSpec>, keys: &Keys<'_>) -> Resul
     let run_state = &Arc::new(RunState::default());
     interrupt::listen(run_state)?;
     let old = bench.compare.as_deref().map(read_report).transpose()?;
-    let house = recipe.map(|recipe| SpawnedServer::start(recipe, &run_state.stop)).transpose()?;
-    let mut report = match &house {
+    let server = recipe.map(|recipe| SpawnedServer::start(recipe, &run_state.stop)).transpose()?;
+    let mut report = match &server {
         _ if bench.self_test => self_test(bench, run_state)?,
-        Some(house) => visit(bench, &house.url(), Some(house.ops_url()), keys, run_state)?,
+        Some(server) => visit(bench, &server.url(), Some(server.ops_url()), keys, run_state)?,
         None => visit(bench, bench.url.as_deref().unwrap_or_default(), bench.ops_url.clone(), keys, run_state)?,
     };
-    if let Some(house) = house {
-        let place = house.kill();
+    if let Some(server) = server {
+        let place = server.kill();
         report.audit.push(Finding::of_file(&verify::audit(&place.data_file())?, "after the server was killed"));
     }
     report.old = old.map(Box::new);
@@ -222,17 +228,17 @@ fn visit(
     keys: &Keys<'_>,
     run_state: &Arc<RunState>,
 ) -> Result<Report, BenchError> {
-    let control = Control::new(url, ops_url.map(|ops_url| (ops_url, keys.admin_token.clone())));
-    let items = prepare::items(bench, control.items()?)?;
+    let ops = OpsClient::new(url, ops_url.map(|ops_url| (ops_url, keys.admin_token.clone())));
+    let items = prepare::items(bench, ops.items()?)?;
     let pace = Pacing::of(bench);
     let orders = prepare::orders(bench, url, &items, keys, &pace)?;
-    let before = control.snapshot()?;
+    let before = ops.snapshot()?;
     let (tally, orders) = drive(orders, &pace, run_state, &|_looks| progress::glance(run_state))?;
-    let after = control.snapshot()?;
+    let after = ops.snapshot()?;
     if tally.total() == 0 && tally.unsent == 0 {
         return Err(BenchError::NoAnswer("nothing was sent before the end".to_owned()));
     }
-    let findings = audit::check(&control, &orders, &tally, &items, before.as_ref())?;
+    let findings = audit::check(&ops, &orders, &tally, &items, before.as_ref())?;
     let mut report = report(&orders, &pace, &tally, before.as_ref(), after.as_ref());
     report.audit = findings;
     Ok(report)

@@ -110,3 +110,14 @@ async fn measure(folder: &Path, per_cell: Duration) -> Result<Report, CalibrateE
     let proposal = proposal::propose(&cells, sync.p50);
     Ok(Report { machine: machine::look(folder), sync, cells, proposal })
 }
+
+impl From<CalibrateError> for Failure {
+    fn from(error: CalibrateError) -> Self {
+        match error {
+            CalibrateError::Folder { .. } | CalibrateError::Ledger { .. } | CalibrateError::Commit { .. } => {
+                Self::storage(error)
+            }
+            CalibrateError::Interrupted | CalibrateError::Signals(_) => Self::new(error),
+        }
+    }
+}

@@ -15,6 +15,7 @@ use doorbuster_actors::ledger::format;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+use super::failure::Failure;
 use super::mark::Mark;
 
 /// How long to wait where the file is locked for a moment.
@@ -288,4 +289,13 @@ fn stamps(path: &Path) -> [Option<Stamp>; 2] {
         modified: (found.mtime(), found.mtime_nsec()),
     };
     ["", "-wal"].map(|suffix| std::fs::metadata(beside(path, suffix)).ok().map(stamp))
+}
+
+impl From<DataFileError> for Failure {
+    fn from(error: DataFileError) -> Self {
+        if let DataFileError::Output(error) = &error {
+            return Self::output(error);
+        }
+        if matches!(error, DataFileError::NotWhole(_)) { Self::violated(error) } else { Self::storage(error) }
+    }
 }

@@ -17,7 +17,7 @@ use super::bench::audit::{self, Finding};
 use super::bench::options::{Arrival, Demo};
 use super::bench::own_server::{own_server, with_keys};
 use super::bench::run_state::RunState;
-use super::bench::server_facts::{Control, Item, Layer};
+use super::bench::server_facts::{Item, Layer, OpsClient};
 use super::bench::spawned_server::{LaunchSpec, SpawnedServer};
 use super::bench::worker::Orders;
 use super::bench::workload::{Segment, Workload};
@@ -66,31 +66,31 @@ pub(super) fn run(cli: &Cli, options: &Demo) -> Result<ExitCode, Failure> {
 fn sell(demo: &Demo, recipe: LaunchSpec, keys: &Keys<'_>, out: &mut impl Write) -> Result<bool, BenchError> {
     let run_state = Arc::new(RunState::default());
     interrupt::listen(&run_state)?;
-    let house = SpawnedServer::start(recipe, &run_state.stop)?;
-    let control = Control::new(&house.url(), Some((house.ops_url(), keys.admin_token.clone())));
+    let server = SpawnedServer::start(recipe, &run_state.stop)?;
+    let ops = OpsClient::new(&server.url(), Some((server.ops_url(), keys.admin_token.clone())));
     let units: u32 = ITEMS.iter().map(|(.., stock)| stock).sum();
     writeln!(out, "{} buyers, {CLICKS} clicks each, for {units} units of {} items", demo.users, ITEMS.len())?;
     out.flush()?;
 
-    let orders = crowd(demo, &house.url(), keys)?;
-    let before = control.snapshot()?;
-    put_on_sale(&control)?;
-    let items = control.items()?;
+    let orders = crowd(demo, &server.url(), keys)?;
+    let before = ops.snapshot()?;
+    put_on_sale(&ops)?;
+    let items = ops.items()?;
     let left = RefCell::new(format!("{units} units left"));
     let pacing = pacing(demo);
-    let (tally, orders) = drive(orders, &pacing, &run_state, &|looks| watch(&control, &run_state, looks, &left))?;
+    let (tally, orders) = drive(orders, &pacing, &run_state, &|looks| watch(&ops, &run_state, looks, &left))?;
 
-    let after = control.snapshot()?;
+    let after = ops.snapshot()?;
     let mut report = report(&orders, &pacing, &tally, before.as_ref(), after.as_ref());
-    report.audit = audit::check(&control, &orders, &tally, &items, before.as_ref())?;
-    let file = verify::audit(&house.data_file())?;
+    report.audit = audit::check(&ops, &orders, &tally, &items, before.as_ref())?;
+    let file = verify::audit(&server.data_file())?;
     report.audit.push(Finding::of_file(&file, "of the running server"));
     report.print_outcomes(out)?;
     writeln!(out, "Times count from the moment a buyer wanted to buy; all but a few wanted it in the same moment.")?;
     print_funnel(&after.map(|after| after.funnel.layers).unwrap_or_default(), out)?;
     report.print_audit(out)?;
     if !demo.once {
-        stay_open(&house, &run_state, out)?;
+        stay_open(&server, &run_state, out)?;
     }
     Ok(report.is_clean())
 }
@@ -117,14 +117,14 @@ fn crowd(demo: &Demo, url: &str, keys: &Keys<'_>) -> Result<Orders, BenchError> 
 }
 
 /// The sale begins when the crowd does, a little after the early birds.
-fn put_on_sale(control: &Control) -> Result<(), BenchError> {
+fn put_on_sale(ops: &OpsClient) -> Result<(), BenchError> {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let opens_at = Timestamp::from_millis(i64::try_from((now + OPENING).as_millis()).unwrap_or(i64::MAX));
     for (id, title, stock) in ITEMS {
         let fields = json!({
             "title": title, "unit_price": 1990, "currency": "CNY", "stock": stock, "opens_at": opens_at.to_string(),
         });
-        control.put_item(id, &fields)?;
+        ops.put_item(id, &fields)?;
     }
     Ok(())
 }
@@ -152,10 +152,10 @@ fn pacing(demo: &Demo) -> Pacing {
 }
 
 /// How it goes, for the terminal.
-fn watch(control: &Control, run_state: &RunState, looks: u64, left: &RefCell<String>) -> (u64, String) {
+fn watch(ops: &OpsClient, run_state: &RunState, looks: u64, left: &RefCell<String>) -> (u64, String) {
     if looks.is_multiple_of(STOCK_LOOKS) {
         // A look that fails shows what it showed before: the run itself will say what is wrong.
-        if let Ok(items) = control.items() {
+        if let Ok(items) = ops.items() {
             let remaining = |item: &Item| format!("{} {}", item.id, item.remaining);
             left.replace(items.iter().map(remaining).collect::<Vec<_>>().join(", "));
         }
@@ -175,13 +175,13 @@ fn print_funnel(layers: &[Layer], out: &mut impl Write) -> std::io::Result<()> {
     Ok(())
 }
 
-fn stay_open(house: &SpawnedServer, run_state: &RunState, out: &mut impl Write) -> std::io::Result<()> {
-    let (shop, dashboard, secrets) = (house.url(), house.ops_url(), house.secrets_file());
+fn stay_open(server: &SpawnedServer, run_state: &RunState, out: &mut impl Write) -> std::io::Result<()> {
+    let (shop, dashboard, secrets) = (server.url(), server.ops_url(), server.secrets_file());
     writeln!(
         out,
         "\nThe server is still open; Ctrl-C ends it and deletes its files.\n  shop       {shop}/\n  \
          dashboard  {dashboard}/\n  orders     doorbuster orders --db {}",
-        house.data_file().display()
+        server.data_file().display()
     )?;
     // With a configuration file the secrets are that file's.
     if secrets.exists() {

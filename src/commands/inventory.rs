@@ -10,7 +10,7 @@ use super::arguments::Assignments;
 use super::failure::Failure;
 use super::{Cli, load_with_secrets, warn_of_exposed_files};
 use crate::config::Purpose;
-use crate::inventory;
+use crate::inventory::{self, InventoryError};
 
 /// `doorbuster inventory`.
 #[derive(Args)]
@@ -35,4 +35,17 @@ pub(super) fn run(cli: &Cli) -> Result<ExitCode, Failure> {
     warn_of_exposed_files(&loaded);
     actix_web::rt::System::new().block_on(inventory::run(&loaded))?;
     Ok(ExitCode::SUCCESS)
+}
+
+impl From<InventoryError> for Failure {
+    fn from(error: InventoryError) -> Self {
+        match error {
+            InventoryError::Store(_) => Self::storage(error),
+            InventoryError::Url(_)
+            | InventoryError::RedisUrl(_)
+            | InventoryError::Missing(_)
+            | InventoryError::Listen { .. } => Self::configuration(error),
+            InventoryError::Ended(_) | InventoryError::Panicked => Self::new(error),
+        }
+    }
 }

@@ -243,3 +243,9 @@ fn entries(range: &RangeInclusive<u64>) -> String {
         format!("entries {} to {}", range.start(), range.end())
     }
 }
+
+impl From<CommandError> for Failure {
+    fn from(error: CommandError) -> Self {
+        Self::storage(error)
+    }
+}

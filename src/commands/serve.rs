@@ -12,7 +12,8 @@ use super::arguments::{Assignments, DataFile};
 use super::failure::Failure;
 use super::{Cli, load_with_secrets, warn_of_exposed_files};
 use crate::config::Purpose;
-use crate::server;
+use crate::feed::FeedError;
+use crate::server::{self, ServeError};
 
 /// Longest delay of a fault injection: what a client waits for an answer is a few of them.
 const MAX_DELAY: Duration = Duration::from_secs(1);
@@ -61,4 +62,21 @@ fn injected_delay(text: &str) -> Result<InjectedDelay, String> {
     let item = item.parse().map_err(|bad| format!("{bad}"))?;
     let by = humantime::parse_duration(by).map_err(|bad| bad.to_string())?;
     if by > MAX_DELAY { Err("must be at most 1s".to_owned()) } else { Ok(InjectedDelay { item, by }) }
+}
+
+impl From<ServeError> for Failure {
+    fn from(error: ServeError) -> Self {
+        match error {
+            ServeError::Sale(_) | ServeError::Commit(_) | ServeError::Feed(FeedError::Read(_)) => Self::storage(error),
+            ServeError::Config(_)
+            | ServeError::Catalogue(_)
+            | ServeError::Identity(_)
+            | ServeError::Redis(_)
+            | ServeError::Feed(FeedError::RedisUrl)
+            | ServeError::Listen { .. }
+            | ServeError::Descriptors { .. }
+            | ServeError::PortFile { .. } => Self::configuration(error),
+            ServeError::Ended(_) | ServeError::Feed(FeedError::Thread(_)) => Self::new(error),
+        }
+    }
 }

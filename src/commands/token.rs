@@ -56,7 +56,9 @@ pub(super) fn run(cli: &Cli, options: &Token) -> Result<ExitCode, Failure> {
         None => writeln!(out, "{}", mint.token(options.user.as_str(), options.ttl))?,
         Some(count) => {
             for number in 1..=count {
-                let user: UserId = format!("{}-{number}", options.user).parse().map_err(Failure::User)?;
+                let user: UserId = format!("{}-{number}", options.user)
+                    .parse()
+                    .map_err(|bad| Failure::usage(format!("--user: {bad}")))?;
                 writeln!(out, "{user} {}", mint.token(user.as_str(), options.ttl))?;
             }
         }

@@ -23,9 +23,24 @@ mod keys;
 mod model;
 pub(super) mod options;
 mod paint;
+mod query;
 mod rates;
 mod screen;
 mod table;
+impl From<TopError> for Failure {
+    fn from(error: TopError) -> Self {
+        match error {
+            TopError::Output(error) => Self::output(&error),
+            TopError::NoPort => Self::configuration(error),
+            TopError::Unreachable { .. }
+            | TopError::Token(_)
+            | TopError::Foreign { .. }
+            | TopError::Refused { .. }
+            | TopError::Ended => Self::new(error),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests;
 mod view;
@@ -37,10 +52,11 @@ use std::sync::Arc;
 use super::failure::Failure;
 use super::{Cli, load_with_secrets};
 use crate::config::Purpose;
+use client::Client;
 pub use client::OpsUrl;
-use client::{Client, Query};
-pub use model::Sort;
 use options::Top;
+use query::Query;
+pub use query::Sort;
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
 pub use wire::Text;
@@ -48,7 +64,7 @@ pub use wire::Text;
 /// Shows the server that the options or the configuration name.
 pub(super) fn run(cli: &Cli, options: &Top) -> Result<ExitCode, Failure> {
     let loaded = load_with_secrets(cli.sources(), &[Purpose::Operate])?;
-    let url = options.url.clone().or_else(|| OpsUrl::of(loaded.config.server.ops_listen)).ok_or(Failure::NoPort)?;
+    let url = options.url.clone().or_else(|| OpsUrl::of(loaded.config.server.ops_listen)).ok_or(TopError::NoPort)?;
     let view = View {
         url,
         token: loaded.config.auth.admin_token.expose(),
@@ -101,6 +117,9 @@ pub enum TopError {
     /// The terminal or the output.
     #[error("cannot write the output: {0}")]
     Output(#[from] io::Error),
+    /// Nobody knows where the server listens.
+    #[error("server.ops_listen: has port 0, which the system picks: name the server with --url")]
+    NoPort,
     /// A bug: a thread that asks the server has gone.
     #[error("the view ended: one of its threads did")]
     Ended,

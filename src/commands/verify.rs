@@ -1,5 +1,5 @@
 //! **Job:** the auditor: reads a data file once and checks every promise against it.
-//! **Owns:** a fold of its own, with plain maps and no code of the counter: an oracle must not share its error.
+//! **Owns:** a fold of its own, with plain maps and no code of the stock: an oracle must not share its error.
 //! **Never:** writes, repairs, or stops at the first violation.
 
 mod books;

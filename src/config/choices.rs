@@ -55,7 +55,7 @@ closed_set! {
 }
 
 closed_set! {
-    /// How a buyer proves who he is.
+    /// How buyers prove who they are.
     AuthMode {
         /// With a signed token.
         Jwt = "jwt",

@@ -145,12 +145,12 @@ mod tests {
 
     #[test]
     fn development_secrets_are_made_once_and_stay() {
-        let desk = tempfile::tempdir().expect("a temporary directory");
-        let data_file = desk.path().join("new/doorbuster.db");
+        let folder = tempfile::tempdir().expect("a temporary directory");
+        let data_file = folder.path().join("new/doorbuster.db");
         let (mut first, mut second) = (development(&data_file), development(&data_file));
         assert_eq!((fill_secrets(&mut first), fill_secrets(&mut second)), (Ok(()), Ok(())));
 
-        let path = desk.path().join("new/development.toml");
+        let path = folder.path().join("new/development.toml");
         assert_eq!(fs::metadata(&path).expect("made").permissions().mode() & 0o7777, 0o600);
         assert_eq!(fs::read_dir(path.parent().expect("a directory")).expect("readable").count(), 1);
         assert_eq!(first.origins["auth.jwt_secret"], Origin::File(path));
@@ -164,8 +164,8 @@ mod tests {
 
     #[test]
     fn starts_at_the_same_time_agree_on_their_secrets() {
-        let desk = tempfile::tempdir().expect("a temporary directory");
-        let data_file = desk.path().join("doorbuster.db");
+        let folder = tempfile::tempdir().expect("a temporary directory");
+        let data_file = folder.path().join("doorbuster.db");
         let barrier = std::sync::Barrier::new(8);
         let tokens: Vec<String> = thread::scope(|scope| {
             let start = || {
@@ -182,10 +182,10 @@ mod tests {
 
     #[test]
     fn development_secrets_that_others_may_read_are_refused() {
-        let desk = tempfile::tempdir().expect("a temporary directory");
-        let data_file = desk.path().join("doorbuster.db");
+        let folder = tempfile::tempdir().expect("a temporary directory");
+        let data_file = folder.path().join("doorbuster.db");
         fill_secrets(&mut development(&data_file)).expect("made");
-        let path = desk.path().join("development.toml");
+        let path = folder.path().join("development.toml");
         for mode in [0o640, 0o604, 0o700] {
             fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("own file");
             let refusal = fill_secrets(&mut development(&data_file)).expect_err("too open").to_string();
@@ -195,10 +195,10 @@ mod tests {
 
     #[test]
     fn a_damaged_file_of_development_secrets_is_refused_and_not_repeated() {
-        let desk = tempfile::tempdir().expect("a temporary directory");
-        let data_file = desk.path().join("doorbuster.db");
+        let folder = tempfile::tempdir().expect("a temporary directory");
+        let data_file = folder.path().join("doorbuster.db");
         for content in ["jwt_secret = \"canary", "jwt_secret = \"canary\"\n", "", "admin_token = canary\n"] {
-            let path = desk.path().join(FILE_NAME);
+            let path = folder.path().join(FILE_NAME);
             fs::write(&path, content).expect("writable");
             fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("own file");
             let refusal = fill_secrets(&mut development(&data_file)).expect_err("damaged").to_string();
@@ -208,11 +208,11 @@ mod tests {
 
     #[test]
     fn secrets_that_another_user_has_laid_out_are_refused() {
-        let desk = tempfile::tempdir().expect("a temporary directory");
-        let data_file = desk.path().join("doorbuster.db");
+        let folder = tempfile::tempdir().expect("a temporary directory");
+        let data_file = folder.path().join("doorbuster.db");
         fill_secrets(&mut development(&data_file)).expect("made");
         // Only root can give a file away: for everybody else the case does not exist, and neither does the test.
-        if std::os::unix::fs::chown(desk.path().join(FILE_NAME), Some(65_534), None).is_ok() {
+        if std::os::unix::fs::chown(folder.path().join(FILE_NAME), Some(65_534), None).is_ok() {
             let refusal = fill_secrets(&mut development(&data_file)).expect_err("another's").to_string();
             assert!(refusal.contains("belongs to another user"), "{refusal}");
         }
@@ -220,11 +220,11 @@ mod tests {
 
     #[test]
     fn production_makes_no_secrets() {
-        let desk = tempfile::tempdir().expect("a temporary directory");
-        let mut loaded = development(&desk.path().join("doorbuster.db"));
+        let folder = tempfile::tempdir().expect("a temporary directory");
+        let mut loaded = development(&folder.path().join("doorbuster.db"));
         loaded.mode = Mode::Production;
         fill_secrets(&mut loaded).expect("nothing to do");
         assert!(loaded.config.auth.jwt_secret.is_empty() && loaded.config.payment.webhook_secret.is_empty());
-        assert_eq!(fs::read_dir(desk.path()).expect("readable").count(), 0);
+        assert_eq!(fs::read_dir(folder.path()).expect("readable").count(), 0);
     }
 }

@@ -119,8 +119,8 @@ fn the_contract_page_lists_every_key_with_its_default() {
 
 #[test]
 fn a_flag_beats_the_environment_which_beats_the_file_which_beats_the_default() {
-    let desk = Folder::new();
-    let file = desk.file("c.toml", &format!("{SECRETS}[storage]\nmax_batch = 2\nlinger = \"2ms\"\npath = \"f\"\n"));
+    let folder = Folder::new();
+    let file = folder.file("c.toml", &format!("{SECRETS}[storage]\nmax_batch = 2\nlinger = \"2ms\"\npath = \"f\"\n"));
     let environment =
         pairs(&[("DOORBUSTER_STORAGE_MAX_BATCH", "3"), ("DOORBUSTER_STORAGE_LINGER", "3ms"), ("HOME", "/")]);
     let flags = pairs(&[("storage.max_batch", "1"), ("storage.max_batch", "4")]);
@@ -138,7 +138,7 @@ fn a_flag_beats_the_environment_which_beats_the_file_which_beats_the_default() {
 
 #[test]
 fn an_unknown_key_is_named_wherever_it_was_given() {
-    let desk = Folder::new();
+    let folder = Folder::new();
     for (content, key) in [
         ("[server]\nlissten = \"x\"", "server.lissten: is not a known key"),
         ("[sever]", "sever: is not a known key"),
@@ -147,7 +147,7 @@ fn an_unknown_key_is_named_wherever_it_was_given() {
         ("[gate]\nwindow = \"5s\"", "gate.window: is not a known key"),
         ("[server]\nlisten_file = \"x\"", "server.listen_file: is not a known key"),
     ] {
-        let refusal = refusal(desk.load_file(content));
+        let refusal = refusal(folder.load_file(content));
         assert!(refusal.starts_with(key), "{refusal}");
     }
     assert_eq!(refusal(load_flags(&[("server.x", "1")])), "server.x: is not a known key (flag)");
@@ -171,10 +171,10 @@ fn a_value_of_another_type_names_key_expectation_and_origin() {
 
 #[test]
 fn a_broken_or_missing_file_is_named() {
-    let desk = Folder::new();
-    let refused = refusal(desk.load_file("[server]\nlisten = canary"));
+    let folder = Folder::new();
+    let refused = refusal(folder.load_file("[server]\nlisten = canary"));
     assert!(refused.contains("doorbuster.toml: line 2: ") && !refused.contains("canary"), "{refused}");
-    let refused = refusal(load(Sources { file: Some(desk.0.path().join("none")), ..Sources::default() }));
+    let refused = refusal(load(Sources { file: Some(folder.0.path().join("none")), ..Sources::default() }));
     assert!(refused.contains("none: cannot be read"), "{refused}");
 }
 
@@ -246,9 +246,9 @@ fn values_on_the_limits_are_taken() {
 #[test]
 fn production_needs_its_secrets_and_development_does_not() {
     assert_eq!(load_flags(&[]).map(|loaded| loaded.mode), Ok(Mode::Development));
-    let desk = Folder::new();
+    let folder = Folder::new();
     let missing = |content: &str| {
-        let loaded = desk.load_file(content).expect("valid");
+        let loaded = folder.load_file(content).expect("valid");
         demand(&loaded, Purpose::Serve).err().map(|error| error.key)
     };
     assert_eq!(missing("").as_deref(), Some("auth.jwt_secret, auth.admin_token"));
@@ -281,27 +281,27 @@ fn a_secret_that_can_be_guessed_is_refused_and_not_repeated() {
 
 #[test]
 fn the_other_ways_of_identification_need_no_jwt_secret_but_their_own_keys() {
-    let desk = Folder::new();
+    let folder = Folder::new();
     let admin = "[auth]\nadmin_token = \"fedcba9876543210fedcba9876543210\"\n";
     let header = format!("{admin}mode = \"header\"\n");
-    assert!(refusal(desk.load_file(&header)).starts_with("server.trusted_proxies: must not be empty"));
-    assert!(desk.load_file(&format!("{header}[server]\ntrusted_proxies = [\"10.0.0.0/8\"]\n")).is_ok());
+    assert!(refusal(folder.load_file(&header)).starts_with("server.trusted_proxies: must not be empty"));
+    assert!(folder.load_file(&format!("{header}[server]\ntrusted_proxies = [\"10.0.0.0/8\"]\n")).is_ok());
 
     let key_pair = format!("{admin}jwt_algorithm = \"EdDSA\"\n");
-    assert!(refusal(desk.load_file(&key_pair)).starts_with("auth.jwt_public_key_file: must be set"));
-    let missing = format!("{key_pair}jwt_public_key_file = \"{}\"\n", desk.0.path().join("none").display());
-    assert!(refusal(desk.load_file(&missing)).starts_with("auth.jwt_public_key_file: cannot be read"));
-    let path = desk.file("public.pem", "PEM");
-    assert!(desk.load_file(&format!("{key_pair}jwt_public_key_file = \"{}\"\n", path.display())).is_ok());
+    assert!(refusal(folder.load_file(&key_pair)).starts_with("auth.jwt_public_key_file: must be set"));
+    let missing = format!("{key_pair}jwt_public_key_file = \"{}\"\n", folder.0.path().join("none").display());
+    assert!(refusal(folder.load_file(&missing)).starts_with("auth.jwt_public_key_file: cannot be read"));
+    let path = folder.file("public.pem", "PEM");
+    assert!(folder.load_file(&format!("{key_pair}jwt_public_key_file = \"{}\"\n", path.display())).is_ok());
 }
 
 #[test]
 fn a_secret_may_be_in_a_file_of_its_own_in_every_source() {
-    let desk = Folder::new();
+    let folder = Folder::new();
     let secret = "0123456789abcdef-0123456789abcdef";
-    let path = desk.file("secret", &format!("{secret}\n"));
+    let path = folder.file("secret", &format!("{secret}\n"));
     let path = path.to_str().expect("UTF-8");
-    let from_file = desk.load_file(&format!("{SECRETS}jwt_issuer = \"\"\n[feed]\ntoken_file = \"{path}\"\n"));
+    let from_file = folder.load_file(&format!("{SECRETS}jwt_issuer = \"\"\n[feed]\ntoken_file = \"{path}\"\n"));
     let from_environment = load_environment(&[("DOORBUSTER_FEED_TOKEN_FILE", path)]);
     let from_flag = load_flags(&[("feed.token_file", path)]);
     for loaded in [from_file, from_environment, from_flag] {
@@ -310,7 +310,7 @@ fn a_secret_may_be_in_a_file_of_its_own_in_every_source() {
     let refused = refusal(load_flags(&[("feed.token_file", "none")]));
     assert!(refused.starts_with("feed.token_file: none: cannot be read"), "{refused}");
     for (content, reason) in [("", "is empty"), ("\n", "is empty"), (" \n", "must have at least 32 bytes")] {
-        let path = desk.file("blank", content);
+        let path = folder.file("blank", content);
         let refused = refusal(load_flags(&[("auth.jwt_secret_file", path.to_str().expect("UTF-8"))]));
         assert!(refused.starts_with("auth.jwt_secret") && refused.contains(reason), "{refused}");
     }
@@ -319,10 +319,10 @@ fn a_secret_may_be_in_a_file_of_its_own_in_every_source() {
 #[test]
 fn files_with_secrets_that_others_can_use_are_told_and_not_refused() {
     use std::os::unix::fs::PermissionsExt as _;
-    let desk = Folder::new();
-    let secret = desk.file("secret", "0123456789abcdef-0123456789abcdef");
-    let inline = desk.file("inline.toml", SECRETS);
-    let pointing = desk.file("pointing.toml", &format!("[feed]\ntoken_file = {secret:?}\n"));
+    let folder = Folder::new();
+    let secret = folder.file("secret", "0123456789abcdef-0123456789abcdef");
+    let inline = folder.file("inline.toml", SECRETS);
+    let pointing = folder.file("pointing.toml", &format!("[feed]\ntoken_file = {secret:?}\n"));
     let told = |file: &PathBuf| {
         let loaded = load(Sources { file: Some(file.clone()), ..Sources::default() }).expect("valid");
         loaded.exposed.into_iter().map(|exposure| exposure.path).collect::<Vec<_>>()
@@ -347,8 +347,8 @@ fn files_with_secrets_that_others_can_use_are_told_and_not_refused() {
 
 #[test]
 fn both_forms_of_a_secret_are_refused_in_one_source_and_ranked_in_two() {
-    let desk = Folder::new();
-    let path = desk.file("secret", "0123456789abcdef-0123456789abcdef");
+    let folder = Folder::new();
+    let path = folder.file("secret", "0123456789abcdef-0123456789abcdef");
     let path = path.to_str().expect("UTF-8");
     let both = [("feed.token", "x"), ("feed.token_file", path)];
     assert_eq!(refusal(load_flags(&both)), "feed.token: is given together with feed.token_file (flag)");
@@ -367,8 +367,8 @@ fn lists_are_separated_by_commas_on_the_command_line() {
 
 #[test]
 fn what_is_shown_is_a_configuration_file_without_secrets() {
-    let desk = Folder::new();
-    let path = desk.file("a\n\"b\".toml", &format!("{SECRETS}[redis]\nurl = \"redis://:canary@10.0.0.1\"\n"));
+    let folder = Folder::new();
+    let path = folder.file("a\n\"b\".toml", &format!("{SECRETS}[redis]\nurl = \"redis://:canary@10.0.0.1\"\n"));
     let loaded = load(Sources { file: Some(path), ..Sources::default() }).expect("valid");
     let shown = show(&loaded);
     let table: toml::Table = shown.parse().expect("valid TOML");

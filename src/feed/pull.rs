@@ -30,11 +30,11 @@ const LINE_BYTES: usize = 256;
 /// What a consumer asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pull {
-    /// The last entry he has; 0: none.
+    /// The last entry it has; 0: none.
     pub after: u64,
-    /// Most entries he wants, 1 to [`MAX_PAGE`].
+    /// Most entries it wants, 1 to [`MAX_PAGE`].
     pub limit: usize,
-    /// How long he waits if there is none, up to [`MAX_WAIT`].
+    /// How long it waits if there is none, up to [`MAX_WAIT`].
     pub wait: Duration,
 }
 
@@ -50,10 +50,10 @@ pub struct Page {
 /// Why there is no page.
 #[derive(Debug, thiserror::Error)]
 pub enum NoPage {
-    /// The consumer has more than the ledger: his place is in another one.
+    /// The consumer has more than the ledger: its place is in another one.
     #[error("entry {after} is beyond the last one, {last_seq}")]
     Beyond {
-        /// What he has.
+        /// What it has.
         after: u64,
         /// What there is.
         last_seq: u64,
@@ -61,7 +61,7 @@ pub enum NoPage {
     /// Too many pulls are inside.
     #[error("{MAX_PULLS} pulls are inside")]
     Crowded,
-    /// The house is closing.
+    /// The server is closing.
     #[error("the feed is closing")]
     Closing,
     /// The data file.

@@ -1,4 +1,4 @@
-//! **Job:** counts what each layer in front of the counter did with every attempt.
+//! **Job:** counts what each layer in front of the stock did with every attempt.
 //! **Owns:** the order of the layers.
 //! **Never:** decides, or counts what happens behind the gate: the stock and the ledger count for themselves.
 
@@ -10,7 +10,7 @@ use doorbuster_actors::request::Reason;
 pub enum Layer {
     /// Is it a purchase at all: identity, item, validation.
     Door,
-    /// Is there room in the house.
+    /// May one more be in flight.
     Capacity,
     /// Was it bought before under this key.
     Replay,
@@ -81,7 +81,7 @@ pub struct FunnelGuard<'f> {
 }
 
 impl<'f> FunnelGuard<'f> {
-    /// An attempt at the door.
+    /// A new attempt.
     #[must_use]
     pub fn begin(funnel: &'f Funnel) -> Self {
         funnel.layer(Layer::Door).enter();

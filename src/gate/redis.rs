@@ -20,8 +20,8 @@ pub use breaker::{BreakerState, FAILURES_TO_OPEN, OPEN_FOR};
 
 use crate::config::OnError;
 
-/// Commands of one worker that may be on their way at once. What a worker can have in flight is bounded by the
-/// house's capacity; past this number Redis is the bottleneck, and waiting for it counts against the time-out.
+/// Commands of one worker that may be on their way at once. What a worker can have in flight is bounded by the limit of
+/// purchases in flight; past this number Redis is the bottleneck, and waiting for it counts against the time-out.
 const CONCURRENCY_LIMIT: usize = 4_096;
 
 /// Commands a worker may queue before its connection's task has picked them up: all of them, so that a burst within
@@ -170,21 +170,21 @@ impl fmt::Debug for Redis {
 #[derive(Clone, Debug)]
 pub struct RedisLink {
     redis: Arc<Redis>,
-    line: Arc<Mutex<Line>>,
+    line: Arc<Mutex<LinkState>>,
 }
 
 /// The connection, made on first use. A connection that was there when the breaker opened is not used again: the
 /// manager never single_flight after a refused login, and never notices a peer that is gone without a word.
 #[derive(Default)]
-struct Line {
+struct LinkState {
     manager: Option<ConnectionManager>,
     /// `opened_total` of the breaker when the connection was made.
     made_at_opening: u64,
 }
 
-impl fmt::Debug for Line {
+impl fmt::Debug for LinkState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Line")
+        f.write_str("LinkState")
     }
 }
 
@@ -239,7 +239,7 @@ impl RedisLink {
         let opened_total = self.redis.breaker.opened_total();
         let mut line = self.line.lock();
         if line.manager.is_none() || line.made_at_opening != opened_total || layer_counters == LayerCounters::Probe {
-            *line = Line { manager: self.redis.manager().ok(), made_at_opening: opened_total };
+            *line = LinkState { manager: self.redis.manager().ok(), made_at_opening: opened_total };
         }
         match &line.manager {
             Some(manager) => Ok((layer_counters, manager.clone())),

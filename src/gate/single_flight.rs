@@ -1,5 +1,5 @@
 //! **Job:** lets a retry wait for the attempt with the same key that is still on its way.
-//! **Owns:** the keys of the attempts inside the house; bounded by the permits, one entry each.
+//! **Owns:** the keys of the attempts in flight; bounded by the permits, one entry each.
 //! **Never:** remembers a key after its attempt has ended: orders are remembered by the stock.
 
 use std::convert::Infallible;
@@ -30,7 +30,7 @@ impl Drop for Leader<'_> {
 }
 
 impl SingleFlight {
-    /// Registers an attempt, or waits until the one that was first has ended. Who has waited is not registered: he goes
+    /// Registers an attempt, or waits until the one that was first has ended. Who has waited is not registered: they go
     /// on at once with all others who have, instead of one by one.
     pub async fn first(&self, key: Fingerprint) -> Option<Leader<'_>> {
         let ended = match self.inside.entry(key) {

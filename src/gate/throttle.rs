@@ -34,7 +34,7 @@ pub struct LocalThrottle {
     window: u64,
     epoch: Instant,
     hasher: RandomState,
-    /// Hash of the user → nanoseconds since `epoch` at which his window ends.
+    /// Hash of the user → nanoseconds since `epoch` at which their window ends.
     ends: DashMap<u64, u64, BuildHasherDefault<AsIs>>,
     users: AtomicUsize,
     unremembered_total: AtomicU64,

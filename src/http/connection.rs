@@ -239,7 +239,7 @@ impl Open {
     fn follow(&mut self, step: Parsed) -> usize {
         let (count, is_end) = match step {
             Parsed::Incomplete => (0, false),
-            Parsed::Part(count) => (count, false),
+            Parsed::More(count) => (count, false),
             Parsed::End(count) => (count, true),
             Parsed::Cut(count) => {
                 self.is_cut = true;

@@ -69,12 +69,12 @@ impl Hangup {
 
 /// A connection that is listened to.
 #[derive(Debug)]
-pub struct Line<T> {
+pub struct WithHangup<T> {
     connection: T,
     hangup: Hangup,
 }
 
-impl<T> Line<T> {
+impl<T> WithHangup<T> {
     /// Listens to a fresh connection, whose marks these are.
     #[must_use]
     pub fn new(connection: T, hangup: Hangup) -> Self {
@@ -87,7 +87,7 @@ impl<T> Line<T> {
     }
 }
 
-impl<T: AsyncRead + Unpin> AsyncRead for Line<T> {
+impl<T: AsyncRead + Unpin> AsyncRead for WithHangup<T> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let (before, has_room) = (buffer.filled().len(), buffer.remaining() > 0);
@@ -100,7 +100,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for Line<T> {
     }
 }
 
-impl<T: AsyncWrite + Unpin> AsyncWrite for Line<T> {
+impl<T: AsyncWrite + Unpin> AsyncWrite for WithHangup<T> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.get_mut().connection).poll_write(cx, bytes)
     }

@@ -1,5 +1,5 @@
 //! **Job:** counts the answers of a worker by their status, and the requests that wait for theirs.
-//! **Owns:** one counter a status, and who is inside.
+//! **Owns:** one counter a status, and how many requests are in flight.
 //! **Never:** counts a status that is none: there are five hundred.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};

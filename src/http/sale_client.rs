@@ -83,7 +83,7 @@ impl SaleClient {
     }
 }
 
-/// The outcome of a letter; unknown if it takes too long.
+/// The outcome of a message; unknown if it takes too long.
 pub(crate) async fn within(reply: ReplyFuture<Outcome>) -> Outcome {
     in_time(reply.outcome()).await.unwrap_or(Outcome::Unavailable(Unavailable::OutcomeUnknown))
 }

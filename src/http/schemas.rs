@@ -31,7 +31,7 @@ macro_rules! words {
 words! {
     /// An item, as its owner names it.
     ItemId = text("^[A-Za-z0-9._-]{1,64}$").examples(["sku-1"]);
-    /// A buyer, as the token's `sub` names him.
+    /// A buyer, as the token's `sub` names them.
     UserId = text("^[A-Za-z0-9._-]{1,64}$");
     /// An order. Opaque: its parts are nobody's business.
     OrderId = text("^[0-9a-f-]+$").examples(["1-1-1"]);

@@ -62,7 +62,7 @@ impl Kind {
 pub(super) enum OrderEvent {
     /// It begins, and holds its units.
     Placed,
-    /// Its units leave the house.
+    /// Its units are shipped.
     Paid,
     /// It gives its units back.
     Cancelled,

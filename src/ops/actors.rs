@@ -1,4 +1,4 @@
-//! **Job:** the inspector: every actor with its mailbox, what it did, and how long letters waited and took.
+//! **Job:** the inspector: every actor with its mailbox, what it did, and how long messages waited and took.
 //! **Owns:** the parameters of the question.
 //! **Never:** wakes an actor to ask it.
 
@@ -56,7 +56,7 @@ pub(super) struct Inspection {
     writer: WriterView,
 }
 
-/// Every actor with its mailbox, what it did, and how long letters waited and took.
+/// Every actor with its mailbox, what it did, and how long messages waited and took.
 #[utoipa::path(get, path = "/actors", operation_id = "inspect_actors", tag = "observation", params(Parameters),
     responses((status = 200, description = "Counts and distributions since the start.", body = Inspection)))]
 pub(super) async fn read(state: web::ThinData<OpsState>, request: HttpRequest) -> HttpResponse {

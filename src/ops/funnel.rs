@@ -1,4 +1,4 @@
-//! **Job:** shows what every layer did with the purchase attempts, from the door to the ledger.
+//! **Job:** shows what every layer did with the purchase attempts, from the first to the ledger.
 //! **Owns:** the route.
 //! **Never:** counts: it reads what the layers counted.
 

@@ -115,9 +115,9 @@ fn purchases(telemetry: &Telemetry, page: &mut Page<'_>) -> Result<(), Error> {
         layer.answered.iter().map(of_layer)
     });
     page.counters("doorbuster_gate_refused", "Purchase attempts that got their answer at a layer", refused)?;
-    let house = telemetry.house();
-    page.gauge("doorbuster_purchases_inside", "Purchases that wait for their answer", house.inside)?;
-    page.gauge("doorbuster_purchases_capacity", "Purchases that may wait at a time", house.capacity)?;
+    let purchases = telemetry.purchases();
+    page.gauge("doorbuster_purchases_in_flight", "Purchases that wait for their answer", purchases.in_flight)?;
+    page.gauge("doorbuster_purchases_max_in_flight", "Purchases that may wait at a time", purchases.max_in_flight)?;
     let mut statuses: BTreeMap<u16, u64> = BTreeMap::new();
     for (status, count) in telemetry.responses.iter().flat_map(|worker| worker.observe()) {
         *statuses.entry(status).or_default() += count;
@@ -136,21 +136,21 @@ fn actors(telemetry: &Telemetry, page: &mut Page<'_>) -> Result<(), Error> {
     let writer = &telemetry.sale.writer;
     let by_kind = |stock: u64, writer: u64| [(label("kind", "stock"), stock), (label("kind", "writer"), writer)];
     let depths = by_kind(depth, writer.mailbox.depth().into());
-    page.gauges("doorbuster_mailbox_depth", "Letters that wait, over all actors of a kind", depths)?;
+    page.gauges("doorbuster_mailbox_depth", "Messages that wait, over all actors of a kind", depths)?;
     let marks = by_kind(high_water.into(), writer.mailbox.high_water().into());
-    page.gauges("doorbuster_mailbox_high_water", "Most letters that ever waited for one actor of a kind", marks)?;
+    page.gauges("doorbuster_mailbox_high_water", "Most messages that ever waited for one actor of a kind", marks)?;
     let totals = by_kind(handled, writer.actor.handled_total());
-    page.counters("doorbuster_actor_letters", "Letters handled, over all actors of a kind", totals)
+    page.counters("doorbuster_actor_messages", "Messages handled, over all actors of a kind", totals)
 }
 
 fn cores(telemetry: &Telemetry, page: &mut Page<'_>) -> Result<(), Error> {
     let cores = telemetry.cores();
     let busy = cores.iter().filter_map(|core| Some((label("core", core.core), core.busy_s?)));
     page.counters("doorbuster_core_busy_seconds", "CPU seconds of the thread of a core", busy)?;
-    let letters = cores.iter().map(|core| (label("core", core.core), core.letters_total));
-    page.counters("doorbuster_core_letters", "Letters delivered to actors of a core", letters)?;
+    let messages = cores.iter().map(|core| (label("core", core.core), core.messages_total));
+    page.counters("doorbuster_core_messages", "Messages delivered to actors of a core", messages)?;
     let crossed = cores.iter().map(|core| (label("core", core.core), core.crossed_total));
-    page.counters("doorbuster_core_crossed_letters", "Letters that came to a core from another thread", crossed)
+    page.counters("doorbuster_core_crossed_messages", "Messages that came to a core from another thread", crossed)
 }
 
 fn writer(telemetry: &Telemetry, page: &mut Page<'_>) -> Result<(), Error> {

@@ -34,7 +34,7 @@ use crate::http::schemas;
     components(schemas(Document<'_>, schemas::OrderStatus)),
     modifiers(&Keys),
 )]
-struct Common;
+struct CommonSchemas;
 
 /// What opens the doors of the tables.
 struct Keys;
@@ -64,7 +64,7 @@ pub fn document(public: SocketAddr, mode: Mode) -> Bytes {
     let server = |url: String, description| ServerBuilder::new().url(url).description(Some(description)).build();
     let public: Server = server(format!("http://{public}"), "public listener");
     let operations = server("/".to_owned(), "operations listener");
-    let mut document = Common::openapi();
+    let mut document = CommonSchemas::openapi();
     api::table(mode).describe(&mut document, &public);
     super::table().describe(&mut document, &operations);
     document.servers = Some(vec![public, operations]);

@@ -1,4 +1,4 @@
-//! **Job:** the whole house at one moment, as the dashboard and the terminal show it.
+//! **Job:** the whole server at one moment, as the dashboard and the terminal show it.
 //! **Owns:** what is in a snapshot.
 //! **Never:** grows with the number of items: it has sums of all of them, and rows of a few.
 
@@ -11,13 +11,13 @@ use utoipa::ToSchema;
 
 use super::telemetry::Telemetry;
 use super::telemetry::views::{
-    ActorView, ByState, CoreView, FeedView, HouseView, LayerView, OperationsView, ProcessView, RedisView, StorageView,
-    WithBuckets, WriterView,
+    ActorView, ByState, CoreView, FeedView, LayerView, OperationsView, ProcessView, PurchasesView, RedisView,
+    StorageView, WithBuckets, WriterView,
 };
 use super::verdict::Verdict;
 use crate::http::schemas;
 
-/// The house at one moment. Totals count from the start of the process.
+/// The server at one moment. Totals count from the start of the process.
 #[derive(Serialize, ToSchema)]
 pub struct Snapshot {
     /// Server time.
@@ -32,7 +32,7 @@ pub struct Snapshot {
     state: &'static str,
     /// How durable a confirmed order is.
     durability: &'static str,
-    house: HouseView,
+    purchases: PurchasesView,
     layers: Vec<LayerView>,
     cores: Vec<CoreView>,
     writer: WriterView,
@@ -68,7 +68,7 @@ impl Snapshot {
             verdict,
             state: telemetry.state(),
             durability: telemetry.durability,
-            house: telemetry.house(),
+            purchases: telemetry.purchases(),
             layers: telemetry.layers(),
             cores: telemetry.cores(),
             writer: telemetry.writer(WithBuckets::Yes),

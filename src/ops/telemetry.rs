@@ -26,8 +26,8 @@ use crate::http::response_counters::ResponseCounters;
 use super::auth_failures::AuthFailures;
 use process::Process;
 use views::{
-    CoreView, DistributionView, FeedView, HouseView, OperationsView, RedisView, StorageView, TriggersView, WithBuckets,
-    WriterView,
+    CoreView, DistributionView, FeedView, OperationsView, PurchasesView, RedisView, StorageView, TriggersView,
+    WithBuckets, WriterView,
 };
 
 /// Everything that is telemetry.
@@ -48,7 +48,7 @@ pub struct Telemetry {
     pub data_file: PathBuf,
     /// How durable a confirmed order is.
     pub durability: &'static str,
-    /// Set when the house closes.
+    /// Set when the server closes.
     pub closing: Arc<AtomicBool>,
     /// Wrong tokens on the operations listener.
     pub auth_failures: Arc<AuthFailures>,
@@ -106,9 +106,9 @@ impl Telemetry {
             CoreView {
                 core,
                 busy_s: seen.thread.and_then(|thread| self.process.thread_cpu_s(thread)),
-                letters_total: seen.delivered,
+                messages_total: seen.delivered,
                 crossed_total: seen.crossed,
-                bundle: DistributionView::of(seen.bundle, WithBuckets::Yes),
+                batch: DistributionView::of(seen.batch, WithBuckets::Yes),
             }
         };
         (0..).zip(self.sale.cores.iter()).map(view).collect()
@@ -141,8 +141,8 @@ impl Telemetry {
 
     /// Purchases inside, and how many may be.
     #[must_use]
-    pub fn house(&self) -> HouseView {
-        HouseView { inside: self.sale.purchases.in_flight(), capacity: self.sale.purchases.capacity() }
+    pub fn purchases(&self) -> PurchasesView {
+        PurchasesView { in_flight: self.sale.purchases.in_flight(), max_in_flight: self.sale.purchases.capacity() }
     }
 
     /// The operations listener itself.

@@ -18,8 +18,8 @@ const MIN_CONNECTIONS: usize = 16;
 const MAX_OPS: usize = 512;
 const MIN_OPS: usize = 16;
 
-/// Files and sockets of the house, 40 of them on two cores: data file, log and index for the ledger and each reader; an
-/// event loop with its wakers and a Redis connection per thread; what libraries open in passing.
+/// Files and sockets of the server, 40 of them on two cores: data file, log and index for the ledger and each reader;
+/// an event loop with its wakers and a Redis connection per thread; what libraries open in passing.
 const HOUSE: usize = 64;
 
 /// How many connections the operations listener has for itself: an eighth of all.

@@ -17,7 +17,7 @@ use tokio::net::TcpStream;
 
 use super::ServeError;
 use crate::http::connection::{Connection, Connections, NoRoom};
-use crate::http::hangup::{Hangup, Line};
+use crate::http::hangup::{Hangup, WithHangup};
 use crate::http::problem::Problem;
 
 /// Connections that may wait to be accepted: the crowd comes in one second.
@@ -68,8 +68,8 @@ where
     let connections = Arc::clone(connections);
     let connection = move || {
         let (stopping, connections) = (stopping.clone(), Arc::clone(&connections));
-        let requests = HttpService::<Line<Connection>, _, _>::build()
-            .on_connect_ext(Line::introduce)
+        let requests = HttpService::<WithHangup<Connection>, _, _>::build()
+            .on_connect_ext(WithHangup::introduce)
             .graceful_shutdown_signal(move || {
                 let stopping = stopping.clone();
                 async move { stopping.notified().await }
@@ -91,13 +91,13 @@ where
 fn accept(
     stream: TcpStream,
     connections: &Arc<Connections>,
-) -> Result<(Line<Connection>, Option<SocketAddr>), DispatchError> {
+) -> Result<(WithHangup<Connection>, Option<SocketAddr>), DispatchError> {
     let _ = stream.set_nodelay(true);
     let peer = stream.peer_addr().ok();
     match connections.admit(peer.map(|peer| peer.ip())) {
         Ok(ticket) => {
             let hangup = Hangup::default();
-            Ok((Line::new(Connection::new(stream, ticket, hangup.clone()), hangup), peer))
+            Ok((WithHangup::new(Connection::new(stream, ticket, hangup.clone()), hangup), peer))
         }
         Err(NoRoom) => {
             let refusal = Problem::new(Reason::Overloaded, "there are too many connections").retry_soon().to_bytes();

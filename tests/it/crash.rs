@@ -20,7 +20,7 @@ use crate::support::{Attempt, Client, Item, Server, Setup, assert_conservation, 
 
 /// Crashes of an ordinary run.
 const KILLS: usize = 50;
-/// Buyers that are in the house at the same time.
+/// Buyers that are in flight at the same time.
 const CLIENTS: usize = 16;
 /// Rounds whose whole file is read; later only every twenty-fifth, because the file grows with the campaign.
 const ROUNDS_READ_WHOLE: usize = 50;

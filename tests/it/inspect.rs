@@ -1,4 +1,4 @@
-//! **Job:** what an observer sees of a running house: actors, funnel, snapshots, metrics, traces.
+//! **Job:** what an observer sees of a running server: actors, funnel, snapshots, metrics, traces.
 //! **Owns:** the comparison of everything that is shown with what really happened.
 //! **Never:** believes one number alone: each is told by several witnesses.
 
@@ -25,9 +25,9 @@ async fn the_inspector_shows_every_actor_with_its_mailbox_and_what_it_did() {
     assert_eq!((&a["remaining"], &a["supply"], &a["state"]), (&json!(0), &json!(40), &json!("sold_out")));
     assert_eq!(a["mailbox"]["depth"], 0, "at rest nothing waits");
     assert!(a["mailbox"]["high_water"].as_u64() >= Some(1), "{a}");
-    // Some of the ten who came too late were told at the gate, without a letter.
+    // Some of the ten who came too late were told at the gate, without a message.
     assert!((40..=50).contains(&a["processed_total"].as_u64().expect("a count")), "{a}");
-    assert_eq!(a["wait_us"]["count"], a["processed_total"], "every letter is timed");
+    assert_eq!(a["wait_us"]["count"], a["processed_total"], "every message is timed");
     assert_eq!(a["handle_us"]["count"], a["processed_total"]);
     assert!(a["wait_us"]["max"].as_u64() >= a["wait_us"]["p50"].as_u64(), "{a}");
     assert_eq!((&idle["started"], &idle["processed_total"]), (&json!(false), &json!(0)), "nobody needed it");

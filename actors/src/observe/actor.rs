@@ -1,6 +1,6 @@
-//! **Job:** what one actor did: how many letters wait for it, how many it handled, how long they waited and took.
+//! **Job:** what one actor did: how many messages wait for it, how many it handled, how long they waited and took.
 //! **Owns:** the depth gauge of a mailbox and the counters of its actor.
-//! **Never:** costs an idle actor more than a few words: its distributions are made with its first letter.
+//! **Never:** costs an idle actor more than a few words: its distributions are made with its first message.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -10,7 +10,7 @@ use parking_lot::{Mutex, MutexGuard};
 
 use super::{Distribution, DistributionSnapshot};
 
-/// How many letters wait for an actor. The mailbox itself cannot be asked for its length.
+/// How many messages wait for an actor. The mailbox itself cannot be asked for its length.
 #[derive(Debug, Default)]
 pub struct MailboxGauge {
     depth: AtomicU32,
@@ -18,23 +18,23 @@ pub struct MailboxGauge {
 }
 
 impl MailboxGauge {
-    /// Letters were sent.
-    pub fn enter(&self, letters: usize) {
-        let letters = u32::try_from(letters).expect("far fewer may be in the house");
-        let depth = self.depth.fetch_add(letters, Ordering::Relaxed) + letters;
+    /// Messages were sent.
+    pub fn enter(&self, messages: usize) {
+        let messages = u32::try_from(messages).expect("far fewer may be in flight");
+        let depth = self.depth.fetch_add(messages, Ordering::Relaxed) + messages;
         // Read before writing: the mark moves rarely, and a plain read does not take the line from other cores.
         if depth > self.high_water.load(Ordering::Relaxed) {
             self.high_water.fetch_max(depth, Ordering::Relaxed);
         }
     }
 
-    /// Letters were taken up.
-    pub fn leave(&self, letters: usize) {
-        let letters = u32::try_from(letters).expect("as many came");
-        self.depth.fetch_sub(letters, Ordering::Relaxed);
+    /// Messages were taken up.
+    pub fn leave(&self, messages: usize) {
+        let messages = u32::try_from(messages).expect("as many came");
+        self.depth.fetch_sub(messages, Ordering::Relaxed);
     }
 
-    /// Letters sent and not yet taken up.
+    /// Messages sent and not yet taken up.
     #[must_use]
     pub fn depth(&self) -> u32 {
         self.depth.load(Ordering::Relaxed)
@@ -63,18 +63,18 @@ struct Timings {
 /// An actor as of now.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ActorSnapshot {
-    /// Letters handled since the start.
+    /// Messages handled since the start.
     pub handled: u64,
-    /// Microseconds from the posting of a letter until it was taken up.
+    /// Microseconds from the posting of a message until it was taken up.
     pub wait_us: DistributionSnapshot,
-    /// Microseconds that a letter took.
+    /// Microseconds that a message took.
     pub handle_us: DistributionSnapshot,
 }
 
 impl ActorCounters {
-    /// `letters` were handled. If they were stamped when they were posted: how long they waited and took.
-    pub(crate) fn handled(&self, letters: usize, posted: Option<Instant>, taken_up: Instant) {
-        self.handled.fetch_add(letters as u64, Ordering::Relaxed);
+    /// `messages` were handled. If they were stamped when they were posted: how long they waited and took.
+    pub(crate) fn handled(&self, messages: usize, posted: Option<Instant>, taken_up: Instant) {
+        self.handled.fetch_add(messages as u64, Ordering::Relaxed);
         if let Some(posted) = posted {
             let mut timings = self.timings();
             timings.wait.record_time(taken_up.saturating_duration_since(posted));
@@ -82,7 +82,7 @@ impl ActorCounters {
         }
     }
 
-    /// Work that no letter asked for took this long.
+    /// Work that no message asked for took this long.
     pub(crate) fn worked_since(&self, taken_up: Instant) {
         self.timings().handle.record_time(taken_up.elapsed());
     }
@@ -92,7 +92,7 @@ impl ActorCounters {
         self.timings.get_or_init(new).lock()
     }
 
-    /// Letters handled since the start.
+    /// Messages handled since the start.
     #[must_use]
     pub fn handled_total(&self) -> u64 {
         self.handled.load(Ordering::Relaxed)

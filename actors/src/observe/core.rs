@@ -1,4 +1,4 @@
-//! **Job:** what one core did: letters delivered, letters that crossed from other threads, decisions per bundle.
+//! **Job:** what one core did: messages delivered, messages that crossed from other threads, decisions per batch.
 //! **Owns:** the counters of one core, and which thread it is.
 //! **Never:** measures how busy the thread is: the operating system does.
 
@@ -17,7 +17,7 @@ pub struct CoreCounters {
     thread: OnceLock<i32>,
     delivered: AtomicU64,
     crossed: AtomicU64,
-    bundle: Mutex<Distribution>,
+    batch: Mutex<Distribution>,
 }
 
 /// A core as of now.
@@ -25,12 +25,12 @@ pub struct CoreCounters {
 pub struct CoreSnapshot {
     /// The number of its thread in the operating system, once it runs.
     pub thread: Option<i32>,
-    /// Letters delivered to actors of the core.
+    /// Messages delivered to actors of the core.
     pub delivered: u64,
     /// Those of them that came from another thread.
     pub crossed: u64,
-    /// Decisions passed on to the writer in one bundle.
-    pub bundle: DistributionSnapshot,
+    /// Decisions passed on to the writer in one batch.
+    pub batch: DistributionSnapshot,
 }
 
 impl Default for CoreCounters {
@@ -40,7 +40,7 @@ impl Default for CoreCounters {
             thread: OnceLock::new(),
             delivered: AtomicU64::new(0),
             crossed: AtomicU64::new(0),
-            bundle: Mutex::new(Distribution::fine()),
+            batch: Mutex::new(Distribution::fine()),
         }
     }
 }
@@ -55,12 +55,12 @@ impl CoreCounters {
         self.delivered.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(crate) fn crossed(&self, letters: usize) {
-        self.crossed.fetch_add(letters as u64, Ordering::Relaxed);
+    pub(crate) fn crossed(&self, messages: usize) {
+        self.crossed.fetch_add(messages as u64, Ordering::Relaxed);
     }
 
     pub(crate) fn passed_on(&self, decisions: usize) {
-        self.bundle.lock().record(decisions as u64);
+        self.batch.lock().record(decisions as u64);
     }
 
     /// What there is now.
@@ -70,7 +70,7 @@ impl CoreCounters {
             thread: self.thread.get().copied(),
             delivered: self.delivered.load(Ordering::Relaxed),
             crossed: self.crossed.load(Ordering::Relaxed),
-            bundle: self.bundle.lock().snapshot(),
+            batch: self.batch.lock().snapshot(),
         }
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-/// Largest value that is told apart from larger ones: in microseconds, 17 minutes. No letter waits as long.
+/// Largest value that is told apart from larger ones: in microseconds, 17 minutes. No message waits as long.
 const MAX_VALUE: u64 = 1 << 30;
 
 /// Values and how often they occurred.

@@ -1,4 +1,4 @@
-//! **Job:** counts how many letters came to a layer, passed it, or got their answer there.
+//! **Job:** counts how many messages came to a layer, passed it, or got their answer there.
 //! **Owns:** the counters of one layer.
 //! **Never:** knows which layer it is.
 

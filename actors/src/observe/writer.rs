@@ -19,7 +19,7 @@ pub struct WriterCounters {
     pub ledger: LayerCounters,
     /// Decisions that wait for the writer.
     pub mailbox: MailboxGauge,
-    /// Decisions taken up; each bundle of them is timed as one letter.
+    /// Decisions taken up; each batch of them is timed as one message.
     pub actor: ActorCounters,
     commits_measured: Mutex<CommitsMeasured>,
 }

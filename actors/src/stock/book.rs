@@ -1,9 +1,9 @@
 //! **Job:** the orders and buyers of one item, in little memory.
-//! **Owns:** the tables "buyer → his live units and orders" and "key → order".
+//! **Owns:** the tables "buyer → their live units and orders" and "key → order".
 //! **Never:** judges a purchase: the balances and rules are the stock's.
 //!
 //! Orders, buyers and names lie in chunks that stay where they are; the tables hold only positions (4 bytes), and hash
-//! what the position points at. The first order of a buyer takes about 70 bytes and his name.
+//! what the position points at. The first order of a buyer takes about 70 bytes and their name.
 
 use std::hash::BuildHasher;
 use std::ops::{Deref, DerefMut};
@@ -24,7 +24,7 @@ use super::string_arena::{Name, StringArena};
 use super::{Discrepancy, ensure};
 
 /// Orders of a buyer that are looked back at for what they held without paying: more than any cool-down needs, and no
-/// work for the counter even if they order and cancel all day.
+/// work for the stock even if they order and cancel all day.
 const MAX_LOOK_BACK: usize = 256;
 
 /// A buyer's newest orders are looked through for a key, older ones are found by a table. Nearly all buyers have no
@@ -35,10 +35,10 @@ const LOOKED_THROUGH: usize = 4;
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Buyer {
     name: Name,
-    /// Of his name: a table that grows need not read the names again.
+    /// Of their name: a table that grows need not read the names again.
     hash: u32,
     live: u32,
-    /// His newest order, 0 if he has none.
+    /// Their newest order, 0 if they have none.
     newest: u32,
 }
 
@@ -48,7 +48,7 @@ const _: () = assert!(size_of::<Buyer>() == 20);
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Slot {
     buyer: Option<u32>,
-    /// Of his name.
+    /// Of their name.
     hash: u32,
 }
 
@@ -152,7 +152,7 @@ impl OrderBook {
         self.orders_from(self.newest(slot)).map(|(number, _order)| number)
     }
 
-    /// The number of the buyer's newest order, 0 if he has none.
+    /// The number of the buyer's newest order, 0 if they have none.
     fn newest(&self, slot: Slot) -> u32 {
         slot.buyer.map_or(0, |buyer| self.buyers[buyer].newest)
     }
@@ -207,7 +207,8 @@ impl OrderBook {
         }
     }
 
-    /// After a buyer's new order one of his is no longer among his newest: from now on the table finds it by its key.
+    /// After a buyer's new order one of theirs is no longer among their newest: from now on the table finds it by its
+    /// key.
     fn index_older_key(&mut self, newest: u32) {
         let Some((number, order)) = self.orders_from(newest).nth(LOOKED_THROUGH) else { return };
         if order.key == 0 {

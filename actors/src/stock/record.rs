@@ -16,14 +16,14 @@ use super::holding::{Holding, WHOLE, parts};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Record {
     pub(super) created_at: Timestamp,
-    /// Hash of the key, 0 without one. Compared only among the orders of one buyer: two of his own keys would have to
-    /// collide in 64 bits, and he could hurt only himself.
+    /// Hash of the key, 0 without one. Compared only among the orders of one buyer: two of their own keys would have to
+    /// collide in 64 bits, and they could hurt only themselves.
     pub(super) key: u64,
     pub(super) buyer: u32,
     pub(super) quantity: u32,
     /// Milliseconds, 0 where nothing is to be paid.
     pub(super) pay_within_ms: u32,
-    /// The buyer's order before this one, 0 if it is his first.
+    /// The buyer's order before this one, 0 if it is their first.
     pub(super) previous: u32,
     pub(super) status: Status,
     /// How it ended, by its status.

@@ -40,7 +40,7 @@ impl Stock {
         Settled { entries, answer }
     }
 
-    /// Decides a buyer's wish to give his order up.
+    /// Decides a buyer's wish to give their order up.
     pub fn cancel(&mut self, number: OrderNumber, user: &UserId, now: Timestamp) -> Settled {
         let now = now.max(self.latest);
         let mut entries = Entries::new();

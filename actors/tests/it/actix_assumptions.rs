@@ -1,5 +1,5 @@
 //! What the sale assumes of actix and what its documentation does not promise. A new version that breaks one of these
-//! breaks group commit, the bounds of the mailboxes, or the answer to every letter.
+//! breaks group commit, the bounds of the mailboxes, or the answer to every message.
 
 #![expect(clippy::disallowed_methods, reason = "what the sale must not use is part of what is looked at")]
 

@@ -1,4 +1,4 @@
-//! The whole sale without HTTP: what buyers are promised, seen through letters and the data file.
+//! The whole sale without HTTP: what buyers are promised, seen through messages and the data file.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -132,7 +132,7 @@ async fn nothing_is_answered_before_the_commit_it_rests_on() {
     let again = sale.reserve("sku-1", mine);
     let other = sale.reserve("sku-1", one_unit("bob"));
     let question = sale.ask("sku-1", Query::AllOf { user: user("alice") });
-    until("the actor has taken up the last letter", || sale.published("sku-1").mailbox.depth() == 0).await;
+    until("the actor has taken up the last message", || sale.published("sku-1").mailbox.depth() == 0).await;
     until("the writer tries to commit", || sale.view.status.is_committing()).await;
     let (mut first, mut again) = (Box::pin(first.outcome()), Box::pin(again.outcome()));
     let (mut other, mut question) = (Box::pin(other.outcome()), Box::pin(question.found()));
@@ -236,7 +236,7 @@ async fn two_restarts_in_a_row_give_the_same_state() {
 async fn the_mailbox_gauge_knows_the_most_letters_that_ever_waited() {
     let folder = folder();
     let sale = TestSale::open(&folder.path().join("sale.db"), &[item("sku-1", 5)]).await;
-    // The guest's desk runs on this thread, so no letter leaves before the first await.
+    // The guest's folder runs on this thread, so no message leaves before the first await.
     let replies: Vec<_> = (0..50).map(|number| sale.reserve("sku-1", one_unit(&format!("user-{number}")))).collect();
     assert_eq!(sale.published("sku-1").mailbox.depth(), 50);
     TestSale::outcomes(replies).await;

@@ -17,14 +17,14 @@ export const COLUMNS = [
   ["remaining", "Left", "remaining", "remaining"],
   ["depth", "Depth", "depth", "depth"],
   ["high_water", "High", "high_water", "high_water"],
-  ["letters", "Letters/s", "processed", "processed"],
+  ["messages", "Messages/s", "processed", "processed"],
   ["wait_p99", "Wait p99", "wait", "wait"],
   ["handle_p99", "Handle p99", "handle", "handle"],
-  ["conservation", "Books", null, "books"],
+  ["conservation", "Balance", null, "balance"],
   ["actions", "Actions", null, null],
 ];
 
-/** p99 of handling a letter: worth a look, and bad. A decision takes a few microseconds. */
+/** p99 of handling a message: worth a look, and bad. A decision takes a few microseconds. */
 const SLOW_HANDLE_US = { warn: 1_000, bad: 10_000 };
 
 /** p99 of waiting in a mailbox: worth a look, and bad. */
@@ -35,7 +35,7 @@ const DEEP_MAILBOX_SHARE = { warn: 0.05, bad: 0.5 };
 
 const ACTIONS = [["pause", "Pause"], ["resume", "Resume"], ["restock", "Restock"], ["close", "Close"]];
 
-const BOOKS = { good: "add up", bad: "broken", unknown: "not checked", idle: "idle" };
+const BALANCE = { good: "add up", bad: "broken", unknown: "not checked", idle: "idle" };
 
 export class ActorRow {
   #readings = new Readings();
@@ -69,7 +69,7 @@ export class ActorRow {
     const label = make(is_stock ? "button" : "span", is_stock ? { type: "button", class: "plain", tabindex: -1,
       "data-choose": true } : {}, this.parts.name);
     name.append(make("div", { class: "who" }, label, this.parts.alarm), this.parts.title);
-    for (const key of ["core", "state", "high_water", "letters"]) this.#cells[key].append(this.parts[key]);
+    for (const key of ["core", "state", "high_water", "messages"]) this.#cells[key].append(this.parts[key]);
     remaining.append(this.parts.remaining, this.parts.supply, make("div", { class: "meter" }, this.parts.stock));
     depth.append(this.parts.depth, make("div", { class: "meter" }, this.parts.deep));
     wait.append(this.parts.wait_p99, this.parts.wait_line.node);
@@ -95,24 +95,24 @@ export class ActorRow {
     const handle = earlier ? windowed(actor.handle_us, earlier.actor.handle_us) : none;
     this.#wait.push(wait.p99);
     this.#handle.push(handle.p99);
-    const letters = perSecond(actor.processed_total, recent?.actor.processed_total, uptime_s - (recent?.uptime_s ?? 0));
-    this.#say(actor, { wait: wait.p99, handle: handle.p99, letters });
+    const messages = perSecond(actor.processed_total, recent?.actor.processed_total, uptime_s - (recent?.uptime_s ?? 0));
+    this.#say(actor, { wait: wait.p99, handle: handle.p99, messages });
     if (actor.kind === "stock") this.#sayStock(actor);
   }
 
-  #say(actor, { wait, handle, letters }) {
+  #say(actor, { wait, handle, messages }) {
     const { parts } = this;
     setText(parts.name, actor.item_id ?? actor.name.replaceAll("_", " "));
     setText(parts.title, actor.title ?? "makes orders durable");
     setText(parts.core, actor.core === null ? "own" : String(actor.core));
     setText(parts.depth, count(actor.mailbox.depth));
     setText(parts.high_water, count(actor.mailbox.high_water));
-    setText(parts.letters, rate(letters));
+    setText(parts.messages, rate(messages));
     setText(parts.wait_p99, duration(wait ?? NaN));
     setText(parts.handle_p99, duration(handle ?? NaN));
     const share = actor.mailbox.depth / actor.mailbox.capacity;
     setStyle(parts.deep, "width", `${(Math.min(1, share) * 100).toFixed(1)}%`);
-    // The writer's letters are whole commits: milliseconds are its normal pace.
+    // The writer's messages are whole commits: milliseconds are its normal pace.
     const slow = actor.kind === "stock" ? grade(handle, SLOW_HANDLE_US) : "";
     const late = actor.kind === "stock" ? grade(wait, LONG_WAIT_US) : "";
     const deep = grade(share, DEEP_MAILBOX_SHARE);
@@ -143,7 +143,7 @@ export class ActorRow {
       show(button, fits && actor.state !== "closed");
     }
     if (!actor.started) {
-      for (const key of ["wait_p99", "handle_p99", "letters"]) setText(parts[key], NOTHING);
+      for (const key of ["wait_p99", "handle_p99", "messages"]) setText(parts[key], NOTHING);
     }
   }
 
@@ -151,7 +151,7 @@ export class ActorRow {
   audit(light) {
     if (this.actor.kind !== "stock") return;
     setAttribute(this.parts.light, "data-light", light);
-    setText(this.parts.conservation, BOOKS[light]);
+    setText(this.parts.conservation, BALANCE[light]);
   }
 
   /** Not in the last answer: what is shown is old. */

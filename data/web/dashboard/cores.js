@@ -40,7 +40,7 @@ export class Cores {
 }
 
 function cell(number) {
-  const parts = { fill: make("i"), busy: make("b"), letters: make("dd"), crossed: make("dd"), bundle: make("dd") };
+  const parts = { fill: make("i"), busy: make("b"), messages: make("dd"), crossed: make("dd"), batch: make("dd") };
   Object.assign(parts, { history: new Series(SPARK_POINTS), line: new Sparkline({ floor: 1 }), share: null });
   parts.meter = make("div", { class: "meter", role: "meter", "aria-valuemin": 0, "aria-valuemax": 100,
     "aria-label": `Core ${number} busy` }, parts.fill);
@@ -49,8 +49,8 @@ function cell(number) {
     make("div", { class: "core-head", title: meaning("busy") }, make("strong", {}, `Core ${number}`), parts.line.node,
       parts.busy),
     parts.meter,
-    make("dl", {}, fact("letters", "letters/s", parts.letters), fact("crossed", "crossed/s", parts.crossed),
-      fact("bundle", "per bundle", parts.bundle)));
+    make("dl", {}, fact("messages", "messages/s", parts.messages), fact("crossed", "crossed/s", parts.crossed),
+      fact("core_batch", "per batch", parts.batch)));
   return parts;
 }
 
@@ -59,9 +59,9 @@ function fill(parts, core, before, seconds) {
   setStyle(parts.fill, "width", `${(share * 100).toFixed(1)}%`);
   setAttribute(parts.meter, "aria-valuenow", Math.round(share * 100));
   setText(parts.busy, parts.share === null ? NOTHING : `${percent(parts.share)} busy`);
-  setText(parts.letters, rate(perSecond(core.letters_total, before?.letters_total, seconds)));
+  setText(parts.messages, rate(perSecond(core.messages_total, before?.messages_total, seconds)));
   setText(parts.crossed, rate(perSecond(core.crossed_total, before?.crossed_total, seconds)));
-  const bundle = windowed(core.bundle, before?.bundle).mean;
-  setText(parts.bundle, bundle === null ? NOTHING : bundle.toFixed(1));
+  const batch = windowed(core.batch, before?.batch).mean;
+  setText(parts.batch, batch === null ? NOTHING : batch.toFixed(1));
   parts.line.update(parts.history.values);
 }

@@ -86,15 +86,15 @@ function triggers(writer, before, seconds) {
     });
 }
 
-/** The panel of everything around the sale: house, feeds, Redis, process. */
+/** The panel of everything around the sale: purchases in flight, feeds, Redis, process. */
 export class System {
   #facts = new Facts("#system-facts");
 
   show({ current, recent, earlier, seconds }) {
-    const { house, process } = current;
+    const { purchases, process } = current;
     const cpu = perSecond(process.cpu_s, recent?.process.cpu_s, seconds);
     this.#facts.show([
-      ["house", "Purchases inside", `${count(house.inside)} of ${count(house.capacity)}`,
+      ["in_flight", "Purchases in flight", `${count(purchases.in_flight)} of ${count(purchases.max_in_flight)}`,
         { tone: has(current, "near-capacity") ? "warn" : false }],
       ...current.feed.map((feed) => lag(feed, earlier)),
       redis(current.redis, earlier?.redis),

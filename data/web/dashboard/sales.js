@@ -121,7 +121,7 @@ export class Sales {
     arrange(list, [...list.children].slice(0, Math.max(1, this.#shown.length)));
     if (this.#shown.length === 0) {
       const what = this.#chosen ? "looking for it" : "waiting for buyers";
-      this.#legend(list.children[0], "transparent", "No letters yet", what);
+      this.#legend(list.children[0], "transparent", "No messages yet", what);
     }
     this.#shown.forEach((id, index) => {
       const item = this.#tracked.get(id);

@@ -82,15 +82,15 @@ export function clock(at_ms) {
 
 /** Name and question of each layer of the funnel. */
 export const LAYERS = {
-  door: ["Front door", "Is it a valid request?"],
-  capacity: ["Capacity", "Is there room in the house?"],
+  door: ["Request", "Is it a valid one?"],
+  capacity: ["Capacity", "May one more be in flight?"],
   replay: ["Replay", "Is it a retry of a known order?"],
   window: ["Sale window", "Is the item on sale now?"],
   sold_out: ["Sold-out sign", "Is anything left?"],
   throttle: ["Throttle", "Does this user try too often?"],
   pool: ["Token pool", "Is there a token of the item?"],
   bucket: ["Token bucket", "Is there room at this rate?"],
-  stock: ["Stock counter", "Are the units free for this user?"],
+  stock: ["Stock", "Are the units free for this user?"],
   ledger: ["Ledger", "Is it durable on disk?"],
 };
 
@@ -121,7 +121,7 @@ const ANSWERS = {
   "throttled": "too many attempts of this user (throttled)",
   "no-token": "no token left for this item (pool)",
   "rate-limited": "too many purchases at once (bucket)",
-  "overloaded": "house full (overloaded)",
+  "overloaded": "too many purchases in flight (overloaded)",
   "storage-full": "disk full",
   "storage-unavailable": "storage not available",
   "outcome-unknown": "outcome unknown",

@@ -33,7 +33,7 @@ const PROBLEMS = {
   'not-found': 'There is no such item.',
   unauthenticated: 'Your sign-in is no longer valid. Please sign in at the shop again.',
   throttled: 'One attempt at a time, please.',
-  'no-token': 'Enough buyers are at the counter. One of them may give up.',
+  'no-token': 'Enough buyers are trying to buy this. One of them may give up.',
   'rate-limited': 'Very many people are buying at this moment.',
   overloaded: 'The shop is full at this moment. Nothing was ordered.',
   'shutting-down': 'The shop is closing for a moment. Nothing was ordered.',

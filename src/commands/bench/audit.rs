@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use serde::{Deserialize, Serialize};
 
 use super::BenchError;
-use super::server_facts::{Control, Entry, Item, Snapshot};
+use super::server_facts::{Entry, Item, OpsClient, Snapshot};
 use super::tally::{Sold, Tally};
 use super::worker::Orders;
 use crate::commands::verify::Report as FileReport;
@@ -54,13 +54,13 @@ impl Finding {
 
 /// Checks the run over the wire. `before` is the snapshot from its start.
 pub(in crate::commands) fn check(
-    control: &Control,
+    ops: &OpsClient,
     orders: &Orders,
     tally: &Tally,
     items: &[Item],
     before: Option<&Snapshot>,
 ) -> Result<Vec<Finding>, BenchError> {
-    let mut findings = vec![readable(control, orders, &tally.sold)?];
+    let mut findings = vec![readable(ops, orders, &tally.sold)?];
     let Some(before) = before else {
         let detail = "the ledger was not looked at: give --ops-url and auth.admin_token";
         let skipped = Finding { name: "ledger".into(), verdict: Verdict::Skipped, detail: detail.into() };
@@ -68,32 +68,32 @@ pub(in crate::commands) fn check(
         return Ok(findings);
     };
     let mut ledger = Ledger::of(orders, items);
-    control.entries(before.last_seq(), |entry| ledger.enter(&entry))?;
-    let after = control.snapshot()?;
+    ops.entries(before.last_seq(), |entry| ledger.enter(&entry))?;
+    let after = ops.snapshot()?;
     let mut all = vec![ledger.confirmed(tally), ledger.unexplained(tally)];
     all.extend(after.and_then(|after| ledger.funnel(after.confirmed().saturating_sub(before.confirmed()))));
     all.push(ledger.within_limits());
-    all.push(stock(control, items)?);
+    all.push(stock(ops, items)?);
     all.append(&mut findings);
     Ok(all)
 }
 
-fn readable(control: &Control, orders: &Orders, sold: &[Sold]) -> Result<Finding, BenchError> {
+fn readable(ops: &OpsClient, orders: &Orders, sold: &[Sold]) -> Result<Finding, BenchError> {
     let step = sold.len().div_ceil(READ_BACK).max(1);
     let (mut read, mut missing) = (0_u64, 0_u64);
     for sold in sold.iter().step_by(step) {
         let authorization = orders.users[sold.user].1.to_str().expect("made from a text");
         read += 1;
-        missing += u64::from(!control.can_read(&sold.order, authorization)?);
+        missing += u64::from(!ops.can_read(&sold.order, authorization)?);
     }
     let of = if step == 1 { "all".to_owned() } else { format!("one of every {step}") };
     let detail = format!("{read} confirmed orders ({of}) read back by their buyers, {missing} not readable");
     Ok(Finding::new("readable", missing == 0, detail))
 }
 
-fn stock(control: &Control, items: &[Item]) -> Result<Finding, BenchError> {
+fn stock(ops: &OpsClient, items: &[Item]) -> Result<Finding, BenchError> {
     let names: Vec<_> = items.iter().map(|item| item.id.as_str()).collect();
-    let balances = control.balances(&names)?;
+    let balances = ops.balances(&names)?;
     let bad = balances.iter().find(|balance| !balance.holds || balance.live > balance.supply);
     let (live, supply) = balances.iter().fold((0_u64, 0_u64), |(live, supply), next| {
         (live.saturating_add(next.live), supply.saturating_add(next.supply))

@@ -3,7 +3,6 @@
 //! **Never:** makes a purchase, or takes part while the clock runs.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead as _, BufReader};
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
@@ -11,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::BenchError;
+use crate::commands::event_stream::EventStream;
 
 /// Longest wait for an answer: a snapshot or a page takes milliseconds, on a server that has just been run down some
 /// seconds.
@@ -23,7 +23,7 @@ const MAX_ANSWER: u64 = 64 * 1024 * 1024;
 const FEED_PAGE: usize = 10_000;
 
 /// The shop, and its operations listener if it is known.
-pub(in crate::commands) struct Control {
+pub(in crate::commands) struct OpsClient {
     agent: ureq::Agent,
     shop: String,
     operations: Option<(String, String)>,
@@ -121,7 +121,7 @@ pub(super) struct Entry {
     pub(super) quantity: Option<i64>,
 }
 
-impl Control {
+impl OpsClient {
     pub(in crate::commands) fn new(shop: &str, operations: Option<(String, String)>) -> Self {
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
@@ -155,14 +155,10 @@ impl Control {
     fn event(&self, url: &str, token: &str) -> Result<Snapshot, BenchError> {
         let url = format!("{url}/events");
         let answer = self.get(&url, Some(token))?;
-        let mut lines = BufReader::new(answer.into_body().into_reader()).lines();
-        let data = lines.find_map(|line| match line {
-            Ok(line) => line.strip_prefix("data: ").map(|data| Ok(data.to_owned())),
-            Err(error) => Some(Err(error)),
-        });
-        let data = data.ok_or_else(|| BenchError::answer(&url, "no snapshot"))?;
+        let data = EventStream::of(answer.into_body().into_reader()).next_data();
         let data = data.map_err(|error| BenchError::answer(&url, error))?;
-        serde_json::from_str(&data).map_err(|error| BenchError::answer(&url, error))
+        let data = data.ok_or_else(|| BenchError::answer(&url, "no snapshot"))?;
+        serde_json::from_slice(&data).map_err(|error| BenchError::answer(&url, error))
     }
 
     /// The balances of some items, counted by their actors.

@@ -66,7 +66,7 @@ fn confirmed_p90(line: &str) -> (u64, Report) {
 }
 
 /// Coordinated omission: 400 purchases a second are intended for 1.5 seconds; whoever wants to buy during the stall
-/// waits, and his waiting counts, although only one request was on the wire.
+/// waits, and their waiting counts, although only one request was on the wire.
 #[test]
 fn a_stall_counts_for_everybody_who_wanted_to_buy_in_it() {
     let (open, report) = confirmed_p90("--rate 400 --arrival constant --connections 1 --duration 1500ms --timeout 5s");

@@ -221,7 +221,7 @@ impl Orders {
         headers.insert(HOST, self.host.clone());
         headers.insert(AUTHORIZATION, self.users[wish.user].1.clone());
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        let key = HeaderValue::from_str(&wish.key).expect("a key is of letters, digits and dashes");
+        let key = HeaderValue::from_str(&wish.key).expect("a key is of messages, digits and dashes");
         headers.insert("idempotency-key", key);
         request
     }

@@ -8,8 +8,8 @@ use doorbuster_actors::ledger::Durability;
 
 use super::trial::Cell;
 
-/// Longest commit of a good batch: half of it is what a buyer waits on average for the commit before his own. Where one
-/// row alone takes more than half of this, twice the commit of one row instead.
+/// Longest commit of a good batch: half of it is what a buyer waits on average for the commit before their own. Where
+/// one row alone takes more than half of this, twice the commit of one row instead.
 const LONGEST_COMMIT: Duration = Duration::from_millis(20);
 
 /// A batch is good enough at this share of the best rate: the last tenth costs four times the latency.

@@ -3,7 +3,6 @@
 //! **Never:** retries, or shows the token.
 
 use std::fmt;
-use std::io::{BufRead, BufReader, Read as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::ControlFlow;
 use std::str::FromStr;
@@ -15,8 +14,9 @@ use ureq::http::Response;
 use ureq::{Agent, Body};
 
 use super::TopError;
-use super::model::Sort;
+use super::query::{Query, Steering};
 use super::wire::{Funnel, Page, Problem, Readiness, Snapshot, Text, Verdict};
+use crate::commands::event_stream::EventStream;
 
 /// How long an answer may take: the server answers within five seconds, or never.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -61,30 +61,6 @@ impl OpsUrl {
 impl fmt::Display for OpsUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
-    }
-}
-
-/// Which actors are asked for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Query {
-    pub(super) sort: Sort,
-    pub(super) search: String,
-    pub(super) limit: u32,
-}
-
-/// What may be done to an item.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Steering {
-    Pause,
-    Resume,
-}
-
-impl Steering {
-    pub(super) fn as_str(self) -> &'static str {
-        match self {
-            Self::Pause => "pause",
-            Self::Resume => "resume",
-        }
     }
 }
 
@@ -148,25 +124,14 @@ impl Client {
         let request = self.agent.get(self.address("/events")).header("Authorization", &self.authorization);
         let request = request.config().timeout_global(None).timeout_per_read(Some(SILENCE)).build();
         let answer = self.accepted("/events", request.header("Accept", "text/event-stream").call())?;
-        let mut lines = BufReader::new(answer.into_body().into_reader());
-        let mut data = Vec::new();
-        loop {
-            let mut line = Vec::new();
-            let read = lines.by_ref().take(MAX_BYTES).read_until(b'\n', &mut line);
-            if read.map_err(|error| self.unreachable(&error))? == 0 {
-                return Err(self.unreachable(&"the stream ended"));
-            }
-            let line = line.trim_ascii_end();
-            if let Some(text) = line.strip_prefix(b"data:") {
-                data.extend_from_slice(text);
-            } else if line.is_empty() && !data.is_empty() {
-                let snapshot = serde_json::from_slice(&data).map_err(|_| self.foreign("/events", "something else"))?;
-                data.clear();
-                if see(snapshot).is_break() {
-                    return Ok(());
-                }
+        let mut stream = EventStream::of(answer.into_body().into_reader());
+        while let Some(data) = stream.next_data().map_err(|error| self.unreachable(&error))? {
+            let snapshot = serde_json::from_slice(&data).map_err(|_| self.foreign("/events", "something else"))?;
+            if see(snapshot).is_break() {
+                return Ok(());
             }
         }
+        Err(self.unreachable(&"the stream ended"))
     }
 
     fn address(&self, path: &str) -> String {
@@ -208,6 +173,7 @@ impl Client {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::commands::top::query::Sort;
     use crate::commands::top::tests::{self as mock, TOKEN};
 
     fn query(search: &str) -> Query {

@@ -39,7 +39,7 @@ const COLUMNS: [Column; 14] = [
     figure("left/", "supply", 11, 1, left_of_supply),
     figure("", "depth", 6, 0, |line| short(line.actor.mailbox.depth)),
     figure("high", "water", 6, 6, |line| short(line.actor.mailbox.high_water)),
-    figure("letters", "/s", 7, 3, |line| or_none(line.rate, rate)),
+    figure("messages", "/s", 7, 3, |line| or_none(line.rate, rate)),
     figure("wait", "p50", 6, 5, |line| or_none(line.wait.p50, duration)),
     figure("wait", "p99", 6, 4, |line| or_none(line.wait.p99, duration)),
     figure("wait", "max", 6, 9, |line| or_none(line.wait.max, duration)),

@@ -14,9 +14,10 @@ use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::TopError;
-use super::client::{Client, Query, Steering};
+use super::client::Client;
 use super::keys::Errand;
 use super::model::Model;
+use super::query::{Query, Steering};
 use super::wire::{Page, Snapshot};
 
 /// Between two questions for the actors, and before a stream that broke is opened again: as often as the server has
@@ -141,7 +142,7 @@ mod tests {
     use std::time::Instant;
 
     use super::*;
-    use crate::commands::top::model::Sort;
+    use crate::commands::top::query::Sort;
     use crate::commands::top::tests::{self as mock, TOKEN};
 
     fn query() -> Query {

@@ -27,8 +27,8 @@ pub(super) fn lines(model: &Model, paint: Paint, width: u16) -> Vec<TextLine<'st
         let (up, version, durability) = (uptime(now.uptime_s), &now.version, &now.durability);
         first.push(Span::raw(format!("  up {up}  {}  v{version}  durability {durability}", model.url)));
         let [orders, attempts, refused] = flow(model);
-        let inside = format!("{}/{}", grouped(now.house.inside), grouped(now.house.capacity));
-        last = format!("orders {orders}/s  attempts {attempts}/s  refused {refused}  inside {inside}");
+        let in_flight = format!("{}/{}", grouped(now.purchases.in_flight), grouped(now.purchases.max_in_flight));
+        last = format!("orders {orders}/s  attempts {attempts}/s  refused {refused}  in flight {in_flight}");
         last.push_str(&format!("  items {}", grouped(now.items.total)));
     }
     let news = news(model, usize::from(width)).into_iter().map(TextLine::from);

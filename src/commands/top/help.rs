@@ -17,7 +17,7 @@ HEADER
   the verdict   the server's own, healthy, degraded or stopped, with its reasons below; the same as on the dashboard
   orders/s      orders committed
   attempts/s    purchases asked for; refused: the share that got no order
-  inside        purchases between their admission and their answer, and how many may be
+  in flight     purchases between their admission and their answer, and how many may be
   durability    what a confirmed order survives: full a power cut, normal a crash of the process
   cores         CPU time of each core thread
 
@@ -34,8 +34,8 @@ WRITER          commits the orders of all items in batches
 
 ACTORS          one for each item, and the writer
   left/supply   units left of the first stock and all restocks
-  depth         letters waiting now; high water: most at once since the start
-  letters/s     letters handled
-  wait          from the post of a letter until the actor takes it up
+  depth         messages waiting now; high water: most at once since the start
+  messages/s    messages handled
+  wait          from the post of a message until the actor takes it up
   handle        from there until it is done
 ";

@@ -7,8 +7,9 @@
 use doorbuster_actors::ids::ItemId;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-use super::client::{Query, Steering};
-use super::model::{Mode, Model, Sort};
+use super::model::{Mode, Model};
+use super::query::Sort;
+use super::query::{Query, Steering};
 
 /// Lines of a page.
 const PAGE: usize = 10;
@@ -89,7 +90,7 @@ fn searching(model: &mut Model, mut text: String, code: KeyCode) -> Option<Erran
             return was_set.then(|| Errand::Look(model.query.clone()));
         }
         KeyCode::Backspace => drop(text.pop()),
-        KeyCode::Char(letter) if !letter.is_control() && text.chars().count() < MAX_SEARCH => text.push(letter),
+        KeyCode::Char(message) if !message.is_control() && text.chars().count() < MAX_SEARCH => text.push(message),
         _ => {}
     }
     model.mode = Mode::Searching(text);
@@ -119,13 +120,13 @@ mod tests {
     use crate::commands::top::model::tests::model;
 
     fn press_all(model: &mut Model, keys: &str) -> Vec<Errand> {
-        let code = |letter| match letter {
+        let code = |message| match message {
             '\n' => KeyCode::Enter,
             '\u{1b}' => KeyCode::Esc,
             '\u{8}' => KeyCode::Backspace,
-            letter => KeyCode::Char(letter),
+            message => KeyCode::Char(message),
         };
-        keys.chars().filter_map(|letter| press(model, KeyEvent::from(code(letter)))).collect()
+        keys.chars().filter_map(|message| press(model, KeyEvent::from(code(message)))).collect()
     }
 
     #[test]

@@ -3,71 +3,18 @@
 //! **Never:** asks anybody, not even a clock.
 
 use std::collections::HashMap;
-use std::str::FromStr;
 
 use doorbuster_actors::ids::ItemId;
 
-use super::client::{Query, Steering};
+use super::query::{Query, Sort, Steering};
 use super::rates::{History, Quantiles, rate};
 use super::wire::{Actor, Page, Reason, Snapshot, Text};
-
-/// What the actors are sorted by: the largest first, names from the first one on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Sort {
-    /// Letters that wait.
-    #[default]
-    Depth,
-    /// How long one in a hundred letters waited.
-    Wait,
-    /// How long one in a hundred letters took.
-    Handle,
-    /// Letters per second.
-    Rate,
-    /// Letters since the start.
-    Processed,
-    /// The name.
-    Name,
-}
-
-impl Sort {
-    /// All of them.
-    pub const ALL: [Self; 6] = [Self::Depth, Self::Wait, Self::Handle, Self::Rate, Self::Processed, Self::Name];
-
-    /// The word of the command line.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Depth => "depth",
-            Self::Wait => "wait",
-            Self::Handle => "handle",
-            Self::Rate => "rate",
-            Self::Processed => "processed",
-            Self::Name => "name",
-        }
-    }
-
-    /// The word of the server, which has counts but no rates.
-    pub(super) fn asked_as(self) -> &'static str {
-        match self {
-            Self::Rate => Self::Processed.as_str(),
-            Self::Depth | Self::Wait | Self::Handle | Self::Processed | Self::Name => self.as_str(),
-        }
-    }
-}
-
-impl FromStr for Sort {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL.into_iter().find(|sort| sort.as_str() == text).ok_or("not a word to sort by")
-    }
-}
 
 /// One actor with what it did in the window.
 #[derive(Debug, Clone)]
 pub(super) struct Line {
     pub(super) actor: Actor,
-    /// Letters per second; none after the first reading.
+    /// Messages per second; none after the first reading.
     pub(super) rate: Option<f64>,
     pub(super) wait: Quantiles,
     pub(super) handle: Quantiles,
@@ -197,7 +144,7 @@ impl Model {
         self.move_to(place.unwrap_or(self.selected));
     }
 
-    /// Every actor of the latest page against its first reading in the window, and of those that handled most letters
+    /// Every actor of the latest page against its first reading in the window, and of those that handled most messages
     /// lately the ones that a page of the largest totals misses.
     fn windowed(&self) -> Vec<Line> {
         let Some(latest) = self.pages.latest() else { return Vec::new() };

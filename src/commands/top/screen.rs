@@ -11,11 +11,12 @@ use ratatui::crossterm::event::{self, Event, KeyEventKind};
 use ratatui::crossterm::style::Colored;
 
 use super::TopError;
-use super::client::{Client, Query};
+use super::client::Client;
 use super::feeds::{Feeds, News};
 use super::keys::{Errand, press};
 use super::model::{Lost, Model};
 use super::paint::Paint;
+use super::query::Query;
 use super::view::draw;
 use super::wire::Page;
 

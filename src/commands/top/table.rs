@@ -8,7 +8,8 @@ use ratatui::text::Span;
 
 use super::columns::Side;
 use super::figures::{NONE, or_none, uptime};
-use super::model::{Line, Sort, arrange};
+use super::model::{Line, arrange};
+use super::query::Sort;
 use super::rates::Quantiles;
 use super::wire::{Distribution, Funnel, Layer, Page, Verdict, Writer};
 
@@ -116,7 +117,7 @@ fn print_rows<T>(columns: &[Column<T>], rows: &[T], out: &mut impl Write) -> io:
     Ok(())
 }
 
-/// Columns of a terminal: a Chinese letter has two.
+/// Columns of a terminal: a Chinese message has two.
 fn width(text: &str) -> usize {
     Span::raw(text).width()
 }

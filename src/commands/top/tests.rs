@@ -127,7 +127,7 @@ fn layers(attempts: u64) -> Value {
     names.split(' ').map(layer).collect()
 }
 
-/// `GET /actors` of a server that has handled `processed` letters of each item.
+/// `GET /actors` of a server that has handled `processed` messages of each item.
 pub(super) fn page(uptime_s: f64, processed: u64) -> Value {
     let writer_row = json!({"name": "order_writer", "kind": "writer", "core": null,
         "mailbox": {"depth": 4, "capacity": 20_480, "high_water": 900}, "processed_total": processed,
@@ -157,9 +157,9 @@ pub(super) fn readiness(level: &str) -> String {
 pub(super) fn snapshot(uptime_s: f64, orders: u64) -> Value {
     json!({"captured_at": "2026-11-22T16:40:00.000Z", "uptime_s": uptime_s, "version": "0.1.0", "state": "open",
         "verdict": verdict("healthy"),
-        "durability": "full", "house": {"inside": 12, "capacity": 16_384}, "layers": layers(10 * orders),
-        "cores": [{"core": 0, "busy_s": uptime_s / 4.0, "letters_total": orders, "crossed_total": 9,
-            "bundle": distribution(orders)}, {"core": 1, "busy_s": uptime_s, "letters_total": 0}],
+        "durability": "full", "purchases": {"in_flight": 12, "max_in_flight": 16_384}, "layers": layers(10 * orders),
+        "cores": [{"core": 0, "busy_s": uptime_s / 4.0, "messages_total": orders, "crossed_total": 9,
+            "batch": distribution(orders)}, {"core": 1, "busy_s": uptime_s, "messages_total": 0}],
         "writer": writer(orders),
         "items": {"total": 2, "by_state": {"scheduled": 0, "open": 1, "paused": 1, "sold_out": 0, "closed": 0},
             "supply": 200, "remaining": 74, "busiest": [actor("sku-9", "open", 0, orders)]},

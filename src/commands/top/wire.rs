@@ -120,9 +120,9 @@ pub(super) struct Layer {
 
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct House {
-    pub(super) inside: u64,
-    pub(super) capacity: u64,
+pub(super) struct Purchases {
+    pub(super) in_flight: u64,
+    pub(super) max_in_flight: u64,
 }
 
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
@@ -171,7 +171,7 @@ pub(super) struct Snapshot {
     #[serde(default)]
     pub(super) durability: Text,
     #[serde(default)]
-    pub(super) house: House,
+    pub(super) purchases: Purchases,
     pub(super) layers: Vec<Layer>,
     #[serde(default)]
     pub(super) cores: Vec<Core>,

@@ -10,7 +10,7 @@ use doorbuster_actors::time::Timestamp;
 use super::report::{Findings, Promise, Totals};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Standing {
+enum OrderState {
     Pending,
     Paid,
     Released,
@@ -26,7 +26,7 @@ pub(super) struct Order {
     pub(super) placed_at: i64,
     /// The last step it took, in the words of the contract.
     pub(super) status: &'static str,
-    standing: Standing,
+    standing: OrderState,
 }
 
 /// An item.
@@ -95,10 +95,10 @@ impl Books {
         match Kind::from_number(row.kind) {
             Some(Kind::Item) => item.define(row, findings),
             Some(Kind::Placed) => item.place(row, findings),
-            Some(Kind::Paid) => item.step(row, (Standing::Paid, "paid"), findings),
-            Some(Kind::Cancelled) => item.step(row, (Standing::Released, "cancelled"), findings),
-            Some(Kind::Expired) => item.step(row, (Standing::Released, "expired"), findings),
-            Some(Kind::RefundDue) => item.step(row, (Standing::RefundDue, "refund_due"), findings),
+            Some(Kind::Paid) => item.step(row, (OrderState::Paid, "paid"), findings),
+            Some(Kind::Cancelled) => item.step(row, (OrderState::Released, "cancelled"), findings),
+            Some(Kind::Expired) => item.step(row, (OrderState::Released, "expired"), findings),
+            Some(Kind::RefundDue) => item.step(row, (OrderState::RefundDue, "refund_due"), findings),
             Some(Kind::Restocked) => item.supply = item.supply.saturating_add(row.quantity.unwrap_or(0)),
             Some(Kind::Paused) => item.paused = true,
             Some(Kind::Resumed) => item.paused = false,
@@ -153,12 +153,12 @@ impl Item {
         });
         self.live = self.live.saturating_add(quantity);
         let unit_price = row.unit_price.unwrap_or(0);
-        let standing = Standing::Pending;
+        let standing = OrderState::Pending;
         self.orders
             .insert(number, Order { user, quantity, unit_price, placed_at: row.at, status: "pending", standing });
     }
 
-    fn step(&mut self, row: &Row<'_>, (to, status): (Standing, &'static str), findings: &mut Findings) {
+    fn step(&mut self, row: &Row<'_>, (to, status): (OrderState, &'static str), findings: &mut Findings) {
         let seq = row.seq;
         let Some(order) = row.order_number.and_then(|number| self.orders.get_mut(&number)) else {
             return findings.expect(false, Promise::StateMachine, || format!("entry {seq} is about no order"));
@@ -168,17 +168,17 @@ impl Item {
         let from = order.standing;
         let may = match to {
             // A late payment may be honoured: the units are taken again.
-            Standing::Paid => matches!(from, Standing::Pending | Standing::Released),
-            Standing::Released => from == Standing::Pending,
-            Standing::RefundDue => from == Standing::Released,
-            Standing::Pending => false,
+            OrderState::Paid => matches!(from, OrderState::Pending | OrderState::Released),
+            OrderState::Released => from == OrderState::Pending,
+            OrderState::RefundDue => from == OrderState::Released,
+            OrderState::Pending => false,
         };
-        let twice = from == Standing::Released && to == Standing::Released;
+        let twice = from == OrderState::Released && to == OrderState::Released;
         findings.expect(!twice, Promise::ReleasedOnce, || format!("entry {seq} releases an order again"));
         findings.expect(may || twice, Promise::StateMachine, || format!("entry {seq} goes from {from:?} to {to:?}"));
         let units = match (from, to) {
-            (Standing::Pending, Standing::Released) => order.quantity.saturating_neg(),
-            (Standing::Released, Standing::Paid) => order.quantity,
+            (OrderState::Pending, OrderState::Released) => order.quantity.saturating_neg(),
+            (OrderState::Released, OrderState::Paid) => order.quantity,
             (_, _) => 0,
         };
         self.live = self.live.saturating_add(units);
@@ -201,7 +201,7 @@ impl Item {
         });
         let held = row.user_id.map(|user| self.holdings.get(user).copied().unwrap_or(0));
         findings.expect(row.user_live == held, Promise::Conservation, || {
-            format!("entry {seq} says the buyer holds {:?}, but he holds {held:?}", row.user_live)
+            format!("entry {seq} says the buyer holds {:?}, but they hold {held:?}", row.user_live)
         });
     }
 }

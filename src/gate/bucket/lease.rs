@@ -55,7 +55,7 @@ struct Ready {
 
 /// What to do with one attempt.
 enum Phase {
-    Answer(Verdict),
+    Response(Verdict),
     /// Redis has to be asked. Carries the fetches made so far, to tell an own one from another's.
     Fetch(u64),
 }
@@ -67,10 +67,10 @@ impl Ready {
         }
         if let Some(left) = self.tokens.checked_sub(1) {
             self.tokens = left;
-            return Phase::Answer(Verdict::Pass);
+            return Phase::Response(Verdict::Pass);
         }
         match self.empty_until.and_then(|until| until.checked_duration_since(now)) {
-            Some(retry_after) if !retry_after.is_zero() => Phase::Answer(Verdict::Refused { retry_after }),
+            Some(retry_after) if !retry_after.is_zero() => Phase::Response(Verdict::Refused { retry_after }),
             Some(_) | None => Phase::Fetch(self.fetches_total),
         }
     }
@@ -112,7 +112,7 @@ impl Lease {
     /// its way share it, and its failure. Waits two time-outs at most: one for another's fetch, one for its own.
     pub(super) async fn admit(&self, now: Instant) -> Result<Verdict, RedisFault> {
         let fetches_seen = match self.0.ready.lock().take(now) {
-            Phase::Answer(verdict) => return Ok(verdict),
+            Phase::Response(verdict) => return Ok(verdict),
             Phase::Fetch(fetches_total) => fetches_total,
         };
         let _waiting = Waiting::new(&self.0.waiting);
@@ -121,7 +121,7 @@ impl Lease {
         {
             let mut ready = self.0.ready.lock();
             match ready.take(now) {
-                Phase::Answer(verdict) => return Ok(verdict),
+                Phase::Response(verdict) => return Ok(verdict),
                 Phase::Fetch(fetches_total) => {
                     let shared_fault = ready.last_fault.filter(|_| fetches_total != fetches_seen);
                     shared_fault.map_or(Ok(()), Err)?;
@@ -148,7 +148,7 @@ impl Lease {
         ready.stale_at = Some(now + LEASE_TTL);
         ready.empty_until = (granted < wanted).then(|| now + next + self.refill());
         match ready.take(now) {
-            Phase::Answer(verdict) => Ok(verdict),
+            Phase::Response(verdict) => Ok(verdict),
             Phase::Fetch(_) => Ok(Verdict::Refused { retry_after: next }),
         }
     }
@@ -170,9 +170,9 @@ mod tests {
     fn a_lease_that_lay_idle_is_dropped() {
         let start = Instant::now();
         let mut ready = Ready { tokens: 3, stale_at: Some(start + LEASE_TTL), ..Ready::default() };
-        assert!(matches!(ready.take(start), Phase::Answer(Verdict::Pass)));
+        assert!(matches!(ready.take(start), Phase::Response(Verdict::Pass)));
         let last_moment = start + LEASE_TTL - Duration::from_nanos(1);
-        assert!(matches!(ready.take(last_moment), Phase::Answer(Verdict::Pass)));
+        assert!(matches!(ready.take(last_moment), Phase::Response(Verdict::Pass)));
         assert!(matches!(ready.take(start + LEASE_TTL), Phase::Fetch(0)));
         assert_eq!(ready.tokens, 0);
     }
@@ -182,7 +182,7 @@ mod tests {
         let start = Instant::now();
         let until = start + Duration::from_millis(5);
         let mut ready = Ready { empty_until: Some(until), ..Ready::default() };
-        let Phase::Answer(Verdict::Refused { retry_after }) = ready.take(start) else { panic!("nothing to be had") };
+        let Phase::Response(Verdict::Refused { retry_after }) = ready.take(start) else { panic!("nothing to be had") };
         assert_eq!(retry_after, Duration::from_millis(5));
         assert!(matches!(ready.take(until), Phase::Fetch(0)));
     }

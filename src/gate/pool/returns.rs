@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 
 use crate::gate::redis::RedisLink;
 
-/// Tokens that may wait for their way back. As many as the house admits purchases at once, so that all of them may
+/// Tokens that may wait for their way back. As many as purchases may be in flight at once, so that all of them may
 /// fall through in one moment; about 700 KiB.
 pub const RETURN_QUEUE: usize = 16_384;
 

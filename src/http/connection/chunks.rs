@@ -8,7 +8,7 @@ pub(super) enum Parsed {
     /// Nothing yet: the head is not complete.
     Incomplete,
     /// So many belong to the current request, and more of it is to come.
-    Part(usize),
+    More(usize),
     /// So many belong to the current request, and it ends with them.
     End(usize),
     /// So many belong to the current request, and what follows is no body of it.
@@ -23,7 +23,7 @@ const MAX_TRAILERS: usize = 16;
 
 /// Where in a chunked body we are.
 #[derive(Debug, Default)]
-pub(super) struct Chunks {
+pub(super) struct ChunkParser {
     place: Expecting,
     size: u64,
     /// Bytes and last byte of the line that has not ended.
@@ -52,7 +52,7 @@ enum Next {
     Wrong,
 }
 
-impl Chunks {
+impl ChunkParser {
     /// Looks at the next bytes of the body.
     pub(super) fn step(&mut self, bytes: &[u8]) -> Parsed {
         let mut at = 0;
@@ -74,7 +74,7 @@ impl Chunks {
                 Next::Wrong => return Parsed::Cut(bytes.len()),
             }
         }
-        Parsed::Part(at)
+        Parsed::More(at)
     }
 
     fn enter(&mut self, place: Expecting) {
@@ -129,10 +129,10 @@ mod tests {
     use super::*;
 
     fn walk(body: &[u8], piece: usize) -> Option<usize> {
-        let (mut chunks, mut passed) = (Chunks::default(), 0);
+        let (mut chunks, mut passed) = (ChunkParser::default(), 0);
         for bytes in body.chunks(piece) {
             match chunks.step(bytes) {
-                Parsed::Part(taken) => passed += taken,
+                Parsed::More(taken) => passed += taken,
                 Parsed::End(taken) => return Some(passed + taken),
                 Parsed::Cut(_) | Parsed::Incomplete => return None,
             }

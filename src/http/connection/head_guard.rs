@@ -6,7 +6,7 @@
 use doorbuster_actors::request::Reason;
 use memchr::memchr_iter;
 
-use super::chunks::{Chunks, Parsed};
+use super::chunks::{ChunkParser, Parsed};
 
 /// Longest request line, in bytes: a path with its query has at most 8 KiB.
 const MAX_REQUEST_LINE: usize = 10 * 1024;
@@ -83,7 +83,7 @@ enum Phase {
     Head,
     /// So many bytes of a body are still to come.
     Body(u64),
-    Chunks(Chunks),
+    ChunkParser(ChunkParser),
 }
 
 impl HeadGuard {
@@ -111,19 +111,19 @@ impl HeadGuard {
             Phase::Body(left) => {
                 let taken = usize::try_from(*left).map_or(bytes.len(), |left| left.min(bytes.len()));
                 *left -= taken as u64;
-                if *left == 0 { Parsed::End(taken) } else { Parsed::Part(taken) }
+                if *left == 0 { Parsed::End(taken) } else { Parsed::More(taken) }
             }
-            Phase::Chunks(chunks) => chunks.step(bytes),
+            Phase::ChunkParser(chunks) => chunks.step(bytes),
         };
-        let (Parsed::Part(taken) | Parsed::End(taken) | Parsed::Cut(taken)) = step else { return step };
+        let (Parsed::More(taken) | Parsed::End(taken) | Parsed::Cut(taken)) = step else { return step };
         self.body = self.body.saturating_add(taken as u64);
         match step {
             Parsed::End(_) => {
                 self.phase = Phase::Head;
                 Parsed::End(before + taken)
             }
-            Parsed::Part(_) if self.body <= MAX_BODY => Parsed::Part(before + taken),
-            Parsed::Part(_) | Parsed::Cut(_) | Parsed::Incomplete => Parsed::Cut(before + taken),
+            Parsed::More(_) if self.body <= MAX_BODY => Parsed::More(before + taken),
+            Parsed::More(_) | Parsed::Cut(_) | Parsed::Incomplete => Parsed::Cut(before + taken),
         }
     }
 }
@@ -222,7 +222,7 @@ impl Head {
         }
         match (self.is_chunked, self.length) {
             (true, Some(_)) => Err(Violation::TwoFramings),
-            (true, None) => Ok(Phase::Chunks(Chunks::default())),
+            (true, None) => Ok(Phase::ChunkParser(ChunkParser::default())),
             (false, length) => Ok(Phase::Body(length.unwrap_or(0))),
         }
     }

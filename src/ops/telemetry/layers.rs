@@ -1,4 +1,4 @@
-//! **Job:** what every layer did with the purchase attempts, from the door to the ledger.
+//! **Job:** what every layer did with the purchase attempts, from the first to the ledger.
 //! **Owns:** the sum over workers and cores, and what became of an attempt in the end.
 //! **Never:** counts: it reads what the layers counted.
 

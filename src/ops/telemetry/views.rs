@@ -57,12 +57,12 @@ impl DistributionView {
     }
 }
 
-/// How many letters wait for an actor.
+/// How many messages wait for an actor.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct MailboxView {
     /// Now.
     pub depth: u32,
-    /// How many may wait, over all mailboxes together: the permits of the house.
+    /// How many may wait, over all mailboxes together: the permits.
     pub capacity: usize,
     /// The most that ever waited.
     pub high_water: u32,
@@ -80,12 +80,12 @@ pub struct ActorView {
     pub core: Option<u16>,
     /// Its mailbox.
     pub mailbox: MailboxView,
-    /// Letters handled since the start; for the writer, decisions.
+    /// Messages handled since the start; for the writer, decisions.
     pub processed_total: u64,
-    /// From the posting of a letter until it was taken up. Every one of the first 1,024 letters is timed, then one in
+    /// From the posting of a message until it was taken up. Every one of the first 1,024 messages is timed, then one in
     /// eight.
     pub wait_us: DistributionView,
-    /// How long a letter took.
+    /// How long a message took.
     pub handle_us: DistributionView,
     /// Whether the actor has been needed yet.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -122,7 +122,7 @@ pub struct TriggersView {
     pub full: u64,
     /// The first entry had waited as long as one may.
     pub linger: u64,
-    /// The house was closing.
+    /// The server was closing.
     pub draining: u64,
 }
 
@@ -188,12 +188,12 @@ pub struct CoreView {
     pub core: u16,
     /// CPU seconds of its thread; absent where the operating system does not say.
     pub busy_s: Option<f64>,
-    /// Letters delivered to actors of the core.
-    pub letters_total: u64,
+    /// Messages delivered to actors of the core.
+    pub messages_total: u64,
     /// Those of them that came from another thread.
     pub crossed_total: u64,
-    /// Decisions passed on to the writer in one bundle.
-    pub bundle: DistributionView,
+    /// Decisions passed on to the writer in one batch.
+    pub batch: DistributionView,
 }
 
 /// Items in each state.
@@ -230,13 +230,13 @@ impl ByState {
     }
 }
 
-/// The house.
+/// Purchases that wait for their reply.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct HouseView {
-    /// Purchases inside.
-    pub inside: usize,
-    /// How many may be inside.
-    pub capacity: usize,
+pub struct PurchasesView {
+    /// Purchases that wait for their reply now.
+    pub in_flight: usize,
+    /// How many may wait at a time: `server.max_in_flight`.
+    pub max_in_flight: usize,
 }
 
 /// The operations listener itself.

@@ -1,5 +1,5 @@
 //! **Job:** an actor that is made slow is visibly the one.
-//! **Owns:** the drill: one of five items takes 5 ms a letter.
+//! **Owns:** the drill: one of five items takes 5 ms a message.
 //! **Never:** compares with a time that a busy machine could change: the slow one stands out by a factor.
 
 use serde_json::Value;

@@ -18,7 +18,7 @@ use tokio::time::timeout;
 use super::{LARGE, SMALL};
 use crate::support::{Attempt, Client, PATIENCE, Response, authorization, problem_code, report_paid};
 
-/// Buyers in the house at the same time.
+/// Buyers in flight at the same time.
 const BUYERS: usize = 12;
 /// How long a buyer waits before he asks again.
 const PAUSE: Duration = Duration::from_millis(5);

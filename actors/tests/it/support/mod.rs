@@ -1,4 +1,5 @@
-//! **Job:** builds a whole sale without HTTP: ledger, writer, cores on threads of their own, a guest who sends letters.
+//! **Job:** builds a whole sale without HTTP: ledger, writer, cores on threads of their own, a guest who sends
+//! messages.
 //! **Owns:** the patience of the tests, their seed, and what items and buyers look like in them.
 //! **Never:** reaches around the public interface of the crate.
 

@@ -75,7 +75,7 @@ impl TestSale {
         self.cores[usize::from(core.0)].handle()
     }
 
-    /// Sends a purchase from the desk at `worker`, with a token.
+    /// Sends a purchase from the folder at `worker`, with a token.
     pub(crate) fn reserve_at(
         &self,
         worker: WorkerId,

@@ -7,9 +7,10 @@ use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
 
 use super::*;
-use crate::commands::top::client::Steering;
+use crate::commands::top::model::Lost;
 use crate::commands::top::model::tests::model;
-use crate::commands::top::model::{Lost, Sort};
+use crate::commands::top::query::Sort;
+use crate::commands::top::query::Steering;
 use crate::commands::top::tests as mock;
 
 fn buffer(model: &Model, width: u16, height: u16, paint: Paint) -> Buffer {
@@ -32,7 +33,7 @@ fn line<'a>(lines: &'a [String], start: &str) -> &'a str {
 fn the_screen_of_eighty_by_twenty_four_has_every_part() {
     let lines = shown(&model(Sort::Depth), 80, 24);
     assert!(lines[0].starts_with("doorbuster Healthy: selling  up 0m 22s"), "{lines:#?}");
-    assert_eq!(lines[1], "orders 500/s  attempts 5,000/s  refused 90%  inside 12/16,384  items 2");
+    assert_eq!(lines[1], "orders 500/s  attempts 5,000/s  refused 90%  in flight 12/16,384  items 2");
     assert_eq!(lines[2], "cores  0 ██░░░░░░░░ 25%   1 ██████████ 100%");
     assert!(lines[3].starts_with("funnel "), "{lines:#?}");
     assert!(
@@ -128,7 +129,9 @@ fn the_help_explains_every_heading() {
     let mut model = model(Sort::Depth);
     model.mode = Mode::Helping(0);
     let lines = shown(&model, 120, 60);
-    for word in ["orders/s", "inside", "commits", "sync", "left/supply", "high water", "letters/s", "wait", "handle"] {
+    for word in
+        ["orders/s", "in flight", "commits", "sync", "left/supply", "high water", "messages/s", "wait", "handle"]
+    {
         assert!(lines.iter().any(|line| line.contains(word)), "{word} in {lines:#?}");
     }
     model.mode = Mode::Helping(5);

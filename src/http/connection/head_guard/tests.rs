@@ -18,14 +18,14 @@ fn take(bytes: &[u8], lengths: &[usize]) -> Outcome {
     loop {
         let step = if held.is_empty() { Ok(Parsed::Incomplete) } else { guard.step(&mut held) };
         match step {
-            Ok(Parsed::Incomplete | Parsed::Part(0)) if rest.is_empty() => return (requests, None),
-            Ok(Parsed::Incomplete | Parsed::Part(0)) => {
+            Ok(Parsed::Incomplete | Parsed::More(0)) if rest.is_empty() => return (requests, None),
+            Ok(Parsed::Incomplete | Parsed::More(0)) => {
                 let length = *lengths.next().expect("over and over");
                 let (piece, left) = rest.split_at(rest.len().min(length));
                 held.extend_from_slice(piece);
                 rest = left;
             }
-            Ok(Parsed::Part(count)) => current.extend(held.drain(..count)),
+            Ok(Parsed::More(count)) => current.extend(held.drain(..count)),
             Ok(Parsed::End(count)) => {
                 current.extend(held.drain(..count));
                 requests.push(std::mem::take(&mut current));
