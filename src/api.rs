@@ -17,8 +17,8 @@ use actix_web::web::{self, ServiceConfig};
 use doorbuster_actors::request::Reason;
 
 use crate::config::Mode;
-use crate::http::error_responses::{self, ASKED, BODY, NAMED, PARAMETERS, PURCHASE, STEP, WRITTEN};
 use crate::http::not_found;
+use crate::http::problem::{self, ASKED, BODY, NAMED, PARAMETERS, PURCHASE, STEP, WRITTEN};
 use crate::http::route::{Access, GET_AND_HEAD, OPEN, Table, anybody};
 
 /// What the handlers of a worker work with.
@@ -47,7 +47,7 @@ const PROVIDER: Access = Access { keys: &["provider"], check: anybody };
 /// The public routes.
 pub fn table(mode: Mode) -> Table {
     // In the order in which they are looked for: what the crowd does comes first.
-    let table = Table::new(GET_AND_HEAD, error_responses::ANY)
+    let table = Table::new(GET_AND_HEAD, problem::ANY)
         .behind(BUYER)
         .on(orders::__path_place, orders::place, &[NAMED, BODY, PURCHASE, WRITTEN])
         .behind(OPEN)

@@ -20,6 +20,8 @@ pub mod schemas;
 
 use actix_web::{HttpRequest, HttpResponse};
 
+use doorbuster_actors::request::Reason;
+
 use problem::Problem;
 
 pub(crate) async fn not_found(_request: HttpRequest) -> HttpResponse {
@@ -28,4 +30,13 @@ pub(crate) async fn not_found(_request: HttpRequest) -> HttpResponse {
 
 pub(crate) async fn only_get(_request: HttpRequest) -> HttpResponse {
     Problem::method_not_allowed("GET, HEAD").respond()
+}
+
+/// What a query that cannot be read is answered with, on both listeners.
+#[must_use]
+pub fn query_config() -> actix_web::web::QueryConfig {
+    actix_web::web::QueryConfig::default().error_handler(|error, _request| {
+        let problem = Problem::new(Reason::Malformed, error.to_string());
+        actix_web::error::InternalError::from_response(error, problem.respond()).into()
+    })
 }

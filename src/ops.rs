@@ -31,9 +31,9 @@ use subtle::ConstantTimeEq as _;
 use crate::config::Secret;
 use crate::feed::Feed;
 use crate::http::bearer::bearer;
-use crate::http::error_responses::{ASKED, BODY, CLOSED, NAMED, PARAMETERS, STEP, UNREADABLE, WRITTEN};
 use crate::http::not_found;
 use crate::http::problem::Problem;
+use crate::http::problem::{ASKED, BODY, CLOSED, NAMED, PARAMETERS, STEP, UNREADABLE, WRITTEN};
 use crate::http::route::{Access, Table};
 
 /// What the handlers of the operations listener work with.

@@ -46,7 +46,7 @@
 //! | file | holds |
 //! |---|---|
 //! | `sale`, `view` | how the parts are put together; what anybody may read of them |
-//! | `ids`, `item`, `money`, `time`, `request`, `reason` | the values that messages are made of |
+//! | `ids`, `item`, `money`, `time`, `request` | the values that messages are made of |
 //! | `messages`, `enqueued`, `permit`, `reply` | the messages, and what travels with them: guards, reply channels |
 //! | `handle` → `router` → `core` | how a thread sends, batches and delivers messages |
 //! | `stock_actor` → `stock` | the actor of an item, and the state machine that decides |
@@ -77,7 +77,6 @@ pub mod observe;
 mod order_writer;
 mod permit;
 mod placement;
-mod reason;
 mod reply;
 pub mod request;
 mod router;

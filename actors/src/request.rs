@@ -1,5 +1,5 @@
-//! **Job:** what is asked of a sale, and the two ways in which it says no, as plain values.
-//! **Owns:** what a purchase, a question, a step of an order and a change of the sale are made of.
+//! **Job:** what is asked of a sale, and how it says no, as plain values.
+//! **Owns:** what purchases, questions, transitions and changes of the sale are made of; the names of all answers.
 //! **Never:** knows a message, an actor or a thread: the pure core takes these values.
 
 use std::time::Duration;
@@ -8,8 +8,6 @@ use crate::entry::{Payment, Status};
 use crate::ids::{IdempotencyKey, OrderNumber, UserId};
 use crate::item::{ItemDefinition, SaleState};
 use crate::time::Timestamp;
-
-pub use crate::reason::Reason;
 
 /// A purchase, as a buyer wants it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -200,4 +198,88 @@ impl Unavailable {
             Self::OutcomeUnknown => Reason::OutcomeUnknown,
         }
     }
+}
+
+macro_rules! reasons {
+    ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
+        /// Every answer a purchase attempt can get besides its order, by the name the contract gives it.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Reason { $($(#[$doc])* $name,)* }
+
+        impl Reason {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+
+            /// The code as the contract writes it.
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+        }
+    };
+}
+
+reasons! {
+    /// The same order again, for a key that was used before.
+    Replayed = "replayed",
+    /// The client went away while the attempt waited at the layer.
+    Disconnected = "disconnected",
+    /// Not HTTP or not JSON.
+    Malformed = "malformed",
+    /// No valid credentials.
+    Unauthenticated = "unauthenticated",
+    /// Valid credentials, but not for this.
+    Forbidden = "forbidden",
+    /// Before the sale.
+    SaleNotStarted = "sale-not-started",
+    /// The sale is interrupted.
+    SalePaused = "sale-paused",
+    /// After the sale.
+    SaleClosed = "sale-closed",
+    /// No such thing.
+    NotFound = "not-found",
+    /// No such method here.
+    MethodNotAllowed = "method-not-allowed",
+    /// The client does not take JSON.
+    NotAcceptable = "not-acceptable",
+    /// The body did not come in time.
+    RequestTimeout = "request-timeout",
+    /// No length of the body.
+    LengthRequired = "length-required",
+    /// Too large a body.
+    PayloadTooLarge = "payload-too-large",
+    /// Too long a path.
+    UriTooLong = "uri-too-long",
+    /// Not JSON by its own word.
+    UnsupportedMediaType = "unsupported-media-type",
+    /// Too many or too large headers.
+    HeadersTooLarge = "headers-too-large",
+    /// A member is missing, unknown or out of range.
+    Validation = "validation",
+    /// The key belongs to an order with another payload.
+    KeyReused = "idempotency-key-reused",
+    /// Fewer units are left than were asked for.
+    SoldOut = "sold-out",
+    /// The buyer may not hold that many.
+    LimitReached = "limit-reached",
+    /// The order is not in a status from which this is possible.
+    InvalidTransition = "invalid-transition",
+    /// This user tries too often.
+    Throttled = "throttled",
+    /// The token pool is empty.
+    NoToken = "no-token",
+    /// The token bucket is empty.
+    RateLimited = "rate-limited",
+    /// As many purchases as may be are in flight.
+    Overloaded = "overloaded",
+    /// The disk is full.
+    StorageFull = "storage-full",
+    /// The data file cannot be written.
+    StorageUnavailable = "storage-unavailable",
+    /// Nobody knows yet.
+    OutcomeUnknown = "outcome-unknown",
+    /// Redis does not answer, and the policy is to stay closed.
+    GateUnavailable = "gate-unavailable",
+    /// The server is closing.
+    ShuttingDown = "shutting-down",
 }

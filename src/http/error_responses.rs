@@ -1,6 +1,6 @@
 //! **Job:** what a route may refuse with, by the reason for it, and how the OpenAPI document says so.
-//! **Owns:** the groups of codes that come from one place.
-//! **Never:** knows a status: the code has it.
+//! **Owns:** the shape of that description.
+//! **Never:** knows a status or a group of reasons: `problem.rs` does.
 
 use std::collections::BTreeMap;
 
@@ -12,60 +12,6 @@ use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder};
 
 use super::problem::describe;
 use super::schemas;
-
-/// Any request to the public listener.
-pub const ANY: &[Reason] = &[Reason::Malformed, Reason::NotAcceptable, Reason::UriTooLong, Reason::HeadersTooLarge];
-
-/// What the path names may not exist, or be none of the asker's business.
-pub const NAMED: &[Reason] = &[Reason::NotFound];
-
-/// Parameters may be out of range.
-pub const PARAMETERS: &[Reason] = &[Reason::Validation];
-
-/// A query with a parameter that stands twice cannot be read.
-pub const UNREADABLE: &[Reason] = &[Reason::Malformed];
-
-/// A body may be missing, slow, large, broken or wrong.
-pub const BODY: &[Reason] = &[
-    Reason::Malformed,
-    Reason::RequestTimeout,
-    Reason::LengthRequired,
-    Reason::PayloadTooLarge,
-    Reason::UnsupportedMediaType,
-    Reason::Validation,
-];
-
-/// The actor of the item is asked.
-pub const ASKED: &[Reason] = &[Reason::Overloaded, Reason::OutcomeUnknown, Reason::ShuttingDown];
-
-/// Something is written, and answered after the commit.
-pub const WRITTEN: &[Reason] = &[
-    Reason::Overloaded,
-    Reason::StorageFull,
-    Reason::StorageUnavailable,
-    Reason::OutcomeUnknown,
-    Reason::ShuttingDown,
-];
-
-/// The order or the item must be in a state from which this is possible.
-pub const STEP: &[Reason] = &[Reason::InvalidTransition];
-
-/// The sale of the item may be over for good.
-pub const CLOSED: &[Reason] = &[Reason::SaleClosed];
-
-/// A purchase passes the gate and the stock.
-pub const PURCHASE: &[Reason] = &[
-    Reason::KeyReused,
-    Reason::SaleNotStarted,
-    Reason::SalePaused,
-    Reason::SaleClosed,
-    Reason::SoldOut,
-    Reason::LimitReached,
-    Reason::Throttled,
-    Reason::NoToken,
-    Reason::RateLimited,
-    Reason::GateUnavailable,
-];
 
 /// The answers with `codes`, by status; with `keys` also the one to who has none of them.
 pub(super) fn responses(codes: &[Reason], keys: &[&str]) -> BTreeMap<String, RefOr<Response>> {

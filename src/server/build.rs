@@ -38,7 +38,7 @@ use crate::gate::single_flight::SingleFlight;
 use crate::gate::throttle::LocalThrottle;
 use crate::http::connection::{Connections, Limits};
 use crate::http::order_view::Shown;
-use crate::http::problem::query_config;
+use crate::http::query_config;
 use crate::http::response_counters::ResponseCounters;
 
 /// Bytes that one client may leave unread on our side: more than two of our largest answers.

@@ -20,7 +20,7 @@ use crate::config::{Config, Loaded};
 use crate::feed::Feed;
 use crate::http::connection::{Connections, Limits};
 use crate::http::order_view::Shown;
-use crate::http::problem::query_config;
+use crate::http::query_config;
 use crate::http::sale_client::SaleClient;
 use crate::ops;
 use crate::ops::auth_failures;

@@ -4,7 +4,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::reason::Reason;
+use crate::request::Reason;
 
 /// The counts of one layer: at rest, `entered = passed + Σ answered`.
 #[derive(Debug)]

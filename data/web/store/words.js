@@ -42,7 +42,7 @@ const PROBLEMS = {
   'gate-unavailable': NO_ORDERS,
 };
 
-export const problem = ({ code }) => PROBLEMS[code] ?? 'The shop did not take the order. Nothing was bought.';
+export const problem = ({ code, title }) => PROBLEMS[code] ?? `${title ?? 'The shop did not take the order'}. Nothing was bought.`;
 
 export const SIGN_IN = 'To buy, please sign in at the shop first.';
 export const NO_ANSWER =
