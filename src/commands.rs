@@ -179,7 +179,9 @@ pub fn run(cli: &Cli) -> Result<ExitCode, Failure> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Man => {
-            clap_mangen::Man::new(Cli::command()).render(&mut std::io::stdout())?;
+            let meanings =
+                format!("{MANUAL}\n\nWhat the figures of the dashboard and of top mean:\n\n{}", top::help::manual());
+            clap_mangen::Man::new(Cli::command().after_help(meanings)).render(&mut std::io::stdout())?;
             Ok(ExitCode::SUCCESS)
         }
     }

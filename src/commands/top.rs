@@ -18,7 +18,7 @@ mod columns;
 mod feeds;
 mod figures;
 mod header;
-mod help;
+pub(super) mod help;
 mod keys;
 mod model;
 pub(super) mod options;

@@ -36,7 +36,7 @@ export const isKnown = () => way === 'proxy' || memory.recall(TOKEN) !== null;
 /** Whether the button is of any use. */
 export const canBuy = () => isKnown() || isGuest();
 
-/** The headers that say who is asking. In development mode a buyer is made up when he is first needed. */
+/** The headers that say who is asking. In development mode a buyer is made up when they are first needed. */
 export async function papers() {
   if (isGuest() && !isKnown()) {
     const answer = await ask('/dev/buyer', { method: 'POST' });

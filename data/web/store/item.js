@@ -143,7 +143,7 @@ function showButton(page, state) {
   }
   const hasAll = units >= item.per_user_limit && !isBusy;
   if (hasAll && isUnresolved(itemId)) {
-    // Who holds all he may have has no attempt left to finish.
+    // Who holds all they may have has no attempt left to finish.
     settle(itemId);
     say(at.note, '');
   }

@@ -1,5 +1,5 @@
 // Job: the card of one order.
-// Owns: what a buyer can see and do about an order he has.
+// Owns: what a buyer can see and do about an order they have.
 // Never: decides that an order has expired: the server says so.
 
 import { NoAnswer, ask } from './api.js';

@@ -11,7 +11,7 @@ use ratatui::widgets::{Cell, Clear, Paragraph, Row, Table, TableState, Wrap};
 use super::columns::{self, Column, Side};
 use super::figures::{duration, grouped, or_none, percent, rate, short};
 use super::header;
-use super::help::HELP;
+use super::help;
 use super::model::{Line, Mode, Model};
 use super::paint::{Paint, bold};
 use super::rates::{Quantiles, rate as between};
@@ -46,7 +46,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, model: &Model, paint: Paint) {
     if let Mode::Helping(line) = model.mode {
         let [help_at, _] = Layout::vertical([Constraint::Fill(1), Constraint::Length(FOOTER)]).areas(area);
         frame.render_widget(Clear, help_at);
-        frame.render_widget(Paragraph::new(HELP).wrap(Wrap { trim: false }).scroll((line, 0)), help_at);
+        frame.render_widget(Paragraph::new(help::text()).wrap(Wrap { trim: false }).scroll((line, 0)), help_at);
     }
 }
 
