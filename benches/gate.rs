@@ -112,7 +112,7 @@ impl Shop {
     async fn open() -> Self {
         let folder = tempfile::tempdir().expect("a folder for the bench");
         let items = vec![definition(ON_SALE, ENOUGH), definition(SOLD_OUT, 1)];
-        let sale = Sale::open(SaleSettings::new(folder.path().join("sale.db")), items).expect("a new data file");
+        let sale = Sale::open(&SaleSettings::new(folder.path().join("sale.db")), items).expect("a new data file");
         let handle = sale.start_core(CoreId(0));
         let shop = Self { sale, _folder: folder };
         for id in [ON_SALE, SOLD_OUT] {

@@ -45,7 +45,7 @@ const MEASUREMENTS: [Measurement; 3] = [
         count: ORDERS,
         make: || orders(|number| format!("{number:08x}-0000-4000-8000-{number:012x}")),
     },
-    Measurement { name: "items", what: "idle item with its published", count: ITEMS, make: items },
+    Measurement { name: "items", what: "idle item with its published state", count: ITEMS, make: items },
 ];
 
 fn stock(number: u32, id: &str, units: u32) -> Stock {
@@ -64,7 +64,7 @@ fn orders(name: fn(u32) -> String) -> Box<dyn std::any::Any> {
     Box::new((stock, used_keys))
 }
 
-/// The states of many items, their published_items and the directory.
+/// The states of many items, what is published of them, and the directory.
 fn items() -> Box<dyn std::any::Any> {
     let stocks: Vec<Stock> = (1..=ITEMS).map(|number| stock(number, &format!("sku-{number}"), 100)).collect();
     let published_items = stocks.iter().map(|stock| PublishedItem::new(stock, CoreId(0))).collect();

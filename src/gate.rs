@@ -70,9 +70,9 @@ impl From<Unavailable> for Refusal {
 pub struct Attempt<'a> {
     /// The buyer.
     pub user: &'a UserId,
-    /// What.
+    /// Item to buy.
     pub published: &'a Arc<PublishedItem>,
-    /// How many units.
+    /// Units.
     pub quantity: u32,
     /// Their key, if they sent one.
     pub key: Option<&'a IdempotencyKey>,

@@ -70,9 +70,9 @@ pub enum InventoryError {
     /// The listener.
     #[error("inventory.listen: cannot listen on {address}: {source}")]
     Listen {
-        /// Where.
+        /// Address to listen on.
         address: SocketAddr,
-        /// Why not.
+        /// What the system says.
         source: io::Error,
     },
     /// The process.

@@ -45,7 +45,7 @@ pub struct OpsState {
     pub feed_token: Rc<Secret>,
     /// How the sale is.
     pub monitor: Arc<monitor::Monitor>,
-    /// Everything that is telemetry.
+    /// Everything that is observed.
     pub telemetry: Arc<telemetry::Telemetry>,
     /// The stream of snapshots of it.
     pub snapshots: Rc<events::Snapshots>,

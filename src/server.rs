@@ -47,9 +47,9 @@ pub enum ServeError {
     Listen {
         /// Which key of the configuration.
         key: &'static str,
-        /// Where.
+        /// Address to listen on.
         address: std::net::SocketAddr,
-        /// Why not.
+        /// What the system says.
         source: io::Error,
     },
     /// Too few files may be open.
@@ -75,9 +75,9 @@ pub enum ServeError {
     /// The file with the ports.
     #[error("server.port_file: cannot write {path}: {source}")]
     PortFile {
-        /// Which file.
+        /// Path of the file.
         path: PathBuf,
-        /// Why not.
+        /// What the system says.
         source: io::Error,
     },
     /// A listener that fails later.

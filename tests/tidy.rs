@@ -95,7 +95,7 @@ const PLACES: &[(&str, &[&str], &str)] = &[
         &["src/http", "src/api", "src/auth", "src/ops", "src/server", "src/inventory", "src/commands"],
         "answer with a value; http makes a response of it",
     ),
-    ("^actix", &["src/server", "actors/src"], "send it through a `SaleHandle`"),
+    ("^actix", &["actors/src"], "send it through a `SaleHandle`"),
     ("^redis", &["src/gate/redis", "src/feed/redis", "src/inventory/redis_source"], "ask a `RedisLink`"),
     (
         "^rusqlite",

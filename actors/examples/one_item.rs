@@ -22,7 +22,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         opens_at: None,
         closes_at: None,
     };
-    let sale = Sale::open(SaleSettings::new(folder.path().join("sale.db")), vec![two_mugs])?;
+    let sale = Sale::open(&SaleSettings::new(folder.path().join("sale.db")), vec![two_mugs])?;
     let handle = sale.start_core(CoreId(0));
     let mug = sale.view().directory.find(&"mug".parse()?).ok_or("it is for sale")?;
 

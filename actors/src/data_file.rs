@@ -55,17 +55,17 @@ pub enum DataFileError {
     /// The file system says no.
     #[error("cannot use {path}: {source}")]
     File {
-        /// Which file.
+        /// Path of the file.
         path: PathBuf,
-        /// Why.
+        /// What is wrong with it.
         source: Error,
     },
     /// SQLite cannot open it.
     #[error("cannot open {path}: {source}")]
     Sqlite {
-        /// Which file.
+        /// Path of the file.
         path: PathBuf,
-        /// Why.
+        /// What SQLite says.
         source: rusqlite::Error,
     },
     /// Another process has it.
@@ -74,7 +74,7 @@ pub enum DataFileError {
     /// A device, a directory, a pipe, a symbolic link beside the data file.
     #[error("{path} is {kind}, not a regular file")]
     NotAFile {
-        /// Which file.
+        /// Path of the file.
         path: PathBuf,
         /// What it is.
         kind: &'static str,
@@ -85,7 +85,7 @@ pub enum DataFileError {
          Leave it one name, the one that -wal and .mark lie beside"
     )]
     Linked {
-        /// Which file.
+        /// Path of the file.
         path: PathBuf,
         /// How many names.
         links: u64,

@@ -44,7 +44,7 @@ pub struct PublishedItem {
 const NO_DEADLINE: i64 = i64::MAX;
 
 impl PublishedItem {
-    /// The published of `stock`, whose actor will run on `core`.
+    /// The published state of `stock`, whose actor will run on `core`.
     #[must_use]
     pub fn new(stock: &Stock, core: CoreId) -> Arc<Self> {
         let published = Self {
@@ -155,7 +155,7 @@ pub struct Directory {
 }
 
 impl Directory {
-    /// A directory of `published_items`.
+    /// A directory of these items.
     #[must_use]
     pub fn new(published_items: Vec<Arc<PublishedItem>>) -> Self {
         let directory = Self::default();

@@ -66,7 +66,7 @@ pub struct Order {
     pub total_price: Amount,
     /// Currency of both prices.
     pub currency: Currency,
-    /// Where it stands.
+    /// Status of the order.
     pub status: Status,
     /// When it was decided, in server time.
     pub created_at: Timestamp,
@@ -104,7 +104,7 @@ pub enum Change {
     Order(OrderChange),
     /// Units were added to the supply.
     Restocked {
-        /// How many.
+        /// Units.
         quantity: u32,
     },
     /// The sale was interrupted.
@@ -122,7 +122,7 @@ pub struct Entry {
     pub item: ItemNumber,
     /// When it was decided, in server time; never decreases within an item.
     pub at: Timestamp,
-    /// What happened.
+    /// What changed.
     pub change: Change,
     /// Balance after the entry: all units ever put on sale.
     pub supply: u32,
@@ -147,7 +147,7 @@ pub enum PaymentResult {
 pub struct Payment {
     /// Its id: the same event twice is one event.
     pub event: IdempotencyKey,
-    /// What happened.
+    /// Whether the money came.
     pub result: PaymentResult,
     /// How much was paid.
     pub amount: Amount,

@@ -9,7 +9,7 @@ use crate::ids::ItemId;
 /// The actor of one item is slow.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InjectedDelay {
-    /// Of which item.
+    /// Id of the item.
     pub item: ItemId,
     /// How much longer each message takes.
     pub by: Duration,

@@ -152,7 +152,7 @@ impl SaleHandle {
         if let Some(published) = self.view.directory.find(&definition.id) {
             return Ok(NewItem::Existing(published, definition));
         }
-        let core = self.view.core_of(&definition.id);
+        let core = self.view.core_for(&definition.id);
         let entry = Stock::creation(self.view.directory.next_number(), definition, self.view.clock.now());
         let stock = Stock::create(&entry).expect("an entry that creates an item does");
         let (reply_to, reply) = reply_channel(self.worker);

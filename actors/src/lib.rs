@@ -26,7 +26,7 @@
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let folder = tempfile::tempdir()?;
 //! # let path = folder.path().join("sale.db");
-//! let sale = Sale::open(SaleSettings::new(path), vec![mug()])?;
+//! let sale = Sale::open(&SaleSettings::new(path), vec![mug()])?;
 //! let handle = sale.start_core(CoreId(0));
 //!
 //! let mug = sale.view().directory.find(&"mug".parse()?).expect("it is for sale");

@@ -34,7 +34,7 @@ impl Amount {
     }
 }
 
-/// An ISO 4217 alphabetic currency code: three upper-case messages.
+/// An ISO 4217 alphabetic currency code: three upper-case letters.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Currency([u8; 3]);
 
@@ -42,21 +42,21 @@ impl Currency {
     /// The code as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.0).expect("a currency is built from upper-case ASCII messages only")
+        std::str::from_utf8(&self.0).expect("a currency is built from upper-case ASCII letters only")
     }
 }
 
-/// The text is not three upper-case messages.
+/// The text is not three upper-case letters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("must be an ISO 4217 code of three upper-case messages")]
+#[error("must be an ISO 4217 code of three upper-case letters")]
 pub struct InvalidCurrency;
 
 impl FromStr for Currency {
     type Err = InvalidCurrency;
 
     fn from_str(text: &str) -> Result<Self, InvalidCurrency> {
-        let messages: [u8; 3] = text.as_bytes().try_into().map_err(|_| InvalidCurrency)?;
-        if messages.iter().all(u8::is_ascii_uppercase) { Ok(Self(messages)) } else { Err(InvalidCurrency) }
+        let letters: [u8; 3] = text.as_bytes().try_into().map_err(|_| InvalidCurrency)?;
+        if letters.iter().all(u8::is_ascii_uppercase) { Ok(Self(letters)) } else { Err(InvalidCurrency) }
     }
 }
 

@@ -231,7 +231,7 @@ impl OrderWriter {
         let placement = &self.view.placement;
         let mut by_core: Vec<Vec<Stock>> = placement.all().map(|_| Vec::new()).collect();
         for stock in stocks {
-            let core = placement.core_of(&stock.definition().id);
+            let core = placement.core_for(&stock.definition().id);
             by_core[usize::from(core.0)].push(stock);
         }
         for (core, stocks) in placement.all().zip(by_core) {

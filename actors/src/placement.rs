@@ -46,7 +46,7 @@ impl Placement {
 
     /// The core of an item: the same in every run with as many cores.
     #[must_use]
-    pub(crate) fn core_of(&self, item: &ItemId) -> CoreId {
+    pub(crate) fn core_for(&self, item: &ItemId) -> CoreId {
         let hash = FixedState::with_seed(0).hash_one(item.as_str());
         let core = hash % u64::from(self.cores.max(1));
         CoreId(u16::try_from(core).expect("a remainder is below its divisor, a u16"))

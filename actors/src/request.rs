@@ -121,7 +121,7 @@ pub enum Rejection {
     StockFixed,
     /// The order is not in a status from which this is possible.
     InvalidTransition {
-        /// Where it stands.
+        /// Status of the order.
         status: Status,
     },
     /// There is no such order of this buyer.

@@ -138,13 +138,10 @@ impl Handler<CreateItem> for Router {
                 core.create_item(create.entry, create.reply_to, create.permit);
                 self.schedule_flush(ctx);
             }
-            Some(_) | None => {
-                let sent =
-                    self.placement.thread(create.core.worker()).map(|thread| thread.create_item.try_send(create));
-                if !matches!(sent, Some(Ok(()))) {
-                    tracing::error!("a new item found no core");
-                }
-            }
+            Some(_) | None => match self.placement.thread(create.core.worker()) {
+                Some(thread) if thread.create_item.try_send(create).is_ok() => {}
+                Some(_) | None => tracing::error!("a new item found no core"),
+            },
         }
     }
 }

@@ -107,7 +107,7 @@ pub struct Sale {
 impl Sale {
     /// Opens the data file, brings back what it holds, and puts the `items` up for sale that it does not know: after
     /// the first start the ledger decides. Call it where an actix `System` runs; then start every core.
-    pub fn open(settings: SaleSettings, items: Vec<ItemDefinition>) -> Result<Self, OpenError> {
+    pub fn open(settings: &SaleSettings, items: Vec<ItemDefinition>) -> Result<Self, OpenError> {
         let used_keys = UsedKeys::default();
         let opened = Ledger::open(&settings.ledger, |entry| remember_key(&used_keys, entry))?;
         let (mut ledger, Recovered { mut stocks, latest, entries }) = opened;
@@ -244,7 +244,7 @@ fn create_unknown(
 fn by_core(stocks: Vec<Stock>, placement: &Placement) -> Vec<Option<Vec<Stock>>> {
     let mut by_core: Vec<_> = placement.all().map(|_| Some(Vec::new())).collect();
     for stock in stocks {
-        let core = placement.core_of(&stock.definition().id);
+        let core = placement.core_for(&stock.definition().id);
         by_core[usize::from(core.0)].get_or_insert_default().push(stock);
     }
     by_core

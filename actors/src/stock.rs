@@ -60,7 +60,7 @@ pub enum LatePayment {
     Honour,
 }
 
-/// The policy of sale: what the owner decided once for all items.
+/// The policy of a sale: what the owner decided once for all items.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SalePolicy {
     /// Time to pay; absent: orders need no payment and are paid at once.

@@ -84,7 +84,7 @@ mod tests {
     #[expect(clippy::disallowed_methods, reason = "the message is the last one, and no actor waits for it")]
     async fn panic_in_a_router(folder: &Path) {
         let settings = SaleSettings { guests: 1, ..SaleSettings::new(folder.join("sale.db")) };
-        let sale = Sale::open(settings, vec![crate::item::tests::mug()]).expect("a new data file");
+        let sale = Sale::open(&settings, vec![crate::item::tests::mug()]).expect("a new data file");
         let (_core, _guest) = (sale.start_core(crate::ids::CoreId(0)), sale.guest());
         let guest = sale.view().placement.thread(WorkerId(1)).expect("it was started one line above");
         let _closed = guest.restore.send(Restore { epoch: Epoch(1), stocks: Vec::new() }).await;

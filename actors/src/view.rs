@@ -51,7 +51,7 @@ impl SaleView {
         used_keys: UsedKeys,
         placement: Arc<Placement>,
     ) -> Self {
-        let published = |stock: &Stock| PublishedItem::new(stock, placement.core_of(&stock.definition().id));
+        let published = |stock: &Stock| PublishedItem::new(stock, placement.core_for(&stock.definition().id));
         Self {
             directory: Directory::new(stocks.iter().map(published).collect()),
             status: LedgerStatus::default(),
@@ -75,8 +75,8 @@ impl SaleView {
 
     /// The core that an item of this id is placed on.
     #[must_use]
-    pub fn core_of(&self, item: &ItemId) -> CoreId {
-        self.placement.core_of(item)
+    pub fn core_for(&self, item: &ItemId) -> CoreId {
+        self.placement.core_for(item)
     }
 
     /// Messages of all kinds that may wait in one mailbox.

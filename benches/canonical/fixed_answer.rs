@@ -1,4 +1,4 @@
-//! **Job:** a server of the same framework that reads the same request and answers a fixed order: the fixed_answer.
+//! **Job:** a server of the same framework that reads the same request and gives a fixed answer: the ceiling of a figure.
 //! **Owns:** the answers that the generator wants besides, so that both servers are measured by the same program.
 //! **Never:** checks a token, decides anything or writes anything: what it costs is the price of HTTP.
 
@@ -87,14 +87,14 @@ pub(crate) fn serve(port_file: &Path) -> anyhow::Result<()> {
     })
 }
 
-/// A running fixed_answer.
+/// A running server of fixed answers.
 pub(crate) struct FixedAnswer {
     child: Child,
     pub(crate) url: String,
 }
 
 impl FixedAnswer {
-    /// Starts this program again as the fixed_answer, so that its CPU time is its own.
+    /// Starts this program again as that server, so that its CPU time is its own.
     pub(crate) fn start() -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
         let port_file = folder.path().join("port");

@@ -69,9 +69,9 @@ pub enum BackupError {
     /// The file system says no.
     #[error("cannot write {path}: {source}")]
     File {
-        /// Which file.
+        /// Path of the file.
         path: PathBuf,
-        /// Why not.
+        /// What the system says.
         source: std::io::Error,
     },
     /// Another program keeps everybody from reading.

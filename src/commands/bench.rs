@@ -102,23 +102,23 @@ pub enum BenchError {
     /// The server cannot be asked.
     #[error("{url} cannot be reached: {reason}")]
     Unreachable {
-        /// Where.
+        /// Address that was asked.
         url: String,
-        /// Why not.
+        /// What is wrong, in words.
         reason: String,
     },
     /// The admin token is another one.
     #[error("{url} does not accept auth.admin_token of this configuration")]
     Unauthorized {
-        /// Where.
+        /// Address that was asked.
         url: String,
     },
     /// It answered something else than the contract says.
     #[error("{url} answers something unexpected: {reason}")]
     Response {
-        /// Where.
+        /// Address that was asked.
         url: String,
-        /// What.
+        /// What is wrong, in words.
         reason: String,
     },
     /// There is nothing to buy.
@@ -130,17 +130,17 @@ pub enum BenchError {
     /// The file with the tokens.
     #[error("--tokens: {path}: {reason}")]
     Tokens {
-        /// Which file.
+        /// Path of the file.
         path: PathBuf,
-        /// Why not.
+        /// What is wrong, in words.
         reason: String,
     },
     /// The earlier result.
     #[error("--compare: {path}: {reason}")]
     Compare {
-        /// Which file.
+        /// Path of the file.
         path: PathBuf,
-        /// Why not.
+        /// What is wrong, in words.
         reason: String,
     },
     /// Not one purchase was answered.

@@ -53,25 +53,25 @@ pub enum CalibrateError {
     /// The file system says no.
     #[error("cannot write in {folder}: {source}")]
     Folder {
-        /// Where.
+        /// Path of the directory.
         folder: PathBuf,
-        /// Why not.
+        /// What the system says.
         source: std::io::Error,
     },
     /// The ledger cannot be opened there.
     #[error("cannot write in {folder}: {source}")]
     Ledger {
-        /// Where.
+        /// Path of the directory.
         folder: PathBuf,
-        /// Why not.
+        /// What is wrong with it.
         source: LedgerError,
     },
     /// The ledger cannot be written there: the disk is full, or fails.
     #[error("cannot write in {folder}: {source}")]
     Commit {
-        /// Where.
+        /// Path of the directory.
         folder: PathBuf,
-        /// Why not.
+        /// What the ledger says.
         source: CommitError,
     },
     /// Somebody had enough.

@@ -30,9 +30,9 @@ pub enum DataFileError {
     /// The file system says no.
     #[error("cannot read {path}: {source}")]
     File {
-        /// Which file.
+        /// Path of the file.
         path: PathBuf,
-        /// Why not.
+        /// What the system says.
         source: std::io::Error,
     },
     /// Its log or its mark is there, but not the file.
@@ -50,7 +50,7 @@ pub enum DataFileError {
     /// A database, but not a ledger.
     #[error("{path} is {what}")]
     Foreign {
-        /// Which file.
+        /// Path of the file.
         path: PathBuf,
         /// What it is instead.
         what: &'static str,
@@ -58,7 +58,7 @@ pub enum DataFileError {
     /// Written by a later version.
     #[error("{path} has schema version {found}, this program knows up to {known}: use the newer program")]
     Newer {
-        /// Which file.
+        /// Path of the file.
         path: PathBuf,
         /// The file's.
         found: i64,
@@ -83,17 +83,17 @@ pub enum DataFileError {
     /// SQLite cannot find its way in it.
     #[error("{path} is damaged: {source} (`doorbuster salvage` rebuilds what can be proven)")]
     Damaged {
-        /// Which file.
+        /// Path of the file.
         path: PathBuf,
-        /// How it shows.
+        /// What SQLite says.
         source: rusqlite::Error,
     },
     /// SQLite says no.
     #[error("{path} cannot be read: {source}")]
     Sqlite {
-        /// Which file.
+        /// Path of the file.
         path: PathBuf,
-        /// Why not.
+        /// What SQLite says.
         source: rusqlite::Error,
     },
     /// The output cannot be written.

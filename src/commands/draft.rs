@@ -27,9 +27,9 @@ pub enum DraftError {
     /// The file system says no.
     #[error("cannot write {path}: {source}")]
     File {
-        /// Which file.
+        /// Path of the file.
         path: PathBuf,
-        /// Why not.
+        /// What the system says.
         source: std::io::Error,
     },
 }

@@ -66,9 +66,9 @@ pub enum CommandError {
     /// The file with the doubtful entries.
     #[error("cannot write {path}: {source}")]
     Doubtful {
-        /// Which file.
+        /// Path of the file.
         path: PathBuf,
-        /// Why not.
+        /// What the system says.
         source: std::io::Error,
     },
 }

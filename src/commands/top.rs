@@ -86,9 +86,9 @@ pub enum TopError {
     /// Nobody answers there.
     #[error("no answer from {url}: {reason}")]
     Unreachable {
-        /// Where.
+        /// Address that was asked.
         url: OpsUrl,
-        /// Why not.
+        /// What is wrong, in words.
         reason: Text,
     },
     /// The token is another server's.
@@ -97,7 +97,7 @@ pub enum TopError {
     /// Something else answers there.
     #[error("{url} is not an operations listener: {path} answers {answer}")]
     Foreign {
-        /// Where.
+        /// Address that was asked.
         url: OpsUrl,
         /// What was asked for.
         path: Text,

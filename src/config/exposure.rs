@@ -28,7 +28,7 @@ pub(super) enum Content {
 /// A file that more users than its owner can read or change. Displays as a sentence about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exposure {
-    /// Which file.
+    /// Path of the file.
     pub path: PathBuf,
     /// Its permission bits.
     pub mode: u32,

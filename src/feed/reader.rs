@@ -29,9 +29,9 @@ pub enum ReadError {
     /// An entry is missing or makes no sense: the feed stops in front of it.
     #[error("entry {seq} of the ledger is damaged: {reason}")]
     Damaged {
-        /// Which.
+        /// Number of the entry.
         seq: u64,
-        /// How it shows.
+        /// What is wrong, in words.
         reason: &'static str,
     },
 }

@@ -174,7 +174,7 @@ pub struct RedisLink {
 }
 
 /// The connection, made on first use. A connection that was there when the breaker opened is not used again: the
-/// manager never single_flight after a refused login, and never notices a peer that is gone without a word.
+/// manager never retries after a refused login, and never notices a peer that is gone without a word.
 #[derive(Default)]
 struct LinkState {
     manager: Option<ConnectionManager>,

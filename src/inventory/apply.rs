@@ -1,5 +1,5 @@
 //! **Job:** applies entries, each once: their effect and the cursor are one transaction.
-//! **Owns:** the tries of a poison entry and its way to the dead messages.
+//! **Owns:** the tries of a poison entry and its way to the dead letters.
 //! **Never:** lets one entry take others with it: each has a savepoint of its own.
 
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ValueRef};
@@ -14,7 +14,7 @@ use super::wire::{Change, Kind, parse};
 /// How often an entry is tried before it is given up.
 pub(super) const TRIES: u32 = 5;
 
-/// Most of a dead message that is kept, in characters: a real entry has a few hundred.
+/// Most of a dead letter that is kept, in characters: a real entry has a few hundred.
 const MAX_LETTER: usize = 4_096;
 
 /// What one transaction did.
@@ -47,7 +47,7 @@ impl From<rusqlite::Error> for Fault {
 
 impl Store {
     /// Applies what follows the cursor, in one transaction, durable on return. An entry that cannot be applied is tried
-    /// five times, with a `pause(try)` in between, and then becomes a dead message. `now` is when that is said to be.
+    /// five times, with a `pause(try)` in between, and then becomes a dead letter. `now` is when that is said to be.
     ///
     /// # Errors
     /// The data file failed. Nothing was applied if the disk was full; after any other error only opening it again can
@@ -158,10 +158,10 @@ fn write(books: &Connection, item_id: &str, order_id: Option<&String>, effect: &
 }
 
 fn bury(books: &Connection, delivery: &Delivery, unfit: &Unfit, now: &str) -> rusqlite::Result<()> {
-    let message: String = String::from_utf8_lossy(&delivery.text).chars().take(MAX_LETTER).collect();
+    let letter: String = String::from_utf8_lossy(&delivery.text).chars().take(MAX_LETTER).collect();
     let mut insert =
         books.prepare_cached("INSERT INTO dead_letter (seq, entry, reason, at) VALUES (?1, ?2, ?3, ?4)")?;
-    insert.execute(params![signed(delivery.seq), message, unfit.to_string(), now]).map(drop)
+    insert.execute(params![signed(delivery.seq), letter, unfit.to_string(), now]).map(drop)
 }
 
 impl FromSql for Status {

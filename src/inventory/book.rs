@@ -20,11 +20,11 @@ pub(super) struct Item {
 /// An order and its units.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Hold {
-    /// Of which item.
+    /// Id of the item.
     pub(super) item_id: String,
-    /// How many units.
+    /// Units.
     pub(super) quantity: i64,
-    /// Where it stands.
+    /// Status of the order.
     pub(super) status: Status,
 }
 

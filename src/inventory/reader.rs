@@ -12,7 +12,7 @@ use super::store::{StoreError, unsigned};
 /// One item of [`Stock`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct StockItem {
-    /// Which item.
+    /// Id of the item.
     pub(super) item_id: String,
     /// Units ever put on sale.
     pub(super) stock: i64,

@@ -43,9 +43,9 @@ pub enum StoreError {
          again: the inventory is made anew from the feed"
     )]
     Damaged {
-        /// Which file.
+        /// Path of the file.
         path: PathBuf,
-        /// How it shows.
+        /// What is wrong, in words.
         reason: String,
     },
     /// The disk is full, or files may not grow further: nothing was written.

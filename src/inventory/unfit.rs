@@ -77,7 +77,7 @@ pub(super) enum Unfit {
     /// A step that this order cannot take.
     #[error("an order that is {from} cannot become {to}")]
     Transition {
-        /// Where it stands.
+        /// Status of the order before.
         from: Status,
         /// Where the entry wants it.
         to: Status,

@@ -77,7 +77,7 @@ pub(super) enum OrderEvent {
 pub(super) enum Change {
     /// An item with so many units.
     Item {
-        /// Which item.
+        /// Id of the item.
         item_id: String,
         /// Units ever put on sale.
         stock: i64,
@@ -86,16 +86,16 @@ pub(super) enum Change {
     },
     /// More units of an item.
     Restocked {
-        /// Which item.
+        /// Id of the item.
         item_id: String,
         /// How many more.
         quantity: i64,
     },
     /// An order went a step on.
     Order {
-        /// Which order.
+        /// Id of the order.
         order_id: String,
-        /// Of which item.
+        /// Id of the item.
         item_id: String,
         /// Its units.
         quantity: i64,

@@ -1,6 +1,6 @@
 //! **Job:** lets the owner of the sale create, change and steer items.
 //! **Owns:** the routes for it.
-//! **Never:** changes a stock itself: every control goes through the item's actor.
+//! **Never:** changes a stock itself: every change goes through the item's actor.
 
 use std::rc::Rc;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! **Job:** `GET /metrics`: everything that is telemetry, for Prometheus (OpenMetrics text, base units).
+//! **Job:** `GET /metrics`: everything that is observed, for Prometheus (OpenMetrics text, base units).
 //! **Owns:** the names of the metrics and their labels, each with a bounded number of values.
 //! **Never:** computes a rate, or has a label that a buyer can choose.
 
@@ -42,7 +42,7 @@ pub struct Metrics {
     is_public: bool,
 }
 
-/// Everything that is telemetry, for Prometheus. Open if `ops.public_metrics` is set.
+/// Everything that is observed, for Prometheus. Open if `ops.public_metrics` is set.
 #[utoipa::path(get, path = "/metrics", operation_id = "scrape_metrics", tag = "observation",
     responses((status = 200, description = "A page of OpenMetrics.", body = String,
         content_type = "application/openmetrics-text")))]
@@ -59,7 +59,7 @@ pub(super) async fn read(state: web::ThinData<OpsState>, request: HttpRequest) -
 }
 
 impl Metrics {
-    /// Of what is telemetry. `is_public`: the key `ops.public_metrics`.
+    /// Of what is observed. `is_public`: the key `ops.public_metrics`.
     #[must_use]
     pub fn of(telemetry: Arc<Telemetry>, monitor: Arc<Monitor>, is_public: bool) -> Self {
         let mut registry = Registry::default();

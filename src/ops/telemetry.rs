@@ -1,4 +1,4 @@
-//! **Job:** one view of everything that is telemetry: what the inspector, the stream of snapshots and the metrics show.
+//! **Job:** one view of everything that is observed: what the inspector, the stream of snapshots and the metrics show.
 //! **Owns:** where each counter is read, and how it looks outside.
 //! **Never:** counts, or asks an actor: it reads what the rooms publish.
 
@@ -30,7 +30,7 @@ use views::{
     WithBuckets, WriterView,
 };
 
-/// Everything that is telemetry.
+/// Everything that is observed.
 pub struct Telemetry {
     /// When the server started.
     pub started: Instant,

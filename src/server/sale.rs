@@ -30,7 +30,7 @@ pub(super) fn open(loaded: &Loaded, workers: u16, injected_delay: Option<Injecte
         policy: policy(config),
         injected_delay,
     };
-    Ok(Sale::open(settings, items)?)
+    Ok(Sale::open(&settings, items)?)
 }
 
 /// Where the ledger is and how it is kept.

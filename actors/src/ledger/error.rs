@@ -32,7 +32,7 @@ pub enum LedgerError {
     /// A setting did not take.
     #[error("the data file did not accept {setting} = {wanted}, it has {found}")]
     Setting {
-        /// Which.
+        /// Name of the setting.
         setting: &'static str,
         /// What we asked for.
         wanted: String,
@@ -83,9 +83,9 @@ pub enum LedgerError {
     /// An entry is not what was written, or does not follow from those before it.
     #[error("entry {seq} of the ledger is damaged: {reason}{advice}", advice = Advice)]
     Damaged {
-        /// Which.
+        /// Number of the entry.
         seq: u64,
-        /// How it shows.
+        /// What is wrong, in words.
         reason: String,
     },
 }

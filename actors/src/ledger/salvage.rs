@@ -38,9 +38,9 @@ pub enum SalvageError {
     /// The file system says no.
     #[error("cannot use {path}: {source}")]
     File {
-        /// Which file.
+        /// Path of the file.
         path: PathBuf,
-        /// Why.
+        /// What the system says.
         source: std::io::Error,
     },
     /// A folder, a device, a pipe.

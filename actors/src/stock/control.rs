@@ -11,7 +11,7 @@ use crate::request::{Control, Rejection};
 use crate::time::Timestamp;
 
 impl Stock {
-    /// Carries out an control: the entry to append, none if it is so already.
+    /// Carries out a change of the sale: the entry to append, none if it is so already.
     pub fn control(&mut self, control: &Control, now: Timestamp) -> Result<Entries, Rejection> {
         let now = now.max(self.latest);
         let Some(change) = self.change_for(control, now)? else { return Ok(Entries::new()) };

@@ -7,7 +7,7 @@
 
 use hashbrown::HashTable;
 
-/// IndexTable in one table before it is divided: growing up to here takes well under a millisecond.
+/// Positions in one table before it is divided: growing up to here takes well under a millisecond.
 const MAX_UNDIVIDED: usize = 8192;
 
 /// Tables afterwards. Ten million positions are ten thousand each: again under a millisecond.
@@ -18,7 +18,7 @@ const _: () = assert!(PARTS.is_power_of_two());
 /// tell neighbours apart.
 const PART_SHIFT: u32 = 40;
 
-/// IndexTable by hash; 5 bytes each, and the room to grow. No parts at first, then one, then all.
+/// Positions by hash; 5 bytes each, and the room to grow. No parts at first, then one, then all.
 #[derive(Debug, Clone)]
 pub(super) struct IndexTable {
     parts: Vec<HashTable<u32>>,

@@ -17,7 +17,7 @@ pub(super) struct Name {
     length: u8,
 }
 
-/// StringArena without an allocation, a capacity and a pointer each.
+/// Texts without an allocation, a capacity and a pointer each.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct StringArena {
     chunks: Vec<String>,

@@ -97,7 +97,7 @@ async fn a_letter_from_a_core_reaches_an_item_on_the_other_core_and_is_answered_
     let sale = TestSale::open_with(&folder.path().join("sale.db"), &items, two_cores).await;
     let on = |core| {
         let mut ids = items.iter().map(|item| item.id.clone());
-        ids.find(|id| sale.view.core_of(id) == core).expect("a hash reaches both cores").to_string()
+        ids.find(|id| sale.view.core_for(id) == core).expect("a hash reaches both cores").to_string()
     };
     let (here, there) = (on(CoreId(0)), on(CoreId(1)));
     for id in [&here, &there] {

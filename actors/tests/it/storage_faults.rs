@@ -96,7 +96,7 @@ const CROWD_STOCK: u32 = 700;
 
 async fn a_child_whose_disk_fills_and_empties() {
     let sale = TestSale::open_with(&child_folder().join("sale.db"), &[item("sku-1", CROWD_STOCK)], |settings| {
-        settings.cores = 2
+        settings.cores = 2;
     })
     .await;
     let (mut promised, mut storage_was_full) = (String::new(), 0);

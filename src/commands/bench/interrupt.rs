@@ -10,7 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::run_state::RunState;
 
-/// Sets the run_state's `stop` when a signal comes.
+/// Sets `stop` when a signal comes.
 pub(in crate::commands) fn listen(run_state: &Arc<RunState>) -> std::io::Result<()> {
     let run_state = Arc::clone(run_state);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

@@ -73,7 +73,7 @@ pub(super) fn orders(
 /// As [`orders`], for the responder of the self-test: one buyer, so that every answer fits.
 pub(super) fn fixed(bench: &Bench, address: SocketAddr, pace: &Pacing) -> Orders {
     // As long as a real one.
-    let token = HeaderValue::from_str(&format!("Bearer {}", "x".repeat(200))).expect("messages");
+    let token = HeaderValue::from_str(&format!("Bearer {}", "x".repeat(200))).expect("letters");
     Orders {
         address,
         host: HeaderValue::from_str(&address.to_string()).expect("an address is visible ASCII"),
@@ -101,7 +101,7 @@ pub(in crate::commands) fn body(quantity: u32) -> Bytes {
 pub(in crate::commands) fn minted(run: &str, users: u32, keys: &Keys<'_>) -> Vec<(Box<str>, HeaderValue)> {
     let user = |number: u32| {
         let name = format!("b{run}-{number}");
-        let authorization = bearer(&(keys.mint)(&name)).expect("a token is of messages, digits and dots");
+        let authorization = bearer(&(keys.mint)(&name)).expect("a token is of letters, digits and dots");
         (name.into(), authorization)
     };
     (1..=users).map(user).collect()

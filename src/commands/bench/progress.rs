@@ -14,7 +14,7 @@ use super::run_state::RunState;
 /// Time between two looks.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// What the run_state says.
+/// What the run says of itself.
 pub(in crate::commands) fn glance(run_state: &RunState) -> (u64, String) {
     let (answered, confirmed) =
         (run_state.answered.load(Ordering::Relaxed), run_state.confirmed.load(Ordering::Relaxed));

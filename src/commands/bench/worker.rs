@@ -167,11 +167,11 @@ impl Shared {
 
     /// One purchase, with its retries; its latency runs from `intended` to the last answer.
     async fn purchase(&self, line: &mut Connection, intended: Duration) {
-        let wish = self.purchases.borrow_mut().next();
+        let purchase = self.purchases.borrow_mut().next();
         let late = self.start.elapsed().saturating_sub(intended);
         let (mut tries, mut is_doubtful) = (0, false);
         let answer = loop {
-            let answer = line.ask(|| self.orders.request(&wish)).await;
+            let answer = line.ask(|| self.orders.request(&purchase)).await;
             if !answer.is_indefinite() || tries == self.orders.retries || self.is_over() {
                 break answer;
             }
@@ -190,14 +190,14 @@ impl Shared {
         // A try without an answer may still be decided after one that was refused.
         is_doubtful |= answer.is_indefinite();
         tally.unknown += u64::from(is_doubtful && answer.order.is_none());
-        let label = self.note(&mut tally, &wish, answer);
+        let label = self.note(&mut tally, &purchase, answer);
         tally.count(label, ended.saturating_sub(intended), phase);
     }
 
     /// Keeps what the audit will ask for.
-    fn note(&self, tally: &mut Tally, wish: &Purchase, answer: Response) -> Label {
+    fn note(&self, tally: &mut Tally, purchase: &Purchase, answer: Response) -> Label {
         let Some(order) = answer.order else { return answer.label };
-        let (user, item) = (&self.orders.users[wish.user].0, &self.orders.items[wish.item].0);
+        let (user, item) = (&self.orders.users[purchase.user].0, &self.orders.items[purchase.item].0);
         if (&order.user_id, &order.item_id, order.quantity) != (user, item, self.orders.quantity) {
             tally.unknown += 1;
             return Label { name: "mixed-up".into(), status: answer.label.status };
@@ -206,22 +206,22 @@ impl Shared {
             self.run_state.confirmed.fetch_add(1, Ordering::Relaxed);
         }
         tally.durability.get_or_insert(order.durability);
-        tally.sold.push(Sold { order: order.id, user: wish.user, item: wish.item });
+        tally.sold.push(Sold { order: order.id, user: purchase.user, item: purchase.item });
         answer.label
     }
 }
 
 impl Orders {
-    fn request(&self, wish: &Purchase) -> Request<Full<Bytes>> {
+    fn request(&self, purchase: &Purchase) -> Request<Full<Bytes>> {
         let mut request = Request::new(Full::new(self.body.clone()));
         *request.method_mut() = Method::POST;
-        *request.uri_mut() = self.items[wish.item].1.clone();
+        *request.uri_mut() = self.items[purchase.item].1.clone();
         let headers = request.headers_mut();
         headers.reserve(5);
         headers.insert(HOST, self.host.clone());
-        headers.insert(AUTHORIZATION, self.users[wish.user].1.clone());
+        headers.insert(AUTHORIZATION, self.users[purchase.user].1.clone());
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        let key = HeaderValue::from_str(&wish.key).expect("a key is of messages, digits and dashes");
+        let key = HeaderValue::from_str(&purchase.key).expect("a key is of letters, digits and dashes");
         headers.insert("idempotency-key", key);
         request
     }

@@ -100,7 +100,7 @@ fn order(number: u32) -> Entry {
         change: Change::Order(OrderChange {
             status: Status::Pending,
             number: OrderNumber(number),
-            user: format!("u{number:012}").parse().expect("13 messages and digits"),
+            user: format!("u{number:012}").parse().expect("13 letters and digits"),
             quantity: 1,
             unit_price: Amount::new(1_990).expect("in range"),
             key: Some(format!("{number:08x}-0000-4000-8000-{number:012x}").parse().expect("visible ASCII")),

@@ -90,7 +90,7 @@ fn searching(model: &mut Model, mut text: String, code: KeyCode) -> Option<Erran
             return was_set.then(|| Errand::Look(model.query.clone()));
         }
         KeyCode::Backspace => drop(text.pop()),
-        KeyCode::Char(message) if !message.is_control() && text.chars().count() < MAX_SEARCH => text.push(message),
+        KeyCode::Char(letter) if !letter.is_control() && text.chars().count() < MAX_SEARCH => text.push(letter),
         _ => {}
     }
     model.mode = Mode::Searching(text);
@@ -120,13 +120,13 @@ mod tests {
     use crate::commands::top::model::tests::model;
 
     fn press_all(model: &mut Model, keys: &str) -> Vec<Errand> {
-        let code = |message| match message {
+        let code = |letter| match letter {
             '\n' => KeyCode::Enter,
             '\u{1b}' => KeyCode::Esc,
             '\u{8}' => KeyCode::Backspace,
-            message => KeyCode::Char(message),
+            letter => KeyCode::Char(letter),
         };
-        keys.chars().filter_map(|message| press(model, KeyEvent::from(code(message)))).collect()
+        keys.chars().filter_map(|letter| press(model, KeyEvent::from(code(letter)))).collect()
     }
 
     #[test]

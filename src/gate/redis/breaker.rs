@@ -89,7 +89,7 @@ impl Breaker {
         probe.is_ok().then_some(LayerCounters::Probe)
     }
 
-    /// The call of this layer_counters was answered.
+    /// The call that was let through was answered.
     pub(super) fn succeeded(&self, layer_counters: LayerCounters) -> Option<Notice> {
         if self.failures_in_row.load(Relaxed) != 0 {
             self.failures_in_row.store(0, Relaxed);
@@ -103,7 +103,7 @@ impl Breaker {
         }
     }
 
-    /// The call of this layer_counters was not answered, or not sensibly.
+    /// The call that was let through was not answered, or not sensibly.
     pub(super) fn failed(&self, layer_counters: LayerCounters, now: Instant) -> Option<Notice> {
         let open_until = self.nanos(now + OPEN_FOR);
         match layer_counters {

@@ -111,12 +111,12 @@ fn a_poison_entry_is_tried_five_times_then_given_up_alone() {
         assert_eq!((applied.cursor, applied.kinds.len(), pauses), (4, 3, TRIES - 1), "{entry:.80}");
         assert_eq!(applied.dead.iter().map(|(seq, _)| *seq).collect::<Vec<_>>(), [3], "{entry:.80}");
         assert_eq!((file.stock().dead_letters, file.units("a")), (1, (10, 10, 0)), "{entry:.80}");
-        let (message, at): (String, String) = file
+        let (letter, at): (String, String) = file
             .open()
             .connection
             .query_row("SELECT entry, at FROM dead_letter WHERE seq = 3", [], |row| Ok((row.get(0)?, row.get(1)?)))
-            .expect("the message is kept");
-        assert!(entry.starts_with(&message) && message.len() <= MAX_LETTER && at == NOW);
+            .expect("the letter is kept");
+        assert!(entry.starts_with(&letter) && letter.len() <= MAX_LETTER && at == NOW);
     }
 }
 

@@ -1,4 +1,4 @@
-//! **Job:** how what is telemetry looks outside.
+//! **Job:** how what is observed looks outside.
 //! **Owns:** the names and units of its members.
 //! **Never:** reads a counter.
 
@@ -154,7 +154,7 @@ pub struct WriterView {
 /// A layer of the funnel: at rest, `in` = `out` + the sum of `answered`.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct LayerView {
-    /// Which.
+    /// Its name.
     pub name: &'static str,
     /// Purchase attempts that came to it.
     #[serde(rename = "in")]
@@ -184,7 +184,7 @@ impl LayerView {
 /// A core.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct CoreView {
-    /// Which.
+    /// Number of the core, from 0.
     pub core: u16,
     /// CPU seconds of its thread; absent where the operating system does not say.
     pub busy_s: Option<f64>,

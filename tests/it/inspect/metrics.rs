@@ -14,7 +14,7 @@ const SUFFIXES: [&str; 4] = ["_total", "_bucket", "_sum", "_count"];
 
 /// Whole words in `text` that name a metric of the server.
 fn names(text: &str) -> BTreeSet<String> {
-    let words = text.split(|message: char| !(message.is_ascii_alphanumeric() || message == '_'));
+    let words = text.split(|letter: char| !(letter.is_ascii_alphanumeric() || letter == '_'));
     let is_ours = |word: &&str| word.starts_with("doorbuster_") || word.starts_with("process_");
     words.filter(is_ours).map(str::to_owned).collect()
 }

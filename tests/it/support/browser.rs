@@ -262,8 +262,8 @@ fn from_base64(text: &str) -> Vec<u8> {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut bytes = Vec::with_capacity(text.len() / 4 * 3);
     let (mut group, mut bits) = (0u32, 0);
-    for message in text.bytes().filter(|message| *message != b'=') {
-        let value = ALPHABET.iter().position(|candidate| *candidate == message).expect("base64");
+    for letter in text.bytes().filter(|letter| *letter != b'=') {
+        let value = ALPHABET.iter().position(|candidate| *candidate == letter).expect("base64");
         group = group << 6 | u32::try_from(value).expect("below 64");
         bits += 6;
         if bits >= 8 {

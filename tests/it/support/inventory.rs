@@ -169,7 +169,7 @@ impl Inventory {
         self.wait_until(&format!("cursor {cursor}"), |inventory| inventory.stock()["cursor"] == cursor);
     }
 
-    /// Cursor, dead messages and books of the data file of a process that has ended.
+    /// Cursor, dead letters and books of the data file of a process that has ended.
     pub(crate) fn on_disk(&self) -> (usize, usize, Books) {
         let file = self.file();
         let count = |sql: &str| -> usize {

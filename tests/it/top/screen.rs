@@ -1,5 +1,5 @@
 //! **Job:** a pseudo terminal with the live screen on it, as an operator has one.
-//! **Owns:** `script` of util-linux, and the few escapes that place a message on a screen.
+//! **Owns:** `script` of util-linux, and the few escapes that place a letter on a screen.
 //! **Never:** knows what the screen should show.
 
 use std::fs::File;
@@ -86,15 +86,15 @@ impl Drop for Screen {
     }
 }
 
-/// The screen after all that was written: messages go where the cursor is, and only what has changed is written again.
+/// The screen after all that was written: letters go where the cursor is, and only what has changed is written again.
 fn shown(written: &str) -> String {
     let mut screen = vec![vec![' '; COLUMNS]; ROWS];
     let (mut row, mut column) = (0, 0);
     let mut rest = written;
-    while let Some(message) = rest.chars().next() {
-        rest = &rest[message.len_utf8()..];
-        if message == '\u{1b}' {
-            let end = rest.find(|message: char| message.is_ascii_alphabetic()).unwrap_or(rest.len() - 1);
+    while let Some(letter) = rest.chars().next() {
+        rest = &rest[letter.len_utf8()..];
+        if letter == '\u{1b}' {
+            let end = rest.find(|letter: char| letter.is_ascii_alphabetic()).unwrap_or(rest.len() - 1);
             let mut numbers = rest[..end].trim_start_matches('[').split(';').map(str::parse::<usize>);
             match &rest[end..=end] {
                 "H" => {
@@ -105,10 +105,10 @@ fn shown(written: &str) -> String {
                 _ => {}
             }
             rest = &rest[end + 1..];
-        } else if message == '\n' {
+        } else if letter == '\n' {
             (row, column) = (row + 1, 0);
-        } else if let Some(cell) = screen.get_mut(row).and_then(|row| row.get_mut(column)).filter(|_| message != '\r') {
-            *cell = message;
+        } else if let Some(cell) = screen.get_mut(row).and_then(|row| row.get_mut(column)).filter(|_| letter != '\r') {
+            *cell = letter;
             column += 1;
         }
     }

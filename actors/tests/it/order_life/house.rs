@@ -26,7 +26,7 @@ pub(crate) fn user(name: &str) -> UserId {
     name.parse().expect("a user id")
 }
 
-/// SalePolicy with that policy for late payments, and no cool-down.
+/// A policy with that rule for late payments, and no cool-down.
 pub(crate) fn policy(late: LatePayment) -> SalePolicy {
     let pay_within = Duration::from_millis(PAY_WITHIN_MS.unsigned_abs());
     SalePolicy { pay_within: Some(pay_within), late, cool_down: Duration::ZERO }
@@ -118,7 +118,7 @@ impl House {
         self.enter(entries)
     }
 
-    /// How many entries the control made.
+    /// How many entries the change made.
     pub(crate) fn control(&mut self, control: &Control, now: Timestamp) -> Result<usize, Rejection> {
         let entries = self.stock.control(control, now)?;
         let count = entries.len();

@@ -175,7 +175,7 @@ impl Model {
         None
     }
 
-    /// Whether the control is carried out, and whether that is something new.
+    /// Whether the change is carried out, and whether that is something new.
     pub(crate) fn control(&mut self, control: &Control) -> Result<bool, Rejection> {
         let before = (self.paused, self.closed, self.restocked);
         match control {

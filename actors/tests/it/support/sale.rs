@@ -43,7 +43,7 @@ impl TestSale {
         change(&mut settings);
         let guest = WorkerId(settings.cores);
         let cores: Vec<_> = (0..settings.cores).map(|_| Arbiter::new()).collect();
-        let sale = Arc::new(Sale::open(settings, items.to_vec()).expect("a data file of ours"));
+        let sale = Arc::new(Sale::open(&settings, items.to_vec()).expect("a data file of ours"));
         let mut handles = Vec::new();
         for (arbiter, core) in cores.iter().zip(0..) {
             let (sale, (started, handle)) = (Arc::clone(&sale), oneshot::channel());
@@ -75,7 +75,7 @@ impl TestSale {
         self.cores[usize::from(core.0)].handle()
     }
 
-    /// Sends a purchase from the folder at `worker`, with a token.
+    /// Sends a purchase from the thread of `worker`, with a token.
     pub(crate) fn reserve_at(
         &self,
         worker: WorkerId,
@@ -123,13 +123,13 @@ impl TestSale {
     /// The balances of an item, as durable as they are.
     pub(crate) async fn audit(&self, id: &str) -> Balance {
         let reply = self.handle(self.guest).audit(&self.published(id), self.permit());
-        in_time("the balances", reply.audited()).await.expect("an open ledger")
+        in_time("the balance", reply.audited()).await.expect("an open ledger")
     }
 
-    /// Gives an control and awaits that it is durable.
+    /// Changes the sale and awaits that it is durable.
     pub(crate) async fn control(&self, id: &str, control: Control) -> Controlled {
         let reply = self.handle(self.guest).control(&self.published(id), control, self.permit());
-        in_time("an control", reply.controlled()).await
+        in_time("a change of the sale", reply.controlled()).await
     }
 
     /// Awaits all outcomes, in the order of their replies.
