@@ -1,4 +1,4 @@
-//! **Job:** a server of the same framework that reads the same request and gives a fixed answer: the ceiling of a figure.
+//! **Job:** a server of the same framework that reads the same request and gives a fixed answer: the ceiling.
 //! **Owns:** the answers that the generator wants besides, so that both servers are measured by the same program.
 //! **Never:** checks a token, decides anything or writes anything: what it costs is the price of HTTP.
 

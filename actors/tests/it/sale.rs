@@ -236,7 +236,7 @@ async fn two_restarts_in_a_row_give_the_same_state() {
 async fn the_mailbox_gauge_knows_the_most_letters_that_ever_waited() {
     let folder = folder();
     let sale = TestSale::open(&folder.path().join("sale.db"), &[item("sku-1", 5)]).await;
-    // The guest's folder runs on this thread, so no message leaves before the first await.
+    // The guest's router runs on this thread, so no message leaves before the first await.
     let replies: Vec<_> = (0..50).map(|number| sale.reserve("sku-1", one_unit(&format!("user-{number}")))).collect();
     assert_eq!(sale.published("sku-1").mailbox.depth(), 50);
     TestSale::outcomes(replies).await;
