@@ -63,6 +63,7 @@ pub(crate) struct Core {
 }
 
 impl Core {
+    /// The core of the thread that calls.
     pub(crate) fn new(
         id: CoreId,
         stocks: Vec<Stock>,
@@ -70,6 +71,7 @@ impl Core {
         counters: Arc<CoreCounters>,
         append_to: Recipient<Append>,
     ) -> Self {
+        counters.runs_here();
         let find = |stock: &Stock| context.view.directory.find_number(stock.number());
         Self {
             id,

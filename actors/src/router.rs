@@ -87,8 +87,7 @@ impl Actor for Router {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
-        if let Some(core) = &self.core {
-            core.counters().runs_here();
+        if self.core.is_some() {
             next_tick(ctx);
         }
     }
