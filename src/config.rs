@@ -51,8 +51,8 @@ section! {
         /// machine is the usual neighbour.
         pub listen: SocketAddr = loopback(8080),
         /// Address of the operations listener (admin, metrics, dashboard); port 0 picks a free one. Default
-        /// `127.0.0.1:9090`: it should be out of the public's reach.
-        pub ops_listen: SocketAddr = loopback(9090),
+        /// `127.0.0.1:9190`: out of the public's reach, and not 9090, where Prometheus itself listens.
+        pub ops_listen: SocketAddr = loopback(9190),
         /// File that receives `{"listen": "…", "ops_listen": "…"}` once the server is ready. Default empty: none.
         pub port_file: Option<PathBuf> = None,
         /// HTTP worker threads; 0 = one per core. Default 0: a core thread never blocks, so more would only queue.
@@ -214,8 +214,8 @@ section! {
         /// Its own data file. Default `data/inventory.db`.
         pub path: PathBuf = PathBuf::from("data/inventory.db"),
         /// Where entries come from: an ops listener's URL, or `redis` (`redis.url` and `feed.redis_stream`). Default
-        /// `http://127.0.0.1:9090`: the pull feed needs no broker.
-        pub source: InventorySource = InventorySource::Pull("http://127.0.0.1:9090".to_owned()),
+        /// `http://127.0.0.1:9190`: the pull feed needs no broker.
+        pub source: InventorySource = InventorySource::Pull("http://127.0.0.1:9190".to_owned()),
         /// Entries per second; 0 = as fast as it can. Default 0.
         pub rate: u32 = 0,
     }

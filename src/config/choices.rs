@@ -108,7 +108,7 @@ pub enum InventorySource {
 }
 
 impl Value for InventorySource {
-    const EXPECTED: &'static str = "`redis` or the URL of an ops listener, like http://127.0.0.1:9090";
+    const EXPECTED: &'static str = "`redis` or the URL of an ops listener, like http://127.0.0.1:9190";
 
     fn from_text(text: &str) -> Option<Self> {
         match text {
@@ -141,8 +141,8 @@ mod tests {
     #[test]
     fn the_inventory_reads_from_redis_or_a_url() {
         assert_eq!(InventorySource::from_text("redis"), Some(InventorySource::Redis));
-        let url = "http://10.0.0.1:9090";
+        let url = "http://10.0.0.1:9190";
         assert_eq!(InventorySource::from_text(url), Some(InventorySource::Pull(url.to_owned())));
-        assert_eq!(InventorySource::from_text("10.0.0.1:9090"), None);
+        assert_eq!(InventorySource::from_text("10.0.0.1:9190"), None);
     }
 }

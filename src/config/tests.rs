@@ -12,7 +12,7 @@ use super::*;
 const CONTRACT: &str = r#"
 [server]
 listen = "127.0.0.1:8080"
-ops_listen = "127.0.0.1:9090"
+ops_listen = "127.0.0.1:9190"
 port_file = ""
 workers = 0
 max_in_flight = 16384
@@ -61,7 +61,7 @@ token = ""
 [inventory]
 listen = "127.0.0.1:9191"
 path = "data/inventory.db"
-source = "http://127.0.0.1:9090"
+source = "http://127.0.0.1:9190"
 rate = 0
 "#;
 

@@ -116,7 +116,7 @@ mod tests {
     #[test]
     fn only_plain_http_can_be_asked() {
         let token = Secret::new("t".to_owned());
-        assert!(Pull::new("http://127.0.0.1:9090/", &token).is_ok());
-        assert!(Pull::new("https://127.0.0.1:9090", &token).is_err());
+        assert!(Pull::new("http://127.0.0.1:9190/", &token).is_ok());
+        assert!(Pull::new("https://127.0.0.1:9190", &token).is_err());
     }
 }

@@ -97,7 +97,7 @@ async fn a_wrong_token_or_another_listener_or_none_is_said_in_one_line() {
 
 #[test]
 fn a_url_that_cannot_be_asked_is_a_usage_error_and_a_port_nobody_knows_one_of_the_configuration() {
-    let output = run(&["--url", "https://127.0.0.1:9090"], ADMIN_TOKEN);
+    let output = run(&["--url", "https://127.0.0.1:9190"], ADMIN_TOKEN);
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output.stderr).contains("https is not built in"), "{}", text(&output.stderr));
     let output = run(&["--set", "server.ops_listen=127.0.0.1:0"], ADMIN_TOKEN);

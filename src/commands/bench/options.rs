@@ -52,7 +52,7 @@ pub struct Bench {
     /// The shop, for example http://127.0.0.1:8080; without it a server is started for the run.
     #[arg(long, value_name = "URL", value_parser = address)]
     pub url: Option<String>,
-    /// Its operations listener, for example http://127.0.0.1:9090; without it the ledger is not audited.
+    /// Its operations listener, for example http://127.0.0.1:9190; without it the ledger is not audited.
     #[arg(long, value_name = "URL", value_parser = address, requires = "url")]
     pub ops_url: Option<String>,
     /// Items to buy, separated by commas, or repeated; default: the open one with most units.

@@ -182,18 +182,18 @@ mod tests {
 
     #[test]
     fn a_url_is_plain_http_without_a_path() {
-        for good in ["http://127.0.0.1:9090", "http://[::1]:1/", "http://ops.local"] {
+        for good in ["http://127.0.0.1:9190", "http://[::1]:1/", "http://ops.local"] {
             assert!(good.parse::<OpsUrl>().is_ok(), "{good}");
         }
         for bad in
-            ["", "127.0.0.1:9090", "http://", "http://a/b", "http://a/?b", "ftp://a", "http://u:p@a", "http://a b"]
+            ["", "127.0.0.1:9190", "http://", "http://a/b", "http://a/?b", "ftp://a", "http://u:p@a", "http://a b"]
         {
             assert!(bad.parse::<OpsUrl>().is_err(), "{bad}");
         }
         assert!("https://a".parse::<OpsUrl>().unwrap_err().contains("https"));
         let url = |listen: &str| OpsUrl::of(listen.parse().unwrap()).map(|url| url.to_string());
-        assert_eq!(url("0.0.0.0:9090").as_deref(), Some("http://127.0.0.1:9090"));
-        assert_eq!(url("[::]:9090").as_deref(), Some("http://[::1]:9090"));
+        assert_eq!(url("0.0.0.0:9190").as_deref(), Some("http://127.0.0.1:9190"));
+        assert_eq!(url("[::]:9190").as_deref(), Some("http://[::1]:9190"));
         assert_eq!(url("127.0.0.1:0"), None);
     }
 

@@ -213,7 +213,7 @@ pub(super) mod tests {
 
     pub(in crate::commands::top) fn model(sort: Sort) -> Model {
         let query = Query { sort, search: String::new(), limit: 100 };
-        let mut model = Model::new("http://127.0.0.1:9090".to_owned(), query);
+        let mut model = Model::new("http://127.0.0.1:9190".to_owned(), query);
         for (uptime_s, count) in [(12.0, 1_000), (22.0, 6_000)] {
             model.see_snapshot(serde_json::from_value(mock::snapshot(uptime_s, count)).unwrap());
             model.see_actors(serde_json::from_value(mock::page(uptime_s, count)).unwrap());

@@ -109,7 +109,7 @@ async fn the_metrics_are_open_only_if_the_operator_says_so() {
 #[tokio::test]
 async fn prometheus_is_told_the_operations_listener_and_where_the_token_is() {
     let scrape = std::fs::read_to_string("deploy/prometheus/prometheus.yml").expect("the scrape file");
-    for needed in ["job_name: doorbuster", "127.0.0.1:9090", "credentials_file:", "metrics_path: /metrics"] {
+    for needed in ["job_name: doorbuster", "127.0.0.1:9190", "credentials_file:", "metrics_path: /metrics"] {
         assert!(scrape.contains(needed), "{needed}");
     }
 }
