@@ -35,6 +35,7 @@ use std::sync::Arc;
 
 use actix_web::dev::Server;
 use actix_web::{App, HttpServer, web};
+use doorbuster_actors::data_file::Medium;
 use parking_lot::Mutex;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
@@ -99,6 +100,9 @@ pub async fn run(loaded: &Loaded) -> Result<(), InventoryError> {
     let (server, address) = serve(config.inventory.listen, path, &gauges)?;
     let answering = actix_web::rt::spawn(server);
     announce(address)?;
+    if let Some(warning) = Medium::of(path).warning() {
+        tracing::warn!(path = %path.display(), "{warning}");
+    }
     tracing::info!(%address, cursor, path = %path.display(), "the inventory works");
 
     let store: SharedStore = Arc::new(Mutex::new(Some(store)));

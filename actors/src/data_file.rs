@@ -4,6 +4,7 @@
 
 mod draft;
 pub mod look;
+mod medium;
 mod names;
 mod page_cache;
 mod size_limit;
@@ -15,9 +16,10 @@ use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt,
 use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
-use rustix::fs::{AtFlags, CWD, OFlags, StatxAttributes, StatxFlags, statx};
+use rustix::fs::{AtFlags, CWD, OFlags, StatxAttributes, StatxFlags, statx, syncfs};
 
 use draft::Draft;
+pub use medium::Medium;
 pub use names::{Moved, Names};
 pub use size_limit::is_at_size_limit;
 
@@ -39,6 +41,8 @@ const SHORTEST_DATABASE: u64 = 100;
 /// The owner reads and writes, nobody else.
 const PRIVATE_FILE: u32 = 0o600;
 const PRIVATE_FOLDER: u32 = 0o700;
+/// The bits of a file's mode that let others do something with it.
+const OF_OTHERS: u32 = 0o077;
 
 /// Whether a data file that is not there may be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -193,12 +197,18 @@ impl DataFile {
         looked.map_err(|source| DataFileError::Sqlite { path: self.path.clone(), source })
     }
 
-    /// Takes away what others may do with the file and with those beside it. New ones get the mode of the data file
-    /// from SQLite.
+    /// Takes away what others may do with the file and with those beside it, where that is ours to take: a file that
+    /// belongs to another user and may be used is used as it is. New ones get the mode of the data file from SQLite.
     pub fn make_private(&self) -> Result<(), DataFileError> {
         let companions = COMPANIONS.map(|suffix| beside(&self.path, suffix));
         for path in std::iter::once(self.path.clone()).chain(companions) {
+            if path.metadata().is_ok_and(|found| found.mode() & OF_OTHERS == 0) {
+                continue;
+            }
             match std::fs::set_permissions(&path, Permissions::from_mode(PRIVATE_FILE)) {
+                Err(source) if source.kind() == ErrorKind::PermissionDenied => {
+                    tracing::warn!(path = %path.display(), "belongs to another user, who decides what others may do");
+                }
                 Err(source) if source.kind() != ErrorKind::NotFound => {
                     return Err(DataFileError::File { path, source });
                 }
@@ -258,7 +268,16 @@ fn make_folder(folder: &Path) -> std::io::Result<()> {
     make_folder(above)?;
     match DirBuilder::new().mode(PRIVATE_FOLDER).create(folder) {
         Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
-        Ok(()) | Err(_) => File::open(above)?.sync_all(),
+        Ok(()) | Err(_) => sync_name(above, &File::open(folder)?),
+    }
+}
+
+/// Puts the names in a folder on disk, `inside` being one of them. A folder that may be used and not read cannot be
+/// synced itself: then all of its file system is.
+fn sync_name(folder: &Path, inside: &File) -> std::io::Result<()> {
+    match File::open(folder) {
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => Ok(syncfs(inside)?),
+        folder => folder?.sync_all(),
     }
 }
 

@@ -14,7 +14,7 @@ use super::schemas;
 /// How orders are shown by this server.
 #[derive(Debug, Clone, Copy)]
 pub struct Shown {
-    /// What is promised with a `201`: `full` or `normal`.
+    /// What is promised with a `201`: `full` or `normal`; never `full` where the data file is in memory.
     pub durability: &'static str,
 }
 

@@ -40,6 +40,10 @@ pub(super) fn print(loaded: &Loaded, server: &Server) {
     text.push_str(&format!(
         "Doorbuster is open.\n  shop  http://{shop}/\n  ops   http://{ops}/\n  data  {data}\n  gate  {redis}\n"
     ));
+    if let Some(warning) = server.medium.warning() {
+        tracing::warn!(%data, "{warning}");
+        text.push_str(&format!("\nWARNING: {warning}.\n"));
+    }
     if loaded.mode == Mode::Development {
         text.push_str(&how_to_buy(loaded, server).unwrap_or_default());
     }

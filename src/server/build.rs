@@ -11,6 +11,7 @@ use actix_web::dev::ServerHandle;
 use actix_web::middleware::from_fn;
 use actix_web::{App, web};
 use doorbuster_actors::Sale;
+use doorbuster_actors::data_file::Medium;
 use doorbuster_actors::sale::InjectedDelay;
 
 use super::ServeError;
@@ -53,6 +54,7 @@ pub(super) struct Server {
     pub(super) ops_listen: SocketAddr,
     pub(super) sale: Arc<Sale>,
     closing: Arc<AtomicBool>,
+    pub(super) medium: Medium,
     responses: Arc<Vec<Arc<ResponseCounters>>>,
     public: ServerHandle,
     operations: ServerHandle,
@@ -75,7 +77,9 @@ impl Server {
 
         let workers = workers(config);
         let sale = Arc::new(sale::open(loaded, workers, injected_delay)?);
-        let shared = share(loaded, &sale, workers, identity, redis, events::limits(limits.connections));
+        let medium = Medium::of(&config.storage.path);
+        let shown = Shown { durability: sale::promised(config, &medium) };
+        let shared = share(loaded, (&sale, shown), workers, identity, redis, events::limits(limits.connections));
         let housekeeping = Housekeeping::start(Chores {
             throttle: Arc::clone(&shared.throttle),
             sale: Arc::clone(sale.view()),
@@ -87,7 +91,7 @@ impl Server {
         let (closing, responses) = (Arc::clone(&shared.gate.closing), Arc::clone(&shared.responses));
         let workers = (usize::from(workers), WorkerFactory::new(shared));
         let public = open_public(public_socket, loaded.mode, workers, &closing, limits)?;
-        Ok(Self { listen, ops_listen, sale, closing, responses, public, operations, feed, relay, housekeeping })
+        Ok(Self { listen, ops_listen, sale, medium, closing, responses, public, operations, feed, relay, housekeeping })
     }
 
     /// Top-down: readiness off, listeners closed, purchases in flight answered, ledger written and closed.
@@ -128,7 +132,7 @@ fn open_redis(config: &Config) -> Result<Option<Arc<Redis>>, ServeError> {
 
 fn share(
     loaded: &Loaded,
-    sale: &Arc<Sale>,
+    (sale, shown): (&Arc<Sale>, Shown),
     workers: u16,
     identity: Arc<Identity>,
     redis: Option<Arc<Redis>>,
@@ -150,7 +154,7 @@ fn share(
             .map(|size| Arc::new(LocalBucket::new(size))),
         redis,
         webhook_secret: config.payment.webhook_secret.clone(),
-        shown: Shown { durability: config.storage.durability.as_str() },
+        shown,
         storefront: Arc::new(Storefront::new(&config.auth, loaded.mode)),
         funnels: Arc::new((0..workers).map(|_| Arc::new(Funnel::default())).collect()),
         responses: Arc::new((0..workers).map(|_| Arc::new(ResponseCounters::default())).collect()),

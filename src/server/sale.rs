@@ -2,7 +2,7 @@
 //! **Owns:** which key of the configuration becomes which setting of the sale.
 //! **Never:** changes an item that is known: after the first start the ledger decides.
 
-use doorbuster_actors::data_file::Creation;
+use doorbuster_actors::data_file::{Creation, Medium};
 use doorbuster_actors::item::ItemDefinition;
 use doorbuster_actors::ledger::{Durability, LedgerSettings};
 use doorbuster_actors::sale::{BatchPolicy, InjectedDelay, LatePayment, SalePolicy};
@@ -31,6 +31,15 @@ pub(super) fn open(loaded: &Loaded, workers: u16, injected_delay: Option<Injecte
         injected_delay,
     };
     Ok(Sale::open(&settings, items)?)
+}
+
+/// What an order survives that is confirmed here, as answers say it: what was asked for, or less where no sync helps.
+pub(super) fn promised(config: &Config, medium: &Medium) -> &'static str {
+    match medium {
+        Medium::Disk | Medium::Container(_) => config.storage.durability,
+        Medium::Memory(_) => config::Durability::Normal,
+    }
+    .as_str()
 }
 
 /// Where the ledger is and how it is kept.

@@ -7,7 +7,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use super::{DataFileError, PRIVATE_FILE, beside, folder_of};
+use super::{DataFileError, PRIVATE_FILE, beside, folder_of, sync_name};
 
 /// Removed unless it is published.
 #[derive(Debug)]
@@ -40,7 +40,7 @@ impl Draft {
         self.file.sync_all().map_err(failed)?;
         std::fs::rename(&self.path, target).map_err(failed)?;
         self.published = true;
-        File::open(folder_of(target)).and_then(|folder| folder.sync_all()).map_err(failed)
+        sync_name(folder_of(target), &self.file).map_err(failed)
     }
 }
 
