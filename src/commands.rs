@@ -243,10 +243,15 @@ fn load_with_secrets(sources: Sources, purposes: &[Purpose]) -> Result<Loaded, C
     Ok(loaded)
 }
 
-/// Files with secrets that others can use are told, not refused: see [`crate::config::Exposure`].
-fn warn_of_exposed_files(loaded: &Loaded) {
+/// What is told of a configuration at a start, and no reason to refuse it: files with secrets that others can use (see
+/// [`crate::config::Exposure`]), and variables that look like ours and are not.
+fn tell_what_was_found(loaded: &Loaded) {
     for exposure in &loaded.exposed {
         tracing::warn!(%exposure, "a file with secrets is open to other users");
+    }
+    if !loaded.ignored.is_empty() {
+        let variables = loaded.ignored.join(" ");
+        tracing::info!(variables, "variables of a container platform's services are ignored");
     }
 }
 

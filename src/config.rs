@@ -12,6 +12,7 @@ mod choices;
 mod development;
 mod error;
 mod exposure;
+mod injected;
 mod load;
 mod mode;
 mod origin;
@@ -33,7 +34,7 @@ pub use load::{Loaded, Sources, load};
 pub use mode::{Cause, Mode, Requested};
 pub use origin::Origin;
 pub use secret::{RedisUrl, Secret};
-pub use show::show;
+pub use show::{changed_keys, show};
 pub use sources::ENVIRONMENT_PREFIX;
 pub use validate::{Purpose, demand, validate};
 

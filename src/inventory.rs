@@ -37,10 +37,10 @@ use actix_web::dev::Server;
 use actix_web::{App, HttpServer, web};
 use doorbuster_actors::data_file::Medium;
 use parking_lot::Mutex;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 
 use crate::config::{Config, InventorySource, Loaded};
+use crate::signals::{Signals, Told};
 use gauges::Gauges;
 use ops::State;
 use pull::Pull;
@@ -84,12 +84,12 @@ pub enum InventoryError {
     Panicked,
 }
 
-/// Runs an inventory until SIGTERM or SIGINT. Call it on a thread with an actix system.
+/// Runs an inventory until it is told to close. Call it on a thread with an actix system.
 ///
 /// # Errors
 /// A key that cannot be used, a data file that is in use or fails, an address that is taken.
 pub async fn run(loaded: &Loaded) -> Result<(), InventoryError> {
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let mut signals = Signals::listen()?;
     let config = &loaded.config;
     let path = &config.inventory.path;
     let store = Store::open(path)?;
@@ -110,8 +110,7 @@ pub async fn run(loaded: &Loaded) -> Result<(), InventoryError> {
     let worker = Worker::new(Arc::clone(&store), cursor, source, config.inventory.rate, gauges, Arc::clone(&stop));
     let ended = start(worker)?;
     let outcome = tokio::select! {
-        _ = terminate.recv() => Ok(()),
-        _ = interrupt.recv() => Ok(()),
+        () = closing(&mut signals) => Ok(()),
         ended = ended => ended.map_err(|_| InventoryError::Panicked)?.map_err(InventoryError::Store),
     };
     tracing::info!("closing");
@@ -121,6 +120,13 @@ pub async fn run(loaded: &Loaded) -> Result<(), InventoryError> {
     let closed = store.lock().take().map_or(Ok(()), Store::close);
     answering.abort();
     outcome.and(closed.map_err(InventoryError::Store))
+}
+
+/// Nothing of the inventory's can be read again while it runs: that is said, and it goes on.
+async fn closing(signals: &mut Signals) {
+    while signals.next().await == Told::Reload {
+        tracing::info!("SIGHUP: the inventory takes its keys over at a start only");
+    }
 }
 
 fn source(config: &Config, store: &Store) -> Result<Source, InventoryError> {

@@ -16,6 +16,7 @@
 //! | [`commands`] | the command line, one file or folder a command |
 //! | [`config`], [`catalogue`] | what an operator says |
 //! | [`logs`] | what an operator hears |
+//! | [`signals`] | what a signal means to a process that serves |
 
 #![forbid(unsafe_code)]
 
@@ -31,3 +32,4 @@ pub mod inventory;
 pub mod logs;
 pub mod ops;
 pub mod server;
+pub mod signals;

@@ -7,11 +7,10 @@
 use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use clap::Parser as _;
 use doorbuster::commands::{Cli, Failure, run};
-use doorbuster::logs;
+use doorbuster::{logs, signals};
 use doorbuster_actors::sale::let_out_last_words;
 use parking_lot::Mutex;
 
@@ -20,7 +19,9 @@ use parking_lot::Mutex;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    survive_size_limit();
+    if let Err(error) = signals::survive_size_limit() {
+        let _closed = writeln!(std::io::stderr(), "doorbuster: cannot handle SIGXFSZ: {error}");
+    }
     let cli = Cli::parse();
     let logs = logs::start(cli.common.log_format.map(logs::Format::from)).map(|logs| Arc::new(Mutex::new(Some(logs))));
     let code = logs.map_err(Failure::from).and_then(|logs| {
@@ -38,12 +39,4 @@ fn main() -> ExitCode {
         }
         code
     })
-}
-
-/// A file that may not grow further (`RLIMIT_FSIZE`) is a full disk: the write says so, if SIGXFSZ does not kill first.
-fn survive_size_limit() {
-    let seen = Arc::new(AtomicBool::new(false));
-    if let Err(error) = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, seen) {
-        let _closed = writeln!(std::io::stderr(), "doorbuster: cannot handle SIGXFSZ: {error}");
-    }
 }

@@ -8,12 +8,14 @@ mod descriptors;
 mod housekeeping;
 mod listener;
 mod operations;
+mod port_file;
+mod reload;
 mod sale;
 mod shutdown;
 mod workers;
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use doorbuster_actors::ledger::CommitError;
 use doorbuster_actors::sale::{InjectedDelay, OpenError};
@@ -23,9 +25,12 @@ use crate::catalogue::CatalogueError;
 use crate::config::{ConfigError, Loaded};
 use crate::feed::FeedError;
 use crate::gate::redis::InvalidRedisUrl;
+use crate::signals::{Signals, Told};
 
 use build::Server;
-use shutdown::Signals;
+use port_file::PortFile;
+pub use reload::ReadAgain;
+use reload::Reload;
 
 /// Why a server did not start, or did not end well.
 #[derive(Debug, thiserror::Error)]
@@ -73,7 +78,7 @@ pub enum ServeError {
     #[error(transparent)]
     Feed(#[from] FeedError),
     /// The file with the ports.
-    #[error("server.port_file: cannot write {path}: {source}")]
+    #[error("server.port_file: cannot be used: {path}: {source}")]
     PortFile {
         /// Path of the file.
         path: PathBuf,
@@ -85,27 +90,27 @@ pub enum ServeError {
     Ended(#[from] io::Error),
 }
 
-/// Runs a server until it is told to end, with one actor slow if a fault is to be injected. Call it on a thread with an
-/// actix system.
-pub async fn run(loaded: &Loaded, injected_delay: Option<InjectedDelay>) -> Result<(), ServeError> {
+/// Runs a server until it is told to end, with one actor slow if a fault is to be injected. `read_again` reads the
+/// configuration once more when it is told to. Call it on a thread with an actix system.
+pub async fn run(
+    loaded: &Loaded,
+    read_again: ReadAgain<'_>,
+    injected_delay: Option<InjectedDelay>,
+) -> Result<(), ServeError> {
     let mut signals = Signals::listen()?;
     if let Some(InjectedDelay { item, by }) = &injected_delay {
         tracing::warn!(%item, ?by, "fault injection: the actor of this item is slow");
     }
+    let mut port_file = PortFile::clear(&loaded.config)?;
     let server = Server::build(loaded, injected_delay)?;
     server.sale.started().await;
-    write_port_file(loaded.config.server.port_file.as_deref(), &server)?;
+    port_file.write(server.listen, server.ops_listen)?;
     banner::print(loaded, &server);
-    signals.first().await;
+    let reload = Reload::new(loaded, read_again, Vec::new());
+    while signals.next().await == Told::Reload {
+        reload.run();
+    }
+    // Who finds no file need not ask a server that is closing.
+    drop(port_file);
     server.close(&mut signals).await
-}
-
-/// Written beside and renamed, so that whoever waits for it never reads half of it.
-fn write_port_file(path: Option<&Path>, server: &Server) -> Result<(), ServeError> {
-    let Some(path) = path else { return Ok(()) };
-    let ports = serde_json::json!({ "listen": server.listen, "ops_listen": server.ops_listen });
-    let mut draft = path.as_os_str().to_owned();
-    draft.push(".new");
-    let written = std::fs::write(&draft, ports.to_string()).and_then(|()| std::fs::rename(&draft, path));
-    written.map_err(|source| ServeError::PortFile { path: path.to_owned(), source })
 }

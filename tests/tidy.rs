@@ -23,6 +23,7 @@ use source::{Source, read};
 const SERVER: &[(&str, &str)] = &[
     ("config", ""),
     ("logs", ""),
+    ("signals", ""),
     ("catalogue", "actors::ids actors::item actors::time"),
     ("feed", "actors::ids actors::ledger actors::time"),
     ("gate", "config actors::ids actors::observe actors::request actors::sale"),
@@ -36,16 +37,16 @@ const SERVER: &[(&str, &str)] = &[
     ),
     (
         "server",
-        "api auth catalogue config feed gate http ops actors::data_file actors::ids actors::item actors::ledger \
-         actors::request actors::sale",
+        "api auth catalogue config feed gate http ops signals actors::data_file actors::ids actors::item \
+         actors::ledger actors::request actors::sale",
     ),
-    ("inventory", "config http actors::data_file"),
+    ("inventory", "config http signals actors::data_file"),
     (
         "commands",
-        "auth config feed inventory logs server actors::data_file actors::entry actors::ids actors::item \
+        "auth config feed inventory logs server signals actors::data_file actors::entry actors::ids actors::item \
          actors::ledger actors::sale actors::time",
     ),
-    ("main", "commands logs actors::sale"),
+    ("main", "commands logs signals actors::sale"),
 ];
 
 /// Who may know whom, of the sale itself. Read downwards, too.

@@ -83,14 +83,16 @@ pub enum CalibrateError {
 }
 
 /// Measures the disk under `folder`: first the disk alone, then the ledger on it, each cell for `per_cell`. Must run in
-/// a runtime; SIGINT and SIGTERM end it between two commits.
+/// a runtime; SIGINT, SIGTERM and SIGHUP end it between two commits.
 pub async fn calibrate(folder: &Path, per_cell: Duration) -> Result<Report, CalibrateError> {
     let listen = |kind| signal(kind).map_err(CalibrateError::Signals);
     let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
+    let mut hangup = listen(SignalKind::hangup())?;
     tokio::select! {
         biased;
         _ = interrupt.recv() => Err(CalibrateError::Interrupted),
         _ = terminate.recv() => Err(CalibrateError::Interrupted),
+        _ = hangup.recv() => Err(CalibrateError::Interrupted),
         report = measure(folder, per_cell) => report,
     }
 }

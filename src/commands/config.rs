@@ -36,6 +36,9 @@ pub(super) fn run(cli: &Cli, command: &ConfigCommand) -> Result<ExitCode, Failur
             let loaded = load_with_secrets(cli.sources(), &[Purpose::Serve])?;
             writeln!(out, "the configuration is valid")?;
             writeln!(out, "{} mode: {}", loaded.mode, loaded.cause)?;
+            for variable in &loaded.ignored {
+                writeln!(out, "ignored: {variable}, which a container platform has set")?;
+            }
             for exposure in &loaded.exposed {
                 writeln!(out, "warning: {exposure}")?;
             }

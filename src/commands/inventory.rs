@@ -8,9 +8,10 @@ use clap::Args;
 
 use super::arguments::Assignments;
 use super::failure::Failure;
-use super::{Cli, load_with_secrets, warn_of_exposed_files};
+use super::{Cli, load_with_secrets, tell_what_was_found};
 use crate::config::Purpose;
 use crate::inventory::{self, InventoryError};
+use crate::signals::survive_from_the_start;
 
 /// `doorbuster inventory`.
 #[derive(Args)]
@@ -31,8 +32,9 @@ impl Inventory {
 
 /// Runs the inventory system until it is told to end.
 pub(super) fn run(cli: &Cli) -> Result<ExitCode, Failure> {
+    survive_from_the_start()?;
     let loaded = load_with_secrets(cli.sources(), &[Purpose::Pull])?;
-    warn_of_exposed_files(&loaded);
+    tell_what_was_found(&loaded);
     actix_web::rt::System::new().block_on(inventory::run(&loaded))?;
     Ok(ExitCode::SUCCESS)
 }

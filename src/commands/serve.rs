@@ -10,10 +10,11 @@ use doorbuster_actors::sale::InjectedDelay;
 
 use super::arguments::{Assignments, DataFile};
 use super::failure::Failure;
-use super::{Cli, load_with_secrets, warn_of_exposed_files};
+use super::{Cli, load_with_secrets, tell_what_was_found};
 use crate::config::Purpose;
 use crate::feed::FeedError;
 use crate::server::{self, ServeError};
+use crate::signals::survive_from_the_start;
 
 /// Longest delay of a fault injection: what a client waits for an answer is a few of them.
 const MAX_DELAY: Duration = Duration::from_secs(1);
@@ -51,9 +52,11 @@ impl Serve {
 
 /// Runs the server until it is told to end.
 pub(super) fn run(cli: &Cli, options: &Serve) -> Result<ExitCode, Failure> {
-    let loaded = load_with_secrets(cli.sources(), &[Purpose::Serve])?;
-    warn_of_exposed_files(&loaded);
-    actix_web::rt::System::new().block_on(server::run(&loaded, options.slow_item.clone()))?;
+    survive_from_the_start()?;
+    let read = || load_with_secrets(cli.sources(), &[Purpose::Serve]);
+    let loaded = read()?;
+    tell_what_was_found(&loaded);
+    actix_web::rt::System::new().block_on(server::run(&loaded, &read, options.slow_item.clone()))?;
     Ok(ExitCode::SUCCESS)
 }
 

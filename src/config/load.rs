@@ -40,6 +40,8 @@ pub struct Loaded {
     pub cause: Cause,
     /// Keys that were given and are not used, because development mode uses no given secret.
     pub unused: Vec<(&'static str, Origin)>,
+    /// Variables that begin like ours and are a container platform's: they mean nothing here.
+    pub ignored: Vec<String>,
     /// Files with secrets that other users can read or change.
     pub exposed: Vec<Exposure>,
 }
@@ -57,7 +59,8 @@ pub fn load(sources: Sources) -> Result<Loaded, ConfigError> {
         exposed.extend(Exposure::of(path, mode, content_of(&entries)));
         levels.push(entries);
     }
-    levels.push(sources::environment(sources.environment)?);
+    let (variables, ignored) = sources::environment(sources.environment)?;
+    levels.push(variables);
     levels.push(sources::flags(sources.flags));
     let given = levels.iter().flatten().find_map(Entry::identity_key);
     let cause = match (sources.requested, &sources.file, given) {
@@ -66,7 +69,7 @@ pub fn load(sources: Sources) -> Result<Loaded, ConfigError> {
         (Requested::None, None, Some(key)) => Cause::Given(key),
         (Requested::None, None, None) => Cause::NothingGiven,
     };
-    let mut loaded = Loaded::defaults(cause, exposed);
+    let mut loaded = Loaded { ignored, ..Loaded::defaults(cause, exposed) };
     levels.into_iter().try_for_each(|level| loaded.overlay(level))?;
     loaded.settle_mode();
     validate(&loaded)?;
@@ -88,7 +91,7 @@ impl Loaded {
     fn defaults(cause: Cause, exposed: Vec<Exposure>) -> Self {
         let mut config = Config::default();
         let origins = config.settings().into_iter().map(|(key, _)| (key, Origin::Default)).collect();
-        Self { config, origins, mode: cause.mode(), cause, unused: Vec::new(), exposed }
+        Self { config, origins, mode: cause.mode(), cause, unused: Vec::new(), ignored: Vec::new(), exposed }
     }
 
     /// Now that the listeners are known: what nobody asked for is not opened to the world. One key has a default that

@@ -59,6 +59,10 @@ impl Value for Secret {
     fn to_toml(&self) -> toml::Value {
         self.to_string().into()
     }
+
+    fn whole(&self) -> String {
+        self.0.clone()
+    }
 }
 
 /// The address of a Redis. It may carry a password, so it shows itself without user, password and parameters.
@@ -107,6 +111,10 @@ impl Value for RedisUrl {
 
     fn to_toml(&self) -> toml::Value {
         self.to_string().into()
+    }
+
+    fn whole(&self) -> String {
+        self.0.clone()
     }
 }
 

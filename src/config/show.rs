@@ -15,6 +15,9 @@ pub fn show(loaded: &Loaded) -> String {
     for (key, origin) in &loaded.unused {
         writeln!(text, "# {key} is given ({origin}) and not used").expect("a String takes any text");
     }
+    for variable in &loaded.ignored {
+        writeln!(text, "# {variable} is of a container platform and ignored").expect("a String takes any text");
+    }
     text.push('\n');
     let mut open_section = "";
     for (path, setting) in config.settings() {
@@ -28,4 +31,14 @@ pub fn show(loaded: &Loaded) -> String {
         writeln!(text, "{key} = {value}  # {origin}").expect("a String takes any text");
     }
     text
+}
+
+/// The keys that have another value in `new` than in `old`, secrets included.
+#[must_use]
+pub fn changed_keys(old: &Loaded, new: &Loaded) -> Vec<&'static str> {
+    let (mut old, mut new) = (old.config.clone(), new.config.clone());
+    let pairs = old.settings().into_iter().zip(new.settings());
+    let changed: Vec<_> =
+        pairs.filter(|((_, old), (_, new))| old.whole() != new.whole()).map(|((key, _), _)| key).collect();
+    changed
 }

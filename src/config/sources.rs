@@ -7,6 +7,7 @@ use std::io::Read;
 use std::path::Path;
 
 use super::exposure::FileMode;
+use super::injected::is_injected;
 use super::mode::identity_key;
 use super::origin::{Origin, shown};
 use super::secret::SECRET_FILE_SUFFIX;
@@ -87,22 +88,28 @@ fn is_section(path: &str) -> bool {
     Config::default().settings().iter().any(|(key, _)| key.starts_with(&below))
 }
 
-/// The entries of the environment.
-pub(super) fn environment(variables: Vec<(String, String)>) -> Result<Vec<Entry>, ConfigError> {
+/// The entries of the environment, and the variables that a container platform has put there.
+pub(super) fn environment(variables: Vec<(String, String)>) -> Result<(Vec<Entry>, Vec<String>), ConfigError> {
     let names = environment_names();
-    let ours = variables.into_iter().filter(|(variable, _)| variable.starts_with(ENVIRONMENT_PREFIX));
-    ours.map(|(variable, text)| {
+    let (mut entries, mut ignored) = (Vec::new(), Vec::new());
+    for (variable, text) in variables {
+        let Some(name) = variable.strip_prefix(ENVIRONMENT_PREFIX) else { continue };
+        let known = names.iter().find(|(name, _)| *name == variable);
+        if known.is_none() && is_injected(name, &text) {
+            ignored.push(variable);
+            continue;
+        }
         // A variable that was not UTF-8 arrives with this mark in place of what could not be read.
         if variable.contains(char::REPLACEMENT_CHARACTER) || text.contains(char::REPLACEMENT_CHARACTER) {
             return Err(ConfigError::new(&variable, "is not valid UTF-8"));
         }
-        let known = names.iter().find(|(name, _)| *name == variable);
-        let key = known
-            .map(|(_, key)| key.clone())
-            .ok_or_else(|| ConfigError::new(&variable, "is not a known variable: DOORBUSTER_<SECTION>_<KEY>"))?;
-        Ok(Entry { key, given: Given::Text(text), origin: Origin::Environment(variable) })
-    })
-    .collect()
+        let Some((_, key)) = known else {
+            return Err(ConfigError::new(&variable, "is not a known variable: DOORBUSTER_<SECTION>_<KEY>"));
+        };
+        entries.push(Entry { key: key.clone(), given: Given::Text(text), origin: Origin::Environment(variable) });
+    }
+    ignored.sort();
+    Ok((entries, ignored))
 }
 
 /// Every variable there is, with its key.
@@ -162,6 +169,22 @@ mod tests {
         assert_eq!(names.len(), all);
         for expected in ["DOORBUSTER_SERVER_LISTEN", "DOORBUSTER_GATE_THROTTLE_WINDOW", "DOORBUSTER_FEED_TOKEN_FILE"] {
             assert!(names.iter().any(|name| name == expected), "{expected}");
+        }
+    }
+
+    #[test]
+    fn variables_of_a_platform_are_ignored_and_a_key_with_such_a_name_is_a_key() {
+        let given = |name: &str, value: &str| vec![(format!("DOORBUSTER_{name}"), value.to_owned())];
+        let (entries, ignored) = environment(given("PORT", "tcp://10.0.0.7:80")).expect("ignored");
+        assert!(entries.is_empty());
+        assert_eq!(ignored, ["DOORBUSTER_PORT"]);
+        assert!(environment(given("PORT", "8080")).is_err());
+        let bytes = environment(given("ENV_TITLE", "a\u{fffd}")).expect("whatever is in the other container");
+        assert_eq!(bytes.1, ["DOORBUSTER_ENV_TITLE"]);
+        // No key may look so that a platform could set it, or take it away.
+        for (variable, key) in environment_names() {
+            let (entries, ignored) = environment(vec![(variable, "tcp://10.0.0.7:80".to_owned())]).expect("known");
+            assert_eq!((entries[0].key.as_str(), ignored.len()), (key.as_str(), 0));
         }
     }
 

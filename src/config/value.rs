@@ -35,6 +35,11 @@ pub(super) trait Value: Sized {
 
     /// The value as a configuration file has it, a secret masked.
     fn to_toml(&self) -> toml::Value;
+
+    /// The whole value, a secret not masked: to be compared, never shown.
+    fn whole(&self) -> String {
+        self.to_toml().to_string()
+    }
 }
 
 /// A place for a value of some type: what the list of all keys is made of.
@@ -42,6 +47,7 @@ pub(super) trait Setting {
     fn set_text(&mut self, text: &str) -> Result<(), Mismatch>;
     fn set_toml(&mut self, value: &toml::Value) -> Result<(), Mismatch>;
     fn to_toml(&self) -> toml::Value;
+    fn whole(&self) -> String;
     fn is_secret(&self) -> bool;
     fn holds_secret(&self, text: &str) -> bool;
 }
@@ -59,6 +65,10 @@ impl<T: Value> Setting for T {
 
     fn to_toml(&self) -> toml::Value {
         Value::to_toml(self)
+    }
+
+    fn whole(&self) -> String {
+        Value::whole(self)
     }
 
     fn is_secret(&self) -> bool {
@@ -224,6 +234,10 @@ impl<T: Value> Value for Option<T> {
 
     fn to_toml(&self) -> toml::Value {
         self.as_ref().map_or_else(|| "".into(), T::to_toml)
+    }
+
+    fn whole(&self) -> String {
+        self.as_ref().map_or_else(String::new, T::whole)
     }
 }
 

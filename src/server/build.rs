@@ -20,7 +20,7 @@ use super::housekeeping::{Chores, Housekeeping};
 use super::listener;
 use super::operations;
 use super::sale;
-use super::shutdown::{self, Signals};
+use super::shutdown;
 use super::workers::{Shared, WorkerFactory};
 use crate::api;
 use crate::api::events;
@@ -41,6 +41,7 @@ use crate::http::connection::{Connections, Limits};
 use crate::http::order_view::Shown;
 use crate::http::query_config;
 use crate::http::response_counters::ResponseCounters;
+use crate::signals::Signals;
 
 /// Bytes that one client may leave unread on our side: more than two of our largest answers.
 const MAX_UNFLUSHED: usize = 4 << 20;
@@ -53,8 +54,8 @@ pub(super) struct Server {
     pub(super) listen: SocketAddr,
     pub(super) ops_listen: SocketAddr,
     pub(super) sale: Arc<Sale>,
-    closing: Arc<AtomicBool>,
     pub(super) medium: Medium,
+    closing: Arc<AtomicBool>,
     responses: Arc<Vec<Arc<ResponseCounters>>>,
     public: ServerHandle,
     operations: ServerHandle,

@@ -1,13 +1,12 @@
-//! **Job:** hears that the server is to end, and waits for the requests in flight.
-//! **Owns:** the signals and the limit of patience.
+//! **Job:** waits for the requests in flight when the server is to end.
+//! **Owns:** the limit of patience.
 //! **Never:** waits for a client after the second signal; always waits for a commit.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
-
 use crate::http::response_counters::ResponseCounters;
+use crate::signals::Signals;
 
 /// How long the requests in flight may take. An answer takes at most five seconds.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -18,25 +17,6 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// Looks in a row that must find nobody: a client who has their answer may be sending the next request on the same
 /// connection, and the last answer has to leave the socket.
 const QUIET_LOOKS: u32 = 5;
-
-/// SIGTERM and SIGINT.
-pub(super) struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl Signals {
-    pub(super) fn listen() -> std::io::Result<Self> {
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
-    }
-
-    pub(super) async fn first(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => tracing::info!("SIGTERM: closing"),
-            _ = self.interrupt.recv() => tracing::info!("interrupted: closing"),
-        }
-    }
-}
 
 /// Waits until no request is in flight, the limit is reached, or a second signal comes.
 pub(super) async fn quiet(workers: &[Arc<ResponseCounters>], signals: &mut Signals) {
@@ -50,6 +30,6 @@ pub(super) async fn quiet(workers: &[Arc<ResponseCounters>], signals: &mut Signa
     };
     tokio::select! {
         () = waiting => {}
-        () = signals.first() => tracing::warn!("a second signal: not waiting for clients"),
+        () = signals.close() => tracing::warn!("a second signal: not waiting for clients"),
     }
 }

@@ -21,6 +21,7 @@ mod life;
 mod modes;
 mod openapi;
 mod operations;
+mod platform;
 mod queue;
 mod recovery;
 mod replay;

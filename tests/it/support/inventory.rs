@@ -13,6 +13,7 @@ use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use super::server::send;
 use super::{ADMIN_TOKEN, JWT_SECRET};
 
 /// How long anything that must happen may take on a busy machine.
@@ -132,10 +133,13 @@ impl Inventory {
 
     /// Asks it to end and waits until it has.
     pub(crate) fn terminate(&mut self) -> ExitStatus {
-        let mut child = self.child.take().expect("it runs");
-        let sent = Command::new("sh").arg("-c").arg(format!("kill -TERM {}", child.id())).status();
-        assert!(sent.expect("a shell").success(), "the signal could not be sent");
-        wait(&mut child)
+        self.send("TERM");
+        wait(&mut self.child.take().expect("it runs"))
+    }
+
+    /// Sends a signal, for example `HUP`.
+    pub(crate) fn send(&self, signal: &str) {
+        send(self.child.as_ref().expect("it runs").id(), signal);
     }
 
     /// `METHOD path` of its listener.

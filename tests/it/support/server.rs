@@ -136,9 +136,12 @@ impl Server {
 
     /// Asks the process to end, and returns at once.
     pub(crate) fn send_sigterm(&self) {
-        // The shell's own `kill` needs no package on the smallest of machines.
-        let sent = Command::new("sh").arg("-c").arg(format!("kill -TERM {}", self.child.id())).status();
-        assert!(sent.expect("a shell").success(), "the signal could not be sent");
+        self.send("TERM");
+    }
+
+    /// Sends a signal, for example `HUP`.
+    pub(crate) fn send(&self, signal: &str) {
+        send(self.child.id(), signal);
     }
 
     /// Waits for the process to end.
@@ -229,6 +232,13 @@ impl Server {
         command.args(arguments).arg("--db").arg(self.data_file()).stdin(Stdio::null());
         command.output().expect("the binary runs")
     }
+}
+
+/// Sends a signal to a process.
+pub(super) fn send(process: u32, signal: &str) {
+    // The shell's own `kill` needs no package on the smallest of machines.
+    let sent = Command::new("sh").arg("-c").arg(format!("kill -{signal} {process}")).status();
+    assert!(sent.expect("a shell").success(), "the signal could not be sent");
 }
 
 impl Drop for Server {

@@ -1,0 +1,64 @@
+//! **Job:** reads again, on SIGHUP, what can be read again while the server runs.
+//! **Owns:** the list of those who take a new configuration over, and what is said of all other keys.
+//! **Never:** ends the server, or changes anything for a configuration that could not be used.
+
+use crate::config::{Config, ConfigError, Loaded, changed_keys};
+
+/// Reads the configuration as the start did.
+pub type ReadAgain<'a> = &'a dyn Fn() -> Result<Loaded, ConfigError>;
+
+/// Takes keys from a configuration that is valid as a whole; says why not, and then has changed nothing.
+pub(super) type Take = Box<dyn Fn(&Config) -> Result<(), String>>;
+
+/// Somebody who takes keys over while the server runs.
+pub(super) struct Taker {
+    /// The keys, by their names.
+    pub(super) keys: &'static [&'static str],
+    /// How.
+    pub(super) take: Take,
+}
+
+/// What SIGHUP does.
+pub(super) struct Reload<'a> {
+    read_again: ReadAgain<'a>,
+    /// The values that the server works with.
+    current: Loaded,
+    takers: Vec<Taker>,
+}
+
+impl<'a> Reload<'a> {
+    pub(super) fn new(started_with: &Loaded, read_again: ReadAgain<'a>, takers: Vec<Taker>) -> Self {
+        Self { read_again, current: started_with.clone(), takers }
+    }
+
+    /// Reads everything again. What nobody takes over is named: it counts from the next start.
+    pub(super) fn run(&self) {
+        let read = match (self.read_again)() {
+            Ok(read) => read,
+            Err(error) => {
+                tracing::error!(%error, "SIGHUP: the configuration cannot be used, and everything stays as it was");
+                return;
+            }
+        };
+        let taken: Vec<_> = self.takers.iter().filter(|taker| hand_over(taker, &read)).collect();
+        let waiting: Vec<_> = changed_keys(&self.current, &read)
+            .into_iter()
+            .filter(|key| !taken.iter().any(|taker| taker.keys.contains(key)))
+            .collect();
+        let taken: Vec<_> = taken.into_iter().flat_map(|taker| taker.keys).copied().collect();
+        let (read_again, from_the_next_start) = (taken.join(" "), waiting.join(" "));
+        if waiting.is_empty() {
+            tracing::info!(read_again, "SIGHUP: read again");
+        } else {
+            tracing::warn!(read_again, from_the_next_start, "SIGHUP: read again, but for keys that need a start");
+        }
+    }
+}
+
+fn hand_over(taker: &Taker, read: &Loaded) -> bool {
+    let done = (taker.take)(&read.config);
+    if let Err(reason) = &done {
+        tracing::error!(keys = taker.keys.join(" "), %reason, "SIGHUP: not taken over, and as it was");
+    }
+    done.is_ok()
+}
