@@ -8,8 +8,11 @@ use std::str::FromStr;
 use compact_str::CompactString;
 use serde::Serialize;
 
-/// Longest item or user id, in bytes. The contract's number; it bounds keys, log lines and Redis names.
-pub const MAX_ID_LENGTH: usize = 64;
+/// Longest item id, in bytes. The contract's number; it bounds keys, log lines and Redis names.
+pub const MAX_ITEM_ID_LENGTH: usize = 64;
+
+/// Longest user id, in bytes: what `OpenID` Connect allows a subject (Core 1.0, section 2). Names are another's choice.
+pub const MAX_USER_ID_LENGTH: usize = 255;
 
 /// Longest idempotency key, in bytes. Long enough for two UUIDs and a prefix, short enough to store.
 pub const MAX_KEY_LENGTH: usize = 255;
@@ -25,19 +28,25 @@ pub enum InvalidId {
     Alphabet(&'static str),
 }
 
-fn checked_id(text: &str) -> Result<CompactString, InvalidId> {
-    if text.is_empty() || text.len() > MAX_ID_LENGTH {
-        return Err(InvalidId::Length(MAX_ID_LENGTH));
+fn checked_item_id(text: &str) -> Result<(), InvalidId> {
+    if text.is_empty() || text.len() > MAX_ITEM_ID_LENGTH {
+        return Err(InvalidId::Length(MAX_ITEM_ID_LENGTH));
     }
     let legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
-    if !text.bytes().all(legal) {
-        return Err(InvalidId::Alphabet("A-Z a-z 0-9 . _ -"));
+    if text.bytes().all(legal) { Ok(()) } else { Err(InvalidId::Alphabet("A-Z a-z 0-9 . _ -")) }
+}
+
+/// A text of another program that is carried along as it is: visible, so that it stays one word wherever it is shown.
+fn checked_visible(text: &str, longest: usize) -> Result<(), InvalidId> {
+    if text.is_empty() || text.len() > longest {
+        return Err(InvalidId::Length(longest));
     }
-    Ok(CompactString::new(text))
+    let is_visible = text.bytes().all(|byte| byte.is_ascii_graphic());
+    if is_visible { Ok(()) } else { Err(InvalidId::Alphabet("visible ASCII characters")) }
 }
 
 macro_rules! text_id {
-    ($(#[$doc:meta])* $name:ident) => {
+    ($(#[$doc:meta])* $name:ident, $check:expr) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
         pub struct $name(CompactString);
@@ -54,7 +63,7 @@ macro_rules! text_id {
             type Err = InvalidId;
 
             fn from_str(text: &str) -> Result<Self, InvalidId> {
-                checked_id(text).map(Self)
+                $check(text).map(|()| Self(CompactString::new(text)))
             }
         }
 
@@ -68,11 +77,11 @@ macro_rules! text_id {
 
 text_id! {
     /// An item of the sale, as its owner names it: `^[A-Za-z0-9._-]{1,64}$`.
-    ItemId
+    ItemId, checked_item_id
 }
 text_id! {
-    /// A buyer, as the token's `sub` names them: `^[A-Za-z0-9._-]{1,64}$`.
-    UserId
+    /// A buyer, as their identity provider names them: 1 to 255 visible ASCII characters, like `auth0|5f7c`.
+    UserId, |text| checked_visible(text, MAX_USER_ID_LENGTH)
 }
 
 /// A client's idempotency key: 1 to 255 visible ASCII characters, scoped to a user and an item.
@@ -91,13 +100,7 @@ impl FromStr for IdempotencyKey {
     type Err = InvalidId;
 
     fn from_str(text: &str) -> Result<Self, InvalidId> {
-        if text.is_empty() || text.len() > MAX_KEY_LENGTH {
-            return Err(InvalidId::Length(MAX_KEY_LENGTH));
-        }
-        if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(InvalidId::Alphabet("visible ASCII characters"));
-        }
-        Ok(Self(text.into()))
+        checked_visible(text, MAX_KEY_LENGTH).map(|()| Self(text.into()))
     }
 }
 
@@ -163,11 +166,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_is_one_to_sixty_four_characters_of_its_alphabet() {
+    fn an_item_id_is_one_to_sixty_four_characters_of_its_alphabet() {
         assert!("sku-1".parse::<ItemId>().is_ok());
-        assert!("a".repeat(64).parse::<UserId>().is_ok());
+        assert!("a".repeat(64).parse::<ItemId>().is_ok());
         for bad in ["", &"a".repeat(65), "a b", "a/b", "é", "a\0", "a\u{202e}b", "a:b", "{a}"] {
             assert!(bad.parse::<ItemId>().is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_user_id_is_whatever_visible_ascii_an_identity_provider_gives() {
+        let longest = "u".repeat(255);
+        for good in ["7", "auth0|5f7c8ec7", "ann@example.org", "urn:user:77", "a:b=c/d+e", "\"\\'`{}<>&,;", &longest] {
+            assert_eq!(good.parse::<UserId>().map(|id| id.to_string()).as_deref(), Ok(good));
+        }
+        for bad in ["", &"u".repeat(256), "a b", "a\t", "a\n", "a\0", "a\u{7f}", "änn", "a\u{202e}b"] {
+            assert!(bad.parse::<UserId>().is_err(), "{bad:?}");
         }
     }
 

@@ -100,8 +100,7 @@ fn write_orders(
         let row = Row::read(row).map_err(failed)?;
         match format {
             OrdersFormat::Table => writeln!(out, "{}", table_line(&row.fields()))?,
-            // No field can contain a comma, a quote or a line end: RFC 4180 asks for no quoting.
-            OrdersFormat::Csv => write!(out, "{}\r\n", row.fields().join(","))?,
+            OrdersFormat::Csv => write!(out, "{}\r\n", row.fields().map(csv_field).join(","))?,
             OrdersFormat::Ndjson => {
                 serde_json::to_writer(&mut out, &row).map_err(std::io::Error::from)?;
                 writeln!(out)?;
@@ -140,6 +139,11 @@ impl Row {
             self.created_at,
         ]
     }
+}
+
+/// As RFC 4180 writes a field: a buyer's name may have commas and quotes. Nothing has line ends.
+fn csv_field(field: String) -> String {
+    if field.contains([',', '"']) { format!("\"{}\"", field.replace('"', "\"\"")) } else { field }
 }
 
 /// Columns wide enough for usual ids, so that rows can be written as they are read.

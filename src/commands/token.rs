@@ -24,7 +24,7 @@ const MAX_TOKENS: i64 = 10_000_000;
 /// `doorbuster token`.
 #[derive(Args)]
 pub struct Token {
-    /// The buyer: 1 to 64 characters of A-Z a-z 0-9 . _ -
+    /// The buyer: 1 to 255 visible ASCII characters, as their identity provider names them.
     #[arg(long, value_name = "ID")]
     pub user: UserId,
     /// How long the token is valid: a duration, more than 0s, at most 365days.

@@ -3,7 +3,7 @@
 //! **Never:** has a value: these types are names only.
 
 use doorbuster_actors::entry::Status;
-use doorbuster_actors::ids::MAX_KEY_LENGTH;
+use doorbuster_actors::ids::{MAX_KEY_LENGTH, MAX_USER_ID_LENGTH};
 use doorbuster_actors::item::{MAX_AMOUNT, MAX_QUANTITY, MAX_STOCK, MAX_TITLE_LENGTH, SaleState};
 use doorbuster_actors::request::Reason;
 use serde::Serialize;
@@ -31,8 +31,8 @@ macro_rules! words {
 words! {
     /// An item, as its owner names it.
     ItemId = text("^[A-Za-z0-9._-]{1,64}$").examples(["sku-1"]);
-    /// A buyer, as the token's `sub` names them.
-    UserId = text("^[A-Za-z0-9._-]{1,64}$");
+    /// A buyer, as their identity provider names them.
+    UserId = text("^[!-~]+$").max_length(Some(MAX_USER_ID_LENGTH)).examples(["auth0|5f7c8ec7"]);
     /// An order. Opaque: its parts are nobody's business.
     OrderId = text("^[0-9a-f-]+$").examples(["1-1-1"]);
     /// A client's own name for one purchase, bare or in double quotes.

@@ -15,6 +15,7 @@ mod dashboard;
 mod data_file;
 mod feed;
 mod gate_redis;
+mod identity;
 mod inspect;
 mod inventory;
 mod life;

@@ -147,10 +147,8 @@ fn stale_claims() -> Vec<(String, String)> {
         ("sub number", ann().with("sub", 7)),
         ("sub array", ann().with("sub", json!(["ann"]))),
         ("sub empty", ann().with("sub", "")),
-        ("sub of 65 characters", ann().with("sub", "a".repeat(65))),
+        ("sub of 256 characters", ann().with("sub", "a".repeat(256))),
         ("sub with a space", ann().with("sub", "ann ")),
-        ("sub with a colon", ann().with("sub", "ann:sku-1")),
-        ("sub with a slash", ann().with("sub", "../ann")),
         ("sub with a NUL", ann().with("sub", "ann\0")),
         ("sub with a line feed", ann().with("sub", "ann\n")),
         ("sub beyond ASCII", ann().with("sub", "änn")),
@@ -319,7 +317,7 @@ async fn a_user_header_is_believed_from_trusted_proxies_only() {
     let refused: [&[(&str, &str)]; 5] = [
         &[],
         &[("X-User-Id", "")],
-        &[("X-User-Id", "ann:sku-1")],
+        &[("X-User-Id", "ann sku-1")],
         &[("X-User-Id", "ann"), ("X-User-Id", "bob")],
         &[("Authorization", &format!("Bearer {}", token("ann")))],
     ];

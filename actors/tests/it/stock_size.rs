@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use doorbuster_actors::entry::{Change, Entries, Entry, Status};
-use doorbuster_actors::ids::OrderNumber;
+use doorbuster_actors::ids::{MAX_USER_ID_LENGTH, OrderNumber};
 use doorbuster_actors::item::ItemDefinition;
 use doorbuster_actors::request::{Query, Reservation};
 use doorbuster_actors::stock::{Decision, SalePolicy, Stock};
@@ -21,7 +21,7 @@ fn creation(units: u32, per_user_limit: u32) -> Entry {
 
 /// Buyers' names are of every length up to the longest.
 fn name(number: u32) -> String {
-    format!("{number:0width$}", width = 5 + number as usize % 60)
+    format!("{number:0width$}", width = 5 + number as usize % (MAX_USER_ID_LENGTH - 4))
 }
 
 fn purchase(number: u32) -> Reservation {

@@ -2,7 +2,8 @@
 //! **Owns:** the keys, the scripts and the meaning of their answers.
 //! **Never:** applies a policy; an answer that makes no sense is a fault like no answer.
 //!
-//! Keys are `<prefix><word>:<id>`. Ids have neither `:` nor braces, so two of them never share a key.
+//! Keys are `<prefix><word>:<id>`. Item ids have neither `:` nor braces; a user id may have anything visible, and so
+//! stands last. Two of them never share a key.
 
 use std::num::NonZeroU32;
 use std::sync::LazyLock;
