@@ -209,8 +209,8 @@ impl Command {
 }
 
 impl Cli {
-    /// What this call says about the configuration: file, flags, and this process's environment. A variable that
-    /// is not UTF-8 is passed on with U+FFFD in it, which loading refuses.
+    /// What this call says about the configuration: file, flags, and this process's environment, for commands that use
+    /// no secret. A variable that is not UTF-8 is passed on with U+FFFD in it, which loading refuses.
     #[must_use]
     pub fn sources(&self) -> Sources {
         let readable = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
@@ -221,7 +221,16 @@ impl Cli {
             environment: environment.filter(|(name, _)| name.starts_with(ENVIRONMENT_PREFIX)).collect(),
             flags: self.flags(),
             requested: if self.common.dev { Requested::Development } else { Requested::None },
+            wanted: Some(Vec::new()),
         }
+    }
+
+    /// What `RUST_LOG` says; nothing if it is not set or empty.
+    #[must_use]
+    pub fn log_filter() -> Option<String> {
+        #[expect(clippy::disallowed_methods, reason = "the other place that reads the environment")]
+        let filter = env::var_os("RUST_LOG");
+        filter.map(|filter| filter.to_string_lossy().into_owned()).filter(|filter| !filter.is_empty())
     }
 
     /// The program itself, to start a server from, and where temporary files go.
@@ -237,7 +246,7 @@ impl Cli {
 /// The configuration with the secrets that `purposes` need; in development mode they are generated once, beside the
 /// data file.
 fn load_with_secrets(sources: Sources, purposes: &[Purpose]) -> Result<Loaded, ConfigError> {
-    let mut loaded = crate::config::load(sources)?;
+    let mut loaded = crate::config::load(Sources { wanted: crate::config::wanted(purposes), ..sources })?;
     crate::config::fill_secrets(&mut loaded)?;
     purposes.iter().try_for_each(|purpose| crate::config::demand(&loaded, *purpose))?;
     Ok(loaded)

@@ -11,6 +11,7 @@ use ipnet::IpNet;
 mod choices;
 mod development;
 mod error;
+mod explain;
 mod exposure;
 mod injected;
 mod load;
@@ -29,14 +30,15 @@ mod value;
 pub use choices::{AuthMode, Durability, InventorySource, JwtAlgorithm, LatePayment, OnError};
 pub use development::fill_secrets;
 pub use error::ConfigError;
+pub use explain::example;
 pub use exposure::Exposure;
-pub use load::{Loaded, Sources, load};
+pub use load::{Loaded, Sources, Wanted, load};
 pub use mode::{Cause, Mode, Requested};
 pub use origin::Origin;
 pub use secret::{RedisUrl, Secret};
 pub use show::{changed_keys, show};
 pub use sources::ENVIRONMENT_PREFIX;
-pub use validate::{Purpose, demand, validate};
+pub use validate::{Purpose, demand, look_at_files, validate, wanted};
 
 use value::Setting;
 
@@ -54,22 +56,28 @@ section! {
         /// Address of the operations listener (admin, metrics, dashboard); port 0 picks a free one. Default
         /// `127.0.0.1:9190`: out of the public's reach, and not 9090, where Prometheus itself listens.
         pub ops_listen: SocketAddr = loopback(9190),
-        /// File that receives `{"listen": "…", "ops_listen": "…"}` once the server is ready. Default empty: none.
+        /// File that receives `{"listen": "…", "ops_listen": "…"}` once the server is ready, and goes with it. Default
+        /// empty: none.
         pub port_file: Option<PathBuf> = None,
-        /// HTTP worker threads; 0 = one per core. Default 0: a core thread never blocks, so more would only queue.
+        /// HTTP worker threads, at most 256; 0 = one per core. Default 0: a core thread never blocks, so more would
+        /// only queue.
         pub workers: usize = 0,
-        /// Purchases in flight at once; past it the answer is 503 `overloaded`. Default 16384: sixteen full
-        /// batches, a fraction of a second of work for a slow disk, a few megabytes of memory.
+        /// Purchases in flight at once, 1 to 1000000; past it the answer is 503 `overloaded`. Default 16384: sixteen
+        /// full batches, a fraction of a second of work for a slow disk, a few megabytes of memory.
         pub max_in_flight: usize = 16_384,
-        /// Public connections at once; when they are used up, those that have waited longest for a request make room.
-        /// Default 0: what the limit of open files allows, less a reserve for operations and ledger, at most 20,000.
+        /// Public connections at once, at most 1000000; when they are used up, those that have waited longest for a
+        /// request make room. Default 0: what the limit of open files allows, less a reserve for operations and ledger, at most 20,000.
         pub max_connections: usize = 0,
-        /// Of them from one address (IPv6: as it is); 0 = any number. Trusted proxies are exempt. Default 0: behind one
-        /// address there may be a whole campus.
+        /// Of them from one address (IPv6: as it is), at most 1000000; 0 = any number. Trusted proxies are exempt.
+        /// Default 0: behind one address there may be a whole campus.
         pub max_connections_per_address: usize = 0,
-        /// How long a client may take nothing of what is written for it before it is closed. Default `10s`: phones in
-        /// tunnels come back sooner or not at all.
+        /// How long a client may take nothing of what is written for it before it is closed, at least `1s` and at most
+        /// `5m`. Default `10s`: phones in tunnels come back sooner or not at all.
         pub write_stall: Duration = Duration::from_secs(10),
+        /// How long both listeners (and the inventory's) keep a connection on which nothing is asked, at least `1s` and
+        /// at most `1h`. Default `75s`: longer than nginx and most balancers keep theirs (60 s), so that it is they who
+        /// close, and no request meets a closing connection. Behind Google's balancer (600 s) `620s`.
+        pub keep_alive: Duration = Duration::from_secs(75),
         /// Networks (CIDR) whose `X-Forwarded-For` and `X-User-Id` are believed. Default none: anybody can write a
         /// header.
         pub trusted_proxies: Vec<IpNet> = Vec::new(),
@@ -79,7 +87,8 @@ section! {
 section! {
     /// `[storage]`: the data file and when it is on disk.
     pub struct Storage in "storage" {
-        /// The data file: a regular file with one name, beside which its log lies. Default `data/doorbuster.db`.
+        /// The data file: a regular file with one name, beside which its log lies, on a disk. Default
+        /// `data/doorbuster.db`.
         pub path: PathBuf = PathBuf::from("data/doorbuster.db"),
         /// Whether a data file that is missing is made. Default `true`, for the first start. `false` afterwards: on a
         /// volume that was not mounted the stock would be sold a second time.
@@ -87,10 +96,11 @@ section! {
         /// What a confirmed order survives: `full` a power cut, `normal` only a crash of the process. Default `full`:
         /// that is the promise.
         pub durability: Durability = Durability::Full,
-        /// Most entries in one commit. Default 1024: larger batches hardly gain and delay the first one in them.
+        /// Most entries in one commit, 1 to 65536. Default 1024: larger batches hardly gain and delay the first one in
+        /// them.
         pub max_batch: usize = 1_024,
-        /// How long an open batch waits for more; 0 = commit whatever arrived while the last commit ran. Default
-        /// `0us`: under load batches fill by themselves.
+        /// How long an open batch waits for more, at most `1s`; 0 = commit whatever arrived while the last commit ran.
+        /// Default `0us`: under load batches fill by themselves.
         pub linger: Duration = Duration::ZERO,
     }
 }
@@ -129,8 +139,8 @@ section! {
 section! {
     /// `[gate.throttle]`: one attempt per user in a window.
     pub struct Throttle in "gate.throttle" {
-        /// Time between two attempts of one user; 0 = off. Default `5s`: people don't notice, scripts
-        /// do.
+        /// Time between two attempts of one user, at least `1ms` and at most `1day`; 0 = off. Default `5s`: people
+        /// don't notice, scripts do.
         pub window: Duration = Duration::from_secs(5),
     }
 }
@@ -138,7 +148,7 @@ section! {
 section! {
     /// `[gate.pool]`: at most so many attempts per unit of stock reach the stock.
     pub struct Pool in "gate.pool" {
-        /// Tokens per unit of stock; 0 = off. Default 0: the stock itself says no cheaply.
+        /// Tokens per unit of stock, 0 to 1000; 0 = off. Default 0: the stock itself says no cheaply.
         pub factor: f64 = 0.0,
     }
 }
@@ -146,10 +156,10 @@ section! {
 section! {
     /// `[gate.bucket]`: how fast purchases come in.
     pub struct Bucket in "gate.bucket" {
-        /// Purchases per second, of the whole server (or whole Redis); 0 = off. Default 0: the permits already bound
-        /// it.
+        /// Purchases per second, of the whole server (or whole Redis), at most 10000000; 0 = off. Default 0: the
+        /// permits already bound it.
         pub rate: u32 = 0,
-        /// Purchases that may come at once after a pause; only with a rate. Default 0: one at a time.
+        /// Purchases that may come at once after a pause, at most 10000000; only with a rate. Default 0: one at a time.
         pub burst: u32 = 0,
     }
 }
@@ -159,7 +169,8 @@ section! {
     pub struct Redis in "redis" {
         /// `redis://…` or `unix://…`; a password in it is never shown. Default empty: the gate remembers in process.
         pub url: Option<RedisUrl> = None,
-        /// Longest wait for an answer of Redis. Default `50ms`: a hundred times what it usually takes.
+        /// Longest wait for an answer of Redis, at least `1ms` and at most `5s`. Default `50ms`: a hundred times what it
+        /// usually takes.
         pub timeout: Duration = Duration::from_millis(50),
         /// What the gate does without Redis: decide `local`ly, stay `closed` (503), or let all in (`open`). Default
         /// `local`: the stock still refuses whatever must not be sold.
@@ -172,8 +183,8 @@ section! {
 section! {
     /// `[payment]`: how long an unpaid order holds its units.
     pub struct Payment in "payment" {
-        /// Time from an order to its expiry; 0 = orders need no payment and are `paid` at once. Default `15m`: enough
-        /// for a bank's second factor, short enough to resell in the same sale.
+        /// Time from an order to its expiry, at least `1ms` and at most `30days`; 0 = orders need no payment and are
+        /// `paid` at once. Default `15m`: enough for a bank's second factor, short enough to resell in the same sale.
         pub pay_within: Duration = Duration::from_mins(15),
         /// HMAC key of the payment provider's webhook, at least 32 bytes. Secret; default empty: no webhook.
         pub webhook_secret: Secret = Secret::default(),
@@ -182,7 +193,8 @@ section! {
         pub late: LatePayment = LatePayment::Refund,
         /// First cool-down of a buyer who repeatedly holds units of an item without paying. Holding is measured in
         /// times to pay: an order that expires is one, an order cancelled halfway is half of one. From the second one
-        /// in a row on they wait this long, then twice as long, and so on up to a day; a payment ends the row; 0 = off.
+        /// in a row on they wait this long (at most `1day`), then twice as long, and so on up to a day; a payment ends
+        /// the row; 0 = off.
         /// Default `30s`; off in development mode, where one person plays the whole crowd.
         pub cool_down: Duration = Duration::from_secs(30),
     }
@@ -217,7 +229,7 @@ section! {
         /// Where entries come from: an ops listener's URL, or `redis` (`redis.url` and `feed.redis_stream`). Default
         /// `http://127.0.0.1:9190`: the pull feed needs no broker.
         pub source: InventorySource = InventorySource::Pull("http://127.0.0.1:9190".to_owned()),
-        /// Entries per second; 0 = as fast as it can. Default 0.
+        /// Entries per second, at most 10000000; 0 = as fast as it can. Default 0: a warehouse says what it can take.
         pub rate: u32 = 0,
     }
 }
@@ -259,6 +271,25 @@ pub struct Config {
 }
 
 impl Config {
+    /// Every section and key with its explanation, in the order of this page.
+    fn explanations() -> Vec<(&'static str, &'static str)> {
+        let sections = [
+            Server::EXPLANATIONS,
+            Storage::EXPLANATIONS,
+            Catalogue::EXPLANATIONS,
+            Auth::EXPLANATIONS,
+            Throttle::EXPLANATIONS,
+            Pool::EXPLANATIONS,
+            Bucket::EXPLANATIONS,
+            Redis::EXPLANATIONS,
+            Payment::EXPLANATIONS,
+            Ops::EXPLANATIONS,
+            Feed::EXPLANATIONS,
+            Inventory::EXPLANATIONS,
+        ];
+        sections.concat()
+    }
+
     /// Every key with its place, in the order of this page.
     fn settings(&mut self) -> Vec<(&'static str, &mut dyn Setting)> {
         let sections = [

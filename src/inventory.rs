@@ -30,7 +30,6 @@ mod worker;
 
 use std::io::{self, Write as _};
 use std::net::{SocketAddr, TcpListener};
-use std::path::Path;
 use std::sync::Arc;
 
 use actix_web::dev::Server;
@@ -97,7 +96,7 @@ pub async fn run(loaded: &Loaded) -> Result<(), InventoryError> {
     let gauges = Arc::new(Gauges::new(cursor, store.dead_letters()?));
     let source = source(config, &store)?;
 
-    let (server, address) = serve(config.inventory.listen, path, &gauges)?;
+    let (server, address) = serve(config, &gauges)?;
     let answering = actix_web::rt::spawn(server);
     announce(address)?;
     if let Some(warning) = Medium::of(path).warning() {
@@ -144,13 +143,20 @@ fn source(config: &Config, store: &Store) -> Result<Source, InventoryError> {
 }
 
 /// One thread answers: operators are few.
-fn serve(address: SocketAddr, path: &Path, gauges: &Arc<Gauges>) -> Result<(Server, SocketAddr), InventoryError> {
+fn serve(config: &Config, gauges: &Arc<Gauges>) -> Result<(Server, SocketAddr), InventoryError> {
+    let (address, path) = (config.inventory.listen, &config.inventory.path);
     let failed = |source| InventoryError::Listen { address, source };
     let listener = TcpListener::bind(address).map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
     let state = State { gauges: Arc::clone(gauges), reader: Arc::new(Mutex::new(Reader::open(path)?)) };
     let server = HttpServer::new(move || App::new().app_data(web::ThinData(state.clone())).configure(ops::routes));
-    let server = server.workers(1).disable_signals().listen(listener).map_err(failed)?.run();
+    let server = server
+        .workers(1)
+        .disable_signals()
+        .keep_alive(config.server.keep_alive)
+        .listen(listener)
+        .map_err(failed)?
+        .run();
     Ok((server, bound))
 }
 

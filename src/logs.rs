@@ -35,13 +35,25 @@ pub struct Logs {
     _queue: WorkerGuard,
 }
 
-/// Starts the logs; without a format, text on a terminal and JSON otherwise.
+/// Why there are no logs.
+#[derive(Debug, thiserror::Error)]
+pub enum LogsError {
+    /// `RUST_LOG` is no filter: who asked for lines must not wait for them in vain.
+    #[error("RUST_LOG: {0}: give levels, like info or info,doorbuster::purchase=debug")]
+    Filter(String),
+    /// There is no thread for them.
+    #[error("the logs cannot be started: {0}")]
+    Thread(#[from] std::io::Error),
+}
+
+/// Starts the logs of what `filter` lets through; without a format, text on a terminal and JSON otherwise.
 ///
 /// # Errors
-/// If there is no thread for them.
-pub fn start(format: Option<Format>) -> std::io::Result<Logs> {
+/// A filter that is none, or no thread for them.
+pub fn start(format: Option<Format>, filter: Option<&str>) -> Result<Logs, LogsError> {
+    let filter = EnvFilter::try_new(filter.unwrap_or(DEFAULT_FILTER));
+    let filter = filter.map_err(|error| LogsError::Filter(error.to_string()))?;
     let (writer, queue) = tracing_appender::non_blocking(std::io::stderr());
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(DEFAULT_FILTER));
     let is_terminal = std::io::stderr().is_terminal();
     // A span that ends says how long it took; there are none unless purchases are traced.
     let lines = tracing_subscriber::fmt::layer().with_writer(writer).with_span_events(FmtSpan::CLOSE);

@@ -23,7 +23,8 @@ fn main() -> ExitCode {
         let _closed = writeln!(std::io::stderr(), "doorbuster: cannot handle SIGXFSZ: {error}");
     }
     let cli = Cli::parse();
-    let logs = logs::start(cli.common.log_format.map(logs::Format::from)).map(|logs| Arc::new(Mutex::new(Some(logs))));
+    let logs = logs::start(cli.common.log_format.map(logs::Format::from), Cli::log_filter().as_deref());
+    let logs = logs.map(|logs| Arc::new(Mutex::new(Some(logs))));
     let code = logs.map_err(Failure::from).and_then(|logs| {
         let queue = Arc::clone(&logs);
         // Dropping them writes what is in the queue, and waits for it for a second at most.

@@ -4,6 +4,7 @@
 
 mod banner;
 mod build;
+mod check;
 mod descriptors;
 mod housekeeping;
 mod listener;
@@ -28,6 +29,7 @@ use crate::gate::redis::InvalidRedisUrl;
 use crate::signals::{Signals, Told};
 
 use build::Server;
+pub use check::check;
 use port_file::PortFile;
 pub use reload::ReadAgain;
 use reload::Reload;
@@ -39,11 +41,21 @@ pub enum ServeError {
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// The catalogue file.
-    #[error(transparent)]
-    Catalogue(#[from] CatalogueError),
+    #[error("catalogue.path: {}: {source}", path.display())]
+    Catalogue {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: CatalogueError,
+    },
     /// The keys of the tokens.
-    #[error(transparent)]
-    Identity(#[from] IdentityError),
+    #[error("{source} ({})", path.display())]
+    Identity {
+        /// Which file they are in.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: IdentityError,
+    },
     /// The address of Redis.
     #[error("redis.url: {0}")]
     Redis(#[from] InvalidRedisUrl),

@@ -1,30 +1,45 @@
-//! **Job:** `doorbuster config check` and `config show`.
+//! **Job:** `doorbuster config check`, `config show` and `config example`.
 //! **Owns:** what they print.
 //! **Never:** shows a secret.
 
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 
 use super::arguments::Assignments;
 use super::failure::Failure;
-use super::{Cli, load_with_secrets};
-use crate::config::{self, Purpose};
+use super::{Cli, load_with_secrets, serve};
+use crate::config::{self, Purpose, Sources};
 
 /// `doorbuster config`.
 #[derive(Subcommand)]
 pub enum ConfigCommand {
-    /// Validate the configuration: exit 0, or 78 with the key and the reason.
+    /// Find what a start would refuse, catalogue and key files included: exit 0, or 78 with the key and the reason.
     Check(Assignments),
     /// Print the effective configuration as TOML with the origin of each value, secrets masked.
-    Show(Assignments),
+    Show(Show),
+    /// Print a configuration file in which every key is explained: unit, limits, default, and why.
+    Example,
+}
+
+/// `doorbuster config show`.
+#[derive(Args)]
+pub struct Show {
+    /// Say above each key what it means, as `config example` does.
+    #[arg(long)]
+    pub explain: bool,
+    /// Keys set after the command.
+    #[command(flatten)]
+    pub assignments: Assignments,
 }
 
 impl ConfigCommand {
     pub(super) fn flags(&self) -> Vec<(String, String)> {
-        let (Self::Check(assignments) | Self::Show(assignments)) = self;
-        assignments.set.clone()
+        match self {
+            Self::Check(assignments) | Self::Show(Show { assignments, .. }) => assignments.set.clone(),
+            Self::Example => Vec::new(),
+        }
     }
 }
 
@@ -34,7 +49,8 @@ pub(super) fn run(cli: &Cli, command: &ConfigCommand) -> Result<ExitCode, Failur
     match command {
         ConfigCommand::Check(_) => {
             let loaded = load_with_secrets(cli.sources(), &[Purpose::Serve])?;
-            writeln!(out, "the configuration is valid")?;
+            let items = serve::check(&loaded)?;
+            writeln!(out, "the configuration is valid; items in the catalogue: {items}")?;
             writeln!(out, "{} mode: {}", loaded.mode, loaded.cause)?;
             for variable in &loaded.ignored {
                 writeln!(out, "ignored: {variable}, which a container platform has set")?;
@@ -43,7 +59,11 @@ pub(super) fn run(cli: &Cli, command: &ConfigCommand) -> Result<ExitCode, Failur
                 writeln!(out, "warning: {exposure}")?;
             }
         }
-        ConfigCommand::Show(_) => out.write_all(config::show(&config::load(cli.sources())?).as_bytes())?,
+        ConfigCommand::Show(Show { explain, .. }) => {
+            let whole = config::load(Sources { wanted: None, ..cli.sources() })?;
+            out.write_all(config::show(&whole, *explain).as_bytes())?;
+        }
+        ConfigCommand::Example => out.write_all(config::example().as_bytes())?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -11,6 +11,7 @@ use doorbuster_actors::sale::EXIT_STORAGE;
 
 use crate::auth::IdentityError;
 use crate::config::ConfigError;
+use crate::logs::LogsError;
 
 /// An audit found something, or a rebuilt file is not whole.
 pub(super) const EXIT_VIOLATED: u8 = 1;
@@ -78,6 +79,15 @@ impl fmt::Display for Failure {
 impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {
         Self::configuration(error)
+    }
+}
+
+impl From<LogsError> for Failure {
+    fn from(error: LogsError) -> Self {
+        match error {
+            LogsError::Filter(_) => Self::configuration(error),
+            LogsError::Thread(_) => Self::new(error),
+        }
     }
 }
 

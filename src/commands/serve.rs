@@ -11,7 +11,7 @@ use doorbuster_actors::sale::InjectedDelay;
 use super::arguments::{Assignments, DataFile};
 use super::failure::Failure;
 use super::{Cli, load_with_secrets, tell_what_was_found};
-use crate::config::Purpose;
+use crate::config::{Loaded, Purpose};
 use crate::feed::FeedError;
 use crate::server::{self, ServeError};
 use crate::signals::survive_from_the_start;
@@ -60,6 +60,11 @@ pub(super) fn run(cli: &Cli, options: &Serve) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// What a start would refuse, found without starting; answers how many items the catalogue has.
+pub(super) fn check(loaded: &Loaded) -> Result<usize, Failure> {
+    Ok(server::check(loaded)?)
+}
+
 fn injected_delay(text: &str) -> Result<InjectedDelay, String> {
     let (item, by) = text.split_once('=').ok_or("must be ITEM=DURATION, for example sku-1=5ms")?;
     let item = item.parse().map_err(|bad| format!("{bad}"))?;
@@ -72,8 +77,8 @@ impl From<ServeError> for Failure {
         match error {
             ServeError::Sale(_) | ServeError::Commit(_) | ServeError::Feed(FeedError::Read(_)) => Self::storage(error),
             ServeError::Config(_)
-            | ServeError::Catalogue(_)
-            | ServeError::Identity(_)
+            | ServeError::Catalogue { .. }
+            | ServeError::Identity { .. }
             | ServeError::Redis(_)
             | ServeError::Feed(FeedError::RedisUrl)
             | ServeError::Listen { .. }

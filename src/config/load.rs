@@ -25,7 +25,12 @@ pub struct Sources {
     pub flags: Vec<(String, String)>,
     /// The mode that was asked for.
     pub requested: Requested,
+    /// Which secrets are used; `None` = all. The files of others are not read: who only asks need not be able to.
+    pub wanted: Wanted,
 }
+
+/// Secrets that are used: of each list the first that is given.
+pub type Wanted = Option<Vec<&'static [&'static str]>>;
 
 /// A complete configuration.
 #[derive(Debug, Clone)]
@@ -44,6 +49,8 @@ pub struct Loaded {
     pub ignored: Vec<String>,
     /// Files with secrets that other users can read or change.
     pub exposed: Vec<Exposure>,
+    /// The keys of the secrets that are read; `None` = all.
+    wanted: Option<Vec<&'static str>>,
 }
 
 /// Reads, merges and validates a configuration. Secrets may be missing; see [`super::demand`].
@@ -70,11 +77,22 @@ pub fn load(sources: Sources) -> Result<Loaded, ConfigError> {
         (Requested::None, None, None) => Cause::NothingGiven,
     };
     let mut loaded = Loaded { ignored, ..Loaded::defaults(cause, exposed) };
+    loaded.wanted = sources.wanted.map(|lists| lists.iter().flat_map(|list| first_given(list, &levels)).collect());
     levels.into_iter().try_for_each(|level| loaded.overlay(level))?;
     loaded.settle_mode();
     validate(&loaded)?;
     loaded.look_at_public_key();
     Ok(loaded)
+}
+
+/// The keys of a list up to the first that is given: whatever comes after it is not used.
+fn first_given(list: &[&'static str], levels: &[Vec<Entry>]) -> Vec<&'static str> {
+    let is_given = |key: &str| {
+        let gives = |entry: &Entry| entry.key.strip_suffix(SECRET_FILE_SUFFIX).unwrap_or(&entry.key) == key;
+        levels.iter().flatten().any(gives)
+    };
+    let given = list.iter().position(|key| is_given(key)).map_or(list.len(), |at| at + 1);
+    list[..given].to_vec()
 }
 
 /// What lies in the configuration file: secrets themselves, or at most the way to them.
@@ -91,7 +109,16 @@ impl Loaded {
     fn defaults(cause: Cause, exposed: Vec<Exposure>) -> Self {
         let mut config = Config::default();
         let origins = config.settings().into_iter().map(|(key, _)| (key, Origin::Default)).collect();
-        Self { config, origins, mode: cause.mode(), cause, unused: Vec::new(), ignored: Vec::new(), exposed }
+        Self {
+            config,
+            origins,
+            mode: cause.mode(),
+            cause,
+            unused: Vec::new(),
+            ignored: Vec::new(),
+            exposed,
+            wanted: None,
+        }
     }
 
     /// Now that the listeners are known: what nobody asked for is not opened to the world. One key has a default that
@@ -113,6 +140,11 @@ impl Loaded {
         let Some(path) = &self.config.auth.jwt_public_key_file else { return };
         let Ok(metadata) = std::fs::metadata(path) else { return };
         self.exposed.extend(Exposure::of(path, FileMode::from(&metadata), Content::Trust));
+    }
+
+    /// Whether the command uses all there is, as the server does.
+    pub(super) fn is_whole(&self) -> bool {
+        self.wanted.is_none()
     }
 
     /// Lays one source over what is there.
@@ -147,6 +179,10 @@ impl Loaded {
             } else if setting.is_secret() && Some(name) == secret {
                 let path = given.as_text().ok_or_else(|| error(&"expected a path"))?;
                 let path = Path::new(path);
+                if self.wanted.as_ref().is_some_and(|wanted| !wanted.contains(&name)) {
+                    self.origins.insert(name, origin);
+                    return Ok(());
+                }
                 let (text, mode) = sources::secret_file(path).map_err(|reason| error(&reason))?;
                 setting.set_text(&text).map_err(|mismatch| error(&mismatch))?;
                 self.exposed.extend(Exposure::of(path, mode, Content::Secrets));

@@ -5,11 +5,13 @@
 use std::fmt::Write;
 
 use super::Loaded;
+use super::explain::comment;
 
 /// The configuration as TOML, the mode in a comment at its head, then one `key = value  # origin` a line; secrets are
-/// `"***"`, or `""` if not set.
+/// `"***"`, or `""` if not set. With `explained`, what each key means stands above it.
 #[must_use]
-pub fn show(loaded: &Loaded) -> String {
+pub fn show(loaded: &Loaded, explained: bool) -> String {
+    let explanation = |path: &str| if explained { format!("\n{}", comment(path)) } else { String::new() };
     let mut config = loaded.config.clone();
     let mut text = format!("# {} mode: {}\n", loaded.mode, loaded.cause);
     for (key, origin) in &loaded.unused {
@@ -24,11 +26,11 @@ pub fn show(loaded: &Loaded) -> String {
         let (section, key) = path.rsplit_once('.').expect("a key's name is made of its section and its own");
         if section != open_section {
             let blank = if open_section.is_empty() { "" } else { "\n" };
-            writeln!(text, "{blank}[{section}]").expect("a String takes any text");
+            writeln!(text, "{blank}{}[{section}]", explanation(section).trim_start()).expect("a String takes any text");
             open_section = section;
         }
         let (value, origin) = (setting.to_toml(), &loaded.origins[path]);
-        writeln!(text, "{key} = {value}  # {origin}").expect("a String takes any text");
+        writeln!(text, "{}{key} = {value}  # {origin}", explanation(path)).expect("a String takes any text");
     }
     text
 }

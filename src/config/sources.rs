@@ -47,6 +47,18 @@ pub(super) struct Entry {
 }
 
 impl Entry {
+    /// The path of a key that ends in `_file` is meant from where the configuration file is: whoever wrote both down
+    /// need not know where the program is started.
+    fn take_path_from(&mut self, file: &Path) {
+        let Some(folder) = file.parent().filter(|_| self.key.ends_with(SECRET_FILE_SUFFIX)) else { return };
+        if let Given::Toml(toml::Value::String(path)) = &mut self.given
+            && !path.is_empty()
+            && let Some(whole) = folder.join(&*path).to_str()
+        {
+            *path = whole.to_owned();
+        }
+    }
+
     /// The key it gives a value to, if that says who is a buyer, an operator or a provider. An empty value counts: it
     /// is how a variable looks whose content got lost on its way.
     pub(super) fn identity_key(&self) -> Option<&'static str> {
@@ -61,6 +73,7 @@ pub(super) fn file(path: &Path) -> Result<(Vec<Entry>, FileMode), ConfigError> {
     let table: toml::Table = toml::from_str(&text).map_err(|fault| error(&describe(&fault, &text)))?;
     let mut entries = Vec::new();
     flatten("", table, &Origin::File(path.to_owned()), &mut entries);
+    entries.iter_mut().for_each(|entry| entry.take_path_from(path));
     Ok((entries, mode))
 }
 

@@ -3,9 +3,11 @@
 //! **Never:** changes a value.
 
 use std::fs::File;
+use std::path::Path;
 use std::time::Duration;
 
-use super::{AuthMode, Config, ConfigError, InventorySource, JwtAlgorithm, Loaded, Origin, Secret};
+use super::origin::shown;
+use super::{AuthMode, Config, ConfigError, InventorySource, JwtAlgorithm, Loaded, Origin, Secret, Wanted};
 
 /// Most HTTP workers: far more than cores of one box; past it somebody mistook the key.
 const MAX_WORKERS: usize = 256;
@@ -18,6 +20,9 @@ const MAX_CONNECTIONS: usize = 1_000_000;
 /// Shortest and longest write stall: less would cut honest phones off, more is no bound.
 const MIN_WRITE_STALL: Duration = Duration::from_secs(1);
 const MAX_WRITE_STALL: Duration = Duration::from_mins(5);
+/// Shortest and longest time that an idle connection is kept: less closes under honest hands, more is a leak.
+const MIN_KEEP_ALIVE: Duration = Duration::from_secs(1);
+const MAX_KEEP_ALIVE: Duration = Duration::from_hours(1);
 /// Shortest time to pay that is one.
 const MIN_PAY_WITHIN: Duration = Duration::from_millis(1);
 
@@ -59,7 +64,7 @@ pub fn validate(loaded: &Loaded) -> Result<(), ConfigError> {
         .and_then(|()| gate(config))
         .and_then(|()| redis(config))
         .and_then(|()| inventory(config))
-        .and_then(|()| identity(config))
+        .and_then(|()| if loaded.is_whole() { identity(config) } else { Ok(()) })
         .and_then(|()| secrets(config));
     checked.map_err(|error| match loaded.origins.get(error.key.as_str()) {
         None | Some(Origin::Default) => error,
@@ -88,6 +93,8 @@ fn server(config: &Config) -> Result<(), ConfigError> {
     }
     check(server.write_stall >= MIN_WRITE_STALL, "server.write_stall", "must be at least 1s")?;
     at_most(server.write_stall, MAX_WRITE_STALL, "server.write_stall")?;
+    check(server.keep_alive >= MIN_KEEP_ALIVE, "server.keep_alive", "must be at least 1s")?;
+    at_most(server.keep_alive, MAX_KEEP_ALIVE, "server.keep_alive")?;
     let apart = server.listen != server.ops_listen || server.listen.port() == 0;
     check(apart, "server.ops_listen", "must differ from server.listen")
 }
@@ -161,7 +168,25 @@ fn public_key(config: &Config) -> Result<(), ConfigError> {
     let path = config.auth.jwt_public_key_file.as_ref();
     let needed = format!("must be set: auth.jwt_algorithm is {}", config.auth.jwt_algorithm);
     let path = path.ok_or_else(|| ConfigError::new(key, needed))?;
-    File::open(path).map(drop).map_err(|error| ConfigError::new(key, format!("cannot be read: {error}")))
+    File::open(path).map(drop).map_err(|error| {
+        let reason = format!("{} cannot be read: {error}", shown(path));
+        ConfigError::new(key, reason)
+    })
+}
+
+/// What a start would find missing, beside what it reads itself: the data file where none may be made, and the folder
+/// of the port file.
+///
+/// # Errors
+/// The first that is missing.
+pub fn look_at_files(loaded: &Loaded) -> Result<(), ConfigError> {
+    let (storage, server) = (&loaded.config.storage, &loaded.config.server);
+    let reason = format!("{} is missing, and storage.create is false: is its volume mounted?", shown(&storage.path));
+    check(storage.create || storage.path.exists(), "storage.path", reason)?;
+    let Some(path) = &server.port_file else { return Ok(()) };
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let reason = format!("{} cannot be written: {} is no folder", shown(path), shown(folder));
+    check(folder.is_dir(), "server.port_file", reason)
 }
 
 fn secrets(config: &Config) -> Result<(), ConfigError> {
@@ -186,6 +211,18 @@ pub enum Purpose {
     Operate,
     /// Take entries from where `inventory.source` says.
     Pull,
+}
+
+/// The secrets that `purposes` use: the others need not even be readable.
+#[must_use]
+pub fn wanted(purposes: &[Purpose]) -> Wanted {
+    let lists = purposes.iter().map(|purpose| match purpose {
+        Purpose::Serve => None,
+        Purpose::Sign => Some(&["auth.jwt_secret"][..]),
+        Purpose::Operate => Some(&["auth.admin_token"][..]),
+        Purpose::Pull => Some(&["feed.token", "auth.admin_token"][..]),
+    });
+    lists.collect()
 }
 
 /// Checks that the secrets which `purpose` needs are there.

@@ -6,6 +6,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use actix_web::middleware::from_fn;
@@ -68,7 +69,7 @@ impl Server {
     /// Bottom-up: sockets, sale, gate, listeners.
     pub(super) fn build(loaded: &Loaded, injected_delay: Option<InjectedDelay>) -> Result<Self, ServeError> {
         let config = &loaded.config;
-        let identity = Arc::new(Identity::new(&config.auth, &config.server.trusted_proxies)?);
+        let identity = Arc::new(identity(config)?);
         let redis = open_redis(config)?;
         let descriptors = descriptors::raise_limit();
         let limits = limits(config, descriptors)?;
@@ -91,7 +92,7 @@ impl Server {
         let operations = operations::open((ops_socket, listen), descriptors, loaded, &shared, &feed)?;
         let (closing, responses) = (Arc::clone(&shared.gate.closing), Arc::clone(&shared.responses));
         let workers = (usize::from(workers), WorkerFactory::new(shared));
-        let public = open_public(public_socket, loaded.mode, workers, &closing, limits)?;
+        let public = open_public(public_socket, (loaded.mode, config.server.keep_alive), workers, &closing, limits)?;
         Ok(Self { listen, ops_listen, sale, medium, closing, responses, public, operations, feed, relay, housekeeping })
     }
 
@@ -120,7 +121,14 @@ fn workers(config: &Config) -> u16 {
     u16::try_from(workers.min(256)).expect("at most 256")
 }
 
-fn open_redis(config: &Config) -> Result<Option<Arc<Redis>>, ServeError> {
+/// Who is a buyer, by keys that may be in a file.
+pub(super) fn identity(config: &Config) -> Result<Identity, ServeError> {
+    let path = || config.auth.jwt_public_key_file.clone().unwrap_or_default();
+    let identity = Identity::new(&config.auth, &config.server.trusted_proxies);
+    identity.map_err(|source| ServeError::Identity { path: path(), source })
+}
+
+pub(super) fn open_redis(config: &Config) -> Result<Option<Arc<Redis>>, ServeError> {
     let Some(url) = &config.redis.url else { return Ok(None) };
     let settings = RedisSettings {
         url: url.expose().to_owned(),
@@ -172,7 +180,7 @@ fn pool_returns(redis: Option<&Arc<Redis>>) -> PoolReturns {
 }
 
 /// What the clients of the public listener may have.
-fn limits(config: &Config, descriptors: usize) -> Result<Limits, ServeError> {
+pub(super) fn limits(config: &Config, descriptors: usize) -> Result<Limits, ServeError> {
     let server = &config.server;
     let connections = descriptors::public_connections(server.max_connections, descriptors)?;
     tracing::info!(connections, per_address = server.max_connections_per_address, "room for public connections");
@@ -188,7 +196,7 @@ fn limits(config: &Config, descriptors: usize) -> Result<Limits, ServeError> {
 
 fn open_public(
     socket: TcpListener,
-    mode: Mode,
+    (mode, keep_alive): (Mode, Duration),
     (count, workers): (usize, WorkerFactory),
     closing: &Arc<AtomicBool>,
     limits: Limits,
@@ -203,7 +211,7 @@ fn open_public(
             .wrap(from_fn(move |request, next| request_checks::check(Rc::clone(&checks), request, next)))
             .configure(|config| api::routes(mode, config))
     };
-    listener::open("public", socket, count, &Connections::new(limits), app)
+    listener::open("public", socket, count, (&Connections::new(limits), keep_alive), app)
 }
 
 fn start_relay(config: &Config, feed: &Arc<Feed>) -> Result<Option<Relay>, ServeError> {

@@ -23,10 +23,6 @@ use crate::http::problem::Problem;
 /// Connections that may wait to be accepted: the crowd comes in one second.
 pub(super) const BACKLOG: u32 = 4_096;
 
-/// How long an idle connection stays open: longer than the proxies in front of us keep theirs, so that it is they who
-/// close, and no request meets a closing connection.
-const KEEP_ALIVE: Duration = Duration::from_secs(75);
-
 /// How long a closed connection may take to go.
 const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -44,12 +40,12 @@ pub(super) fn bind(key: &'static str, address: SocketAddr) -> Result<TcpListener
     socket.listen(BACKLOG).and_then(tokio::net::TcpListener::into_std).map_err(failed)
 }
 
-/// Serves `app` on a socket, with so many workers.
+/// Serves `app` on a socket, with so many workers; connections on which nothing is asked are kept for `keep_alive`.
 pub(super) fn open<F, I, S, B>(
     name: &'static str,
     socket: TcpListener,
     workers: usize,
-    connections: &Arc<Connections>,
+    (connections, keep_alive): (&Arc<Connections>, Duration),
     app: F,
 ) -> Result<ServerHandle, ServeError>
 where
@@ -74,7 +70,7 @@ where
                 let stopping = stopping.clone();
                 async move { stopping.notified().await }
             })
-            .keep_alive(KEEP_ALIVE)
+            .keep_alive(keep_alive)
             .client_request_timeout(NO_HEAD_TIMEOUT)
             .client_disconnect_timeout(DISCONNECT_TIMEOUT)
             // No address and no name of ours: no answer depends on them.

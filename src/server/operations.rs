@@ -55,6 +55,7 @@ pub(super) fn open(
         unflushed: MAX_UNFLUSHED,
         unflushed_total: MAX_UNFLUSHED_TOTAL,
     };
+    let keep_alive = config.server.keep_alive;
     let (config, sale, shown) = (config.clone(), Arc::clone(&shared.sale), shared.shown);
     let app = move || {
         let client = SaleClient { handle: sale.guest() };
@@ -66,7 +67,7 @@ pub(super) fn open(
             .wrap(from_fn(move |request, next| auth_failures::slow(Arc::clone(&failures), request, next)))
             .configure(ops::routes)
     };
-    listener::open("operations", socket, 1, &Connections::new(limits), app)
+    listener::open("operations", socket, 1, (&Connections::new(limits), keep_alive), app)
 }
 
 /// What the handlers of the worker that calls work with.

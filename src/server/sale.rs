@@ -64,10 +64,11 @@ fn policy(config: &Config) -> SalePolicy {
     }
 }
 
-fn items_of(loaded: &Loaded) -> Result<Vec<ItemDefinition>, ServeError> {
+/// What is for sale at a first start.
+pub(super) fn items_of(loaded: &Loaded) -> Result<Vec<ItemDefinition>, ServeError> {
     match (&loaded.config.catalogue.path, loaded.mode) {
-        (Some(path), _) => Ok(catalogue::read(path)?),
-        (None, Mode::Development) => Ok(catalogue::parse(catalogue::sample())?),
+        (Some(path), _) => catalogue::read(path).map_err(|source| ServeError::Catalogue { path: path.clone(), source }),
+        (None, Mode::Development) => Ok(catalogue::parse(catalogue::sample()).expect("the sample is tested")),
         (None, Mode::Production) => Ok(Vec::new()),
     }
 }

@@ -1,0 +1,21 @@
+//! **Job:** finds what a start would refuse, without starting: `doorbuster config check`.
+//! **Owns:** which parts can be built without touching the data file, a port or Redis.
+//! **Never:** leaves anything behind.
+
+use doorbuster_actors::item::ItemDefinition;
+
+use super::ServeError;
+use super::build::{identity, limits, open_redis};
+use super::descriptors;
+use super::sale::items_of;
+use crate::config::{Loaded, look_at_files};
+
+/// Reads all that a start reads, but the data file itself; answers how many items the catalogue has.
+pub fn check(loaded: &Loaded) -> Result<usize, ServeError> {
+    let config = &loaded.config;
+    look_at_files(loaded)?;
+    identity(config)?;
+    open_redis(config)?;
+    limits(config, descriptors::raise_limit())?;
+    items_of(loaded).map(|items: Vec<ItemDefinition>| items.len())
+}

@@ -1,0 +1,142 @@
+//! **Job:** the configuration as an operator meets it: an example that explains, a check that finds what a start finds.
+//! **Owns:** `doorbuster config`, paths in files, and what each command must be able to read.
+//! **Never:** repeats the limits of the keys: those are beside them (`src/config/`).
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use crate::support::{ADMIN_TOKEN, Item, JWT_SECRET, Setup, WEBHOOK_SECRET};
+
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        Self(tempfile::tempdir().expect("a temporary directory"))
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        let path = self.path().join(name);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("it can be made");
+        std::fs::write(path, text).expect("the folder takes files");
+    }
+
+    /// Runs the program in this folder, with these variables.
+    fn run(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_doorbuster"));
+        command.args(arguments).current_dir(self.path()).env_remove("RUST_LOG").envs(variables.iter().copied());
+        command.output().expect("the binary runs")
+    }
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&[&output.stdout[..], &output.stderr[..]].concat()).into_owned()
+}
+
+fn production() -> String {
+    format!(
+        "[auth]\njwt_secret = {JWT_SECRET:?}\nadmin_token = {ADMIN_TOKEN:?}\n[payment]\nwebhook_secret = {WEBHOOK_SECRET:?}\n"
+    )
+}
+
+#[test]
+fn the_example_explains_every_key_and_says_the_same_as_show() {
+    let folder = Folder::new();
+    let example = folder.run(&["config", "example"], &[]);
+    assert!(example.status.success(), "{}", said(&example));
+    let example = String::from_utf8(example.stdout).expect("text");
+    folder.write("example.toml", &example);
+    let shown = folder.run(&["config", "show", "--explain", "--config", "example.toml"], &[]);
+    assert!(shown.status.success(), "{}", said(&shown));
+    let shown = String::from_utf8(shown.stdout).expect("text");
+    let explanations = |text: &str| -> Vec<String> {
+        let head = text.find("\n\n").expect("a head");
+        text[head..].lines().filter(|line| line.starts_with("# ")).map(str::to_owned).collect()
+    };
+    assert_eq!(explanations(&shown), explanations(&example));
+    for words in ["[server]", "#listen = \"127.0.0.1:8080\"", "#keep_alive = \"1m 15s\"", "jwt_secret_file"] {
+        assert!(example.contains(words), "{words} is missing:\n{example}");
+    }
+    assert!(shown.contains("ops_listen = \"127.0.0.1:9190\"  # default"), "{shown}");
+}
+
+#[test]
+fn a_check_finds_what_a_start_would_find_and_names_the_file() {
+    for (name, more, variables, found) in [
+        ("no catalogue", "[catalogue]\npath = \"goods.toml\"\n", None, "catalogue.path: goods.toml: "),
+        ("a bad one", "[catalogue]\npath = \"bad.toml\"\n", None, "catalogue.path: bad.toml: "),
+        ("no data file", "[storage]\npath = \"none.db\"\ncreate = false\n", None, "storage.path: none.db is missing"),
+        ("no folder", "[server]\nport_file = \"none/ports\"\n", None, "server.port_file: "),
+        ("no filter", "", Some(("RUST_LOG", "doorbuster=loud")), "RUST_LOG: "),
+        ("no Redis", "[redis]\nurl = \"redis://:x@:y\"\n", None, "redis.url"),
+        ("no variable", "", Some(("DOORBUSTER_SERVER_PORT", "80")), "DOORBUSTER_SERVER_PORT: "),
+    ] {
+        let folder = Folder::new();
+        folder.write("shop.toml", &format!("{}{more}", production()));
+        folder.write("bad.toml", "[[item]]\nid = 7\n");
+        let variables: Vec<_> = variables.into_iter().collect();
+        let checked = folder.run(&["config", "check", "--config", "shop.toml"], &variables);
+        assert_eq!(checked.status.code(), Some(78), "{name}: {}", said(&checked));
+        assert!(said(&checked).contains(found), "{name}: {}", said(&checked));
+        let served = folder.run(&["serve", "--config", "shop.toml"], &variables);
+        assert!(!served.status.success(), "{name}: {}", said(&served));
+        assert_eq!(std::fs::read_dir(folder.path()).expect("readable").count(), 2, "{name}: something was left behind");
+    }
+}
+
+#[test]
+fn a_wrong_key_file_is_named() {
+    let folder = Folder::new();
+    let keys = "[auth]\njwt_algorithm = \"EdDSA\"\njwt_public_key_file = \"keys/buyers.pem\"\n";
+    folder.write("etc/shop.toml", &format!("{keys}admin_token = {ADMIN_TOKEN:?}\n"));
+    for content in [None, Some("no key at all")] {
+        content.into_iter().for_each(|text| folder.write("etc/keys/buyers.pem", text));
+        let checked = folder.run(&["config", "check", "--config", "etc/shop.toml"], &[]);
+        assert_eq!(checked.status.code(), Some(78), "{}", said(&checked));
+        let named =
+            said(&checked).contains("auth.jwt_public_key_file") && said(&checked).contains("etc/keys/buyers.pem");
+        assert!(named, "{}", said(&checked));
+    }
+}
+
+#[test]
+fn paths_of_files_are_meant_from_where_the_configuration_is() {
+    let folder = Folder::new();
+    folder.write("etc/secrets/jwt", &format!("{JWT_SECRET}\n"));
+    folder.write("etc/secrets/admin", &format!("{ADMIN_TOKEN}\n"));
+    let text = "[auth]\njwt_secret_file = \"secrets/jwt\"\nadmin_token_file = \"secrets/admin\"\n";
+    folder.write("etc/shop.toml", text);
+    let checked = folder.run(&["config", "check", "--config", "etc/shop.toml"], &[]);
+    assert!(checked.status.success(), "{}", said(&checked));
+    let variable = [("DOORBUSTER_AUTH_ADMIN_TOKEN_FILE", "etc/secrets/admin")];
+    let checked = folder.run(&["config", "check", "--config", "etc/shop.toml"], &variable);
+    assert!(checked.status.success(), "a variable's is meant from the working directory: {}", said(&checked));
+}
+
+#[tokio::test]
+async fn a_command_need_not_be_able_to_read_what_it_does_not_use() {
+    let mut server = Setup::new([Item::new("sku", 9)]).start();
+    assert!(server.terminate().success());
+    let folder = Folder::new();
+    let text = format!(
+        "[auth]\njwt_secret_file = \"none\"\nadmin_token = {ADMIN_TOKEN:?}\n[payment]\nwebhook_secret_file = \"none\"\n\
+         [storage]\npath = {:?}\n[inventory]\nlisten = \"127.0.0.1:0\"\npath = \"/dev/null\"\n",
+        server.data_file()
+    );
+    folder.write("shop.toml", &text);
+    for command in [&["verify"][..], &["orders"], &["backup", "--to", "copy.db"]] {
+        let output = folder.run(&[command, &["--config", "shop.toml"]].concat(), &[]);
+        assert!(output.status.success(), "{command:?}: {}", said(&output));
+    }
+    // It gets as far as its data file, which is none.
+    let inventory = folder.run(&["inventory", "--config", "shop.toml"], &[]);
+    assert_eq!(inventory.status.code(), Some(74), "{}", said(&inventory));
+    for command in [&["serve"][..], &["token", "--user", "ann"], &["config", "check"]] {
+        let output = folder.run(&[command, &["--config", "shop.toml"]].concat(), &[]);
+        assert_eq!(output.status.code(), Some(78), "{command:?}: {}", said(&output));
+        assert!(said(&output).contains("auth.jwt_secret_file: "), "{command:?}: {}", said(&output));
+    }
+}
