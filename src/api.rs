@@ -2,6 +2,7 @@
 //! **Owns:** which path and method is answered by which function.
 //! **Never:** knows what is behind a route.
 
+pub mod cors;
 pub mod events;
 pub mod items;
 pub mod orders;

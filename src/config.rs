@@ -26,6 +26,7 @@ mod sources;
 mod tests;
 mod validate;
 mod value;
+mod web_origin;
 
 pub use choices::{AuthMode, Durability, InventorySource, JwtAlgorithm, LatePayment, OnError};
 pub use development::fill_secrets;
@@ -39,6 +40,8 @@ pub use secret::{RedisUrl, Secret};
 pub use show::{changed_keys, show};
 pub use sources::ENVIRONMENT_PREFIX;
 pub use validate::{Purpose, demand, look_at_files, validate, wanted};
+
+pub use web_origin::WebOrigin;
 
 use value::Setting;
 
@@ -66,7 +69,8 @@ section! {
         /// full batches, a fraction of a second of work for a slow disk, a few megabytes of memory.
         pub max_in_flight: usize = 16_384,
         /// Public connections at once, at most 1000000; when they are used up, those that have waited longest for a
-        /// request make room. Default 0: what the limit of open files allows, less a reserve for operations and ledger, at most 20,000.
+        /// request make room. Default 0: what the limit of open files allows, less a reserve for operations and ledger,
+        /// at most 20,000.
         pub max_connections: usize = 0,
         /// Of them from one address (IPv6: as it is), at most 1000000; 0 = any number. Trusted proxies are exempt.
         /// Default 0: behind one address there may be a whole campus.
@@ -81,6 +85,9 @@ section! {
         /// Networks (CIDR) whose `X-Forwarded-For` and `X-User-Id` are believed. Default none: anybody can write a
         /// header.
         pub trusted_proxies: Vec<IpNet> = Vec::new(),
+        /// Origins whose pages may buy (CORS), like `https://shop.example.com`; read again on SIGHUP. Default none:
+        /// only pages of the shop's own origin.
+        pub allowed_origins: Vec<WebOrigin> = Vec::new(),
     }
 }
 
@@ -169,8 +176,8 @@ section! {
     pub struct Redis in "redis" {
         /// `redis://…` or `unix://…`; a password in it is never shown. Default empty: the gate remembers in process.
         pub url: Option<RedisUrl> = None,
-        /// Longest wait for an answer of Redis, at least `1ms` and at most `5s`. Default `50ms`: a hundred times what it
-        /// usually takes.
+        /// Longest wait for an answer of Redis, at least `1ms` and at most `5s`. Default `50ms`: a hundred times what
+        /// it usually takes.
         pub timeout: Duration = Duration::from_millis(50),
         /// What the gate does without Redis: decide `local`ly, stay `closed` (503), or let all in (`open`). Default
         /// `local`: the stock still refuses whatever must not be sold.

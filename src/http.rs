@@ -7,6 +7,7 @@ pub mod bearer;
 pub mod body;
 pub mod connection;
 pub mod error_responses;
+pub mod exposition;
 pub mod hangup;
 pub mod item_view;
 pub(crate) mod json;
@@ -18,6 +19,8 @@ pub mod route;
 pub mod sale_client;
 pub mod schemas;
 
+use actix_web::http::Method;
+use actix_web::http::header::ALLOW;
 use actix_web::{HttpRequest, HttpResponse};
 
 use doorbuster_actors::request::Reason;
@@ -28,7 +31,10 @@ pub(crate) async fn not_found(_request: HttpRequest) -> HttpResponse {
     Problem::not_found().respond()
 }
 
-pub(crate) async fn only_get(_request: HttpRequest) -> HttpResponse {
+pub(crate) async fn only_get(request: HttpRequest) -> HttpResponse {
+    if request.method() == Method::OPTIONS {
+        return HttpResponse::NoContent().insert_header((ALLOW, "GET, HEAD, OPTIONS")).finish();
+    }
     Problem::method_not_allowed("GET, HEAD").respond()
 }
 

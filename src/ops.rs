@@ -22,7 +22,6 @@ pub mod verdict;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use actix_web::http::Method;
 use actix_web::web::{self, Bytes, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use doorbuster_actors::request::Reason;
@@ -34,7 +33,7 @@ use crate::http::bearer::bearer;
 use crate::http::not_found;
 use crate::http::problem::Problem;
 use crate::http::problem::{ASKED, BODY, CLOSED, NAMED, PARAMETERS, STEP, UNREADABLE, WRITTEN};
-use crate::http::route::{Access, Table};
+use crate::http::route::{Access, GET_AND_HEAD, Table};
 
 /// What the handlers of the operations listener work with.
 #[derive(Clone)]
@@ -73,7 +72,7 @@ const FEED: Access = Access { keys: &["feed", "admin"], check: |request| feed::a
 
 /// The routes of the operations listener.
 pub fn table() -> Table {
-    Table::new(&[Method::GET], &[])
+    Table::new(GET_AND_HEAD, &[])
         .on(health::__path_live, health::live, &[])
         .on(health::__path_alias, health::alias, &[])
         .on(health::__path_ready, health::ready, &[UNREADABLE])

@@ -17,6 +17,7 @@ mod workers;
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use doorbuster_actors::ledger::CommitError;
 use doorbuster_actors::sale::{InjectedDelay, OpenError};
@@ -118,7 +119,7 @@ pub async fn run(
     server.sale.started().await;
     port_file.write(server.listen, server.ops_listen)?;
     banner::print(loaded, &server);
-    let reload = Reload::new(loaded, read_again, Vec::new());
+    let reload = Reload::new(loaded, read_again, vec![reload::origins(Arc::clone(&server.cors))]);
     while signals.next().await == Told::Reload {
         reload.run();
     }

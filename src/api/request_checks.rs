@@ -10,10 +10,13 @@ use actix_web::Error;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Version;
-use actix_web::http::header::{ACCEPT, CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, HeaderValue, TRANSFER_ENCODING};
+use actix_web::http::header::{
+    ACCEPT, CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, HeaderValue, ORIGIN, TRANSFER_ENCODING,
+};
 use actix_web::middleware::Next;
 use doorbuster_actors::request::Reason;
 
+use super::cors::Cors;
 use crate::http::problem::Problem;
 use crate::http::response_counters::ResponseCounters;
 
@@ -24,6 +27,8 @@ pub const MAX_URI: usize = 8 * 1024;
 pub struct RequestChecks {
     /// Set when the server closes.
     pub closing: Arc<AtomicBool>,
+    /// Whose pages may buy.
+    pub cors: Arc<Cors>,
     /// The requests and answers of this worker.
     pub responses: Arc<ResponseCounters>,
 }
@@ -36,12 +41,16 @@ pub async fn check(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let _inside = checks.responses.enter();
-    if let Err(problem) = acceptable(&request) {
-        let response = request.into_response(problem.respond());
+    let origin = request.headers().get(ORIGIN).cloned();
+    let early = acceptable(&request).map_err(|problem| problem.respond()).err();
+    if let Some(early) = early.or_else(|| checks.cors.preflight(&request)) {
+        let mut response = request.into_response(early);
+        checks.cors.mark(origin.as_ref(), response.headers_mut());
         checks.responses.count(response.status().as_u16());
         return Ok(response.map_into_right_body());
     }
     let mut response = next.call(request).await?;
+    checks.cors.mark(origin.as_ref(), response.headers_mut());
     checks.responses.count(response.status().as_u16());
     if checks.closing.load(Ordering::Relaxed) {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));

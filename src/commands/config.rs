@@ -50,8 +50,9 @@ pub(super) fn run(cli: &Cli, command: &ConfigCommand) -> Result<ExitCode, Failur
         ConfigCommand::Check(_) => {
             let loaded = load_with_secrets(cli.sources(), &[Purpose::Serve])?;
             let items = serve::check(&loaded)?;
-            writeln!(out, "the configuration is valid; items in the catalogue: {items}")?;
+            writeln!(out, "the configuration is valid")?;
             writeln!(out, "{} mode: {}", loaded.mode, loaded.cause)?;
+            writeln!(out, "items in the catalogue: {items}")?;
             for variable in &loaded.ignored {
                 writeln!(out, "ignored: {variable}, which a container platform has set")?;
             }

@@ -55,7 +55,7 @@ impl Entry {
             && !path.is_empty()
             && let Some(whole) = folder.join(&*path).to_str()
         {
-            *path = whole.to_owned();
+            whole.clone_into(path);
         }
     }
 
@@ -73,7 +73,9 @@ pub(super) fn file(path: &Path) -> Result<(Vec<Entry>, FileMode), ConfigError> {
     let table: toml::Table = toml::from_str(&text).map_err(|fault| error(&describe(&fault, &text)))?;
     let mut entries = Vec::new();
     flatten("", table, &Origin::File(path.to_owned()), &mut entries);
-    entries.iter_mut().for_each(|entry| entry.take_path_from(path));
+    for entry in &mut entries {
+        entry.take_path_from(path);
+    }
     Ok((entries, mode))
 }
 

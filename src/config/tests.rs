@@ -21,6 +21,7 @@ max_connections_per_address = 0
 write_stall = "10s"
 keep_alive = "75s"
 trusted_proxies = []
+allowed_origins = []
 [storage]
 path = "data/doorbuster.db"
 create = true

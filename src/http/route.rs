@@ -6,8 +6,9 @@ use std::any::type_name;
 use std::future::ready;
 
 use actix_web::http::Method;
+use actix_web::http::header::ALLOW;
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{FromRequest, Handler, HttpRequest, Responder, Route};
+use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Responder, Route};
 use doorbuster_actors::request::Reason;
 use utoipa::__dev::{SchemaReferences, Tags};
 use utoipa::Path;
@@ -149,8 +150,12 @@ impl Table {
         for Resource { path, access, rows } in self.resources {
             let allow = rows.iter().flat_map(|row| &row.methods).map(Method::as_str).collect::<Vec<_>>().join(", ");
             let other = move |request: HttpRequest| {
-                let refusal = (access.check)(&request).err();
-                ready(refusal.unwrap_or_else(|| Problem::method_not_allowed(allow.clone())).respond())
+                ready(match (access.check)(&request) {
+                    Err(refusal) => refusal.respond(),
+                    // Monitors and browsers ask what there is (RFC 9110, section 9.3.7).
+                    Ok(()) if request.method() == Method::OPTIONS => options(&allow),
+                    Ok(()) => Problem::method_not_allowed(allow.clone()).respond(),
+                })
             };
             let resource = web::resource(path).default_service(web::to(other));
             config.service(rows.into_iter().fold(resource, |resource, row| resource.route(row.route)));
@@ -170,12 +175,15 @@ impl Table {
     }
 }
 
+fn options(allow: &str) -> HttpResponse {
+    HttpResponse::NoContent().insert_header((ALLOW, format!("{allow}, OPTIONS"))).finish()
+}
+
 #[cfg(test)]
 mod tests {
+    use actix_web::App;
     use actix_web::http::StatusCode;
-    use actix_web::http::header::ALLOW;
     use actix_web::test::{TestRequest, call_service, init_service};
-    use actix_web::{App, HttpResponse};
 
     use super::*;
 
@@ -198,12 +206,18 @@ mod tests {
     #[tokio::test]
     async fn a_path_may_have_several_methods_and_names_them_all_to_the_others() {
         let app = init_service(App::new().configure(|config| table().serve(config))).await;
-        for (method, status) in [(Method::GET, 200), (Method::HEAD, 200), (Method::PUT, 204), (Method::POST, 405)] {
+        for (method, status, allowed) in [
+            (Method::GET, 200, None),
+            (Method::HEAD, 200, None),
+            (Method::PUT, 204, None),
+            (Method::POST, 405, Some("GET, HEAD, PUT")),
+            (Method::OPTIONS, 204, Some("GET, HEAD, PUT, OPTIONS")),
+        ] {
             let request = TestRequest::default().uri("/thing").method(method.clone()).to_request();
             let answer = call_service(&app, request).await;
             assert_eq!(answer.status(), StatusCode::from_u16(status).expect("a status"), "{method}");
             let allow = answer.headers().get(ALLOW).and_then(|allow| allow.to_str().ok());
-            assert_eq!(allow, (status == 405).then_some("GET, HEAD, PUT"));
+            assert_eq!(allow, allowed, "{method}");
         }
     }
 

@@ -5,16 +5,13 @@
 use std::sync::Arc;
 
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{HttpResponse, Responder};
+use actix_web::{HttpRequest, HttpResponse};
 use parking_lot::Mutex;
 use serde_json::json;
 
 use super::gauges::Gauges;
 use super::reader::Reader;
-use crate::http::{not_found, only_get};
-
-/// Media type of `/metrics`.
-const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+use crate::http::{exposition, not_found, only_get};
 
 /// What the handlers work with.
 #[derive(Clone)]
@@ -44,8 +41,8 @@ async fn live(state: web::ThinData<State>) -> HttpResponse {
     }
 }
 
-async fn metrics(state: web::ThinData<State>) -> impl Responder {
-    HttpResponse::Ok().content_type(OPEN_METRICS).body(state.gauges.text())
+async fn metrics(state: web::ThinData<State>, request: HttpRequest) -> HttpResponse {
+    exposition::answer(request.headers(), state.gauges.text())
 }
 
 /// `GET /stock`: everything as of one moment. `lag` is null until the feed has said how long it is.

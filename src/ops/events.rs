@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix_web::http::Method;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -41,6 +42,9 @@ pub struct Snapshots {
         content_type = "text/event-stream")))]
 pub(super) async fn stream(state: web::ThinData<OpsState>, request: HttpRequest) -> HttpResponse {
     let watching = state.authorize(&request).and_then(|()| state.snapshots.watch());
+    if request.method() == Method::HEAD && watching.is_ok() {
+        return HttpResponse::Ok().insert_header((CONTENT_TYPE, "text/event-stream")).finish();
+    }
     match watching {
         Ok(events) => HttpResponse::Ok()
             .insert_header((CONTENT_TYPE, "text/event-stream"))

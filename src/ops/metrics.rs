@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 use std::fmt::{self, Error};
 use std::sync::Arc;
 
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use actix_web::{HttpRequest, HttpResponse, web};
 use doorbuster_actors::observe::CommitTrigger;
 use doorbuster_actors::sale::StorageState;
@@ -22,6 +21,7 @@ use super::monitor::Monitor;
 use super::telemetry::Telemetry;
 use super::telemetry::layers::outcomes;
 use super::verdict::{Level, ReasonCode, Verdict};
+use crate::http::exposition;
 use page::{Page, label};
 
 /// Items with a time series of their own, the first ones: a series per item of a large catalogue would be a load for
@@ -42,7 +42,8 @@ pub struct Metrics {
     is_public: bool,
 }
 
-/// Everything that is observed, for Prometheus. Open if `ops.public_metrics` is set.
+/// Everything that is observed, for Prometheus; with `Accept: text/plain` in its older text format. Open if
+/// `ops.public_metrics` is set.
 #[utoipa::path(get, path = "/metrics", operation_id = "scrape_metrics", tag = "observation",
     responses((status = 200, description = "A page of OpenMetrics.", body = String,
         content_type = "application/openmetrics-text")))]
@@ -52,10 +53,7 @@ pub(super) async fn read(state: web::ThinData<OpsState>, request: HttpRequest) -
     }
     let mut text = String::new();
     encode(&mut text, &state.metrics.registry).expect("a string takes everything");
-    HttpResponse::Ok()
-        .insert_header((CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8"))
-        .insert_header((CACHE_CONTROL, "no-store"))
-        .body(text)
+    exposition::answer(request.headers(), text)
 }
 
 impl Metrics {

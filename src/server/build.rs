@@ -24,6 +24,7 @@ use super::sale;
 use super::shutdown;
 use super::workers::{Shared, WorkerFactory};
 use crate::api;
+use crate::api::cors::Cors;
 use crate::api::events;
 use crate::api::request_checks::{self, RequestChecks};
 use crate::api::storefront::Storefront;
@@ -56,6 +57,7 @@ pub(super) struct Server {
     pub(super) ops_listen: SocketAddr,
     pub(super) sale: Arc<Sale>,
     pub(super) medium: Medium,
+    pub(super) cors: Arc<Cors>,
     closing: Arc<AtomicBool>,
     responses: Arc<Vec<Arc<ResponseCounters>>>,
     public: ServerHandle,
@@ -73,6 +75,8 @@ impl Server {
         let redis = open_redis(config)?;
         let descriptors = descriptors::raise_limit();
         let limits = limits(config, descriptors)?;
+        let (connections, per_address) = (limits.connections, limits.per_address);
+        tracing::info!(connections, per_address, "room for public connections");
         let public_socket = listener::bind("server.listen", config.server.listen)?;
         let ops_socket = listener::bind("server.ops_listen", config.server.ops_listen)?;
         let (listen, ops_listen) = (public_socket.local_addr()?, ops_socket.local_addr()?);
@@ -92,8 +96,23 @@ impl Server {
         let operations = operations::open((ops_socket, listen), descriptors, loaded, &shared, &feed)?;
         let (closing, responses) = (Arc::clone(&shared.gate.closing), Arc::clone(&shared.responses));
         let workers = (usize::from(workers), WorkerFactory::new(shared));
-        let public = open_public(public_socket, (loaded.mode, config.server.keep_alive), workers, &closing, limits)?;
-        Ok(Self { listen, ops_listen, sale, medium, closing, responses, public, operations, feed, relay, housekeeping })
+        let cors = Arc::new(Cors::new(config.server.allowed_origins.clone()));
+        let kind = (loaded.mode, config.server.keep_alive, Arc::clone(&cors));
+        let public = open_public(public_socket, kind, workers, &closing, limits)?;
+        Ok(Self {
+            listen,
+            ops_listen,
+            sale,
+            medium,
+            cors,
+            closing,
+            responses,
+            public,
+            operations,
+            feed,
+            relay,
+            housekeeping,
+        })
     }
 
     /// Top-down: readiness off, listeners closed, purchases in flight answered, ledger written and closed.
@@ -183,7 +202,6 @@ fn pool_returns(redis: Option<&Arc<Redis>>) -> PoolReturns {
 pub(super) fn limits(config: &Config, descriptors: usize) -> Result<Limits, ServeError> {
     let server = &config.server;
     let connections = descriptors::public_connections(server.max_connections, descriptors)?;
-    tracing::info!(connections, per_address = server.max_connections_per_address, "room for public connections");
     Ok(Limits {
         connections,
         per_address: server.max_connections_per_address,
@@ -196,7 +214,7 @@ pub(super) fn limits(config: &Config, descriptors: usize) -> Result<Limits, Serv
 
 fn open_public(
     socket: TcpListener,
-    (mode, keep_alive): (Mode, Duration),
+    (mode, keep_alive, cors): (Mode, Duration, Arc<Cors>),
     (count, workers): (usize, WorkerFactory),
     closing: &Arc<AtomicBool>,
     limits: Limits,
@@ -204,7 +222,7 @@ fn open_public(
     let (closing, workers) = (Arc::clone(closing), Arc::new(workers));
     let app = move || {
         let (state, responses) = workers.equip();
-        let checks = Rc::new(RequestChecks { closing: Arc::clone(&closing), responses });
+        let checks = Rc::new(RequestChecks { closing: Arc::clone(&closing), cors: Arc::clone(&cors), responses });
         App::new()
             .app_data(query_config())
             .app_data(web::ThinData(state))

@@ -23,6 +23,12 @@ impl PortFile {
     /// that another server on the same data file will refuse leaves that one's file alone.
     pub(super) fn clear(config: &Config) -> Result<Self, ServeError> {
         let path = config.server.port_file.clone();
+        // Before anything is made: a start that is refused leaves nothing behind.
+        if let Some(path) = &path
+            && let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty())
+        {
+            folder.read_dir().map(drop).or_else(usable).map_err(|source| failed(path, source))?;
+        }
         if let Some(path) = path.as_deref().filter(|_| !is_open_elsewhere(&config.storage.path).unwrap_or(false)) {
             remove(path).map_err(|source| failed(path, source))?;
         }
@@ -50,6 +56,11 @@ impl Drop for PortFile {
             tracing::warn!(path = %path.display(), %error, "the port file stays behind");
         }
     }
+}
+
+/// A folder may be used that may not be read.
+fn usable(error: io::Error) -> io::Result<()> {
+    if error.kind() == ErrorKind::PermissionDenied { Ok(()) } else { Err(error) }
 }
 
 fn remove(path: &Path) -> io::Result<()> {

@@ -2,6 +2,9 @@
 //! **Owns:** the list of those who take a new configuration over, and what is said of all other keys.
 //! **Never:** ends the server, or changes anything for a configuration that could not be used.
 
+use std::sync::Arc;
+
+use crate::api::cors::Cors;
 use crate::config::{Config, ConfigError, Loaded, changed_keys};
 
 /// Reads the configuration as the start did.
@@ -16,6 +19,15 @@ pub(super) struct Taker {
     pub(super) keys: &'static [&'static str],
     /// How.
     pub(super) take: Take,
+}
+
+/// Pages of other origins.
+pub(super) fn origins(cors: Arc<Cors>) -> Taker {
+    let take = move |config: &Config| {
+        cors.replace(config.server.allowed_origins.clone());
+        Ok(())
+    };
+    Taker { keys: &["server.allowed_origins"], take: Box::new(take) }
 }
 
 /// What SIGHUP does.

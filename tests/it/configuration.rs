@@ -38,7 +38,8 @@ fn said(output: &Output) -> String {
 
 fn production() -> String {
     format!(
-        "[auth]\njwt_secret = {JWT_SECRET:?}\nadmin_token = {ADMIN_TOKEN:?}\n[payment]\nwebhook_secret = {WEBHOOK_SECRET:?}\n"
+        "[auth]\njwt_secret = {JWT_SECRET:?}\nadmin_token = {ADMIN_TOKEN:?}\n[payment]\n\
+         webhook_secret = {WEBHOOK_SECRET:?}\n"
     )
 }
 
@@ -93,7 +94,9 @@ fn a_wrong_key_file_is_named() {
     let keys = "[auth]\njwt_algorithm = \"EdDSA\"\njwt_public_key_file = \"keys/buyers.pem\"\n";
     folder.write("etc/shop.toml", &format!("{keys}admin_token = {ADMIN_TOKEN:?}\n"));
     for content in [None, Some("no key at all")] {
-        content.into_iter().for_each(|text| folder.write("etc/keys/buyers.pem", text));
+        if let Some(text) = content {
+            folder.write("etc/keys/buyers.pem", text);
+        }
         let checked = folder.run(&["config", "check", "--config", "etc/shop.toml"], &[]);
         assert_eq!(checked.status.code(), Some(78), "{}", said(&checked));
         let named =

@@ -23,6 +23,7 @@ mod life;
 mod modes;
 mod openapi;
 mod operations;
+mod origins;
 mod platform;
 mod queue;
 mod recovery;

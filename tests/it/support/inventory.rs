@@ -142,6 +142,11 @@ impl Inventory {
         send(self.child.as_ref().expect("it runs").id(), signal);
     }
 
+    /// Its listener.
+    pub(crate) fn address(&self) -> std::net::SocketAddr {
+        self.url.strip_prefix("http://").and_then(|address| address.parse().ok()).expect("it runs")
+    }
+
     /// `METHOD path` of its listener.
     pub(crate) fn ask(&self, method: &str, path: &str) -> Answer {
         let config = ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(PATIENCE)).build();
