@@ -1,99 +1,70 @@
 //! **Job:** says who is asking.
-//! **Owns:** the one algorithm, key and claims that a token must have (RFC 8725), and the minting of test tokens.
-//! **Never:** lets a token choose how it is checked, or says why one was refused.
+//! **Owns:** how buyers are known, the keys for it as they are now, and a count of those who are not known.
+//! **Never:** lets a token choose how it is checked, or says to the one who asks why theirs was refused.
 
 use std::net::IpAddr;
-use std::time::{Duration, SystemTime};
+use std::sync::Arc;
 
 use actix_web::HttpRequest;
+use actix_web::http::header::AUTHORIZATION;
+use arc_swap::ArcSwap;
 use doorbuster_actors::ids::UserId;
 use doorbuster_actors::request::Reason;
 use ipnet::IpNet;
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
-use serde::{Deserialize, Serialize};
 
-use crate::config::{Auth, AuthMode, JwtAlgorithm};
+mod error;
+mod inspection;
+mod jwk_set;
+mod key_file;
+mod keys;
+mod mint;
+mod refusal;
+mod token;
+
+use crate::config::{Auth, AuthMode, JwtAlgorithm, Loaded};
 use crate::http::bearer::bearer;
 use crate::http::problem::Problem;
+use key_file::KeyFile;
+use keys::Keys;
+use refusal::Refusals;
 
-/// How far clocks may differ, in seconds.
-const LEEWAY: u64 = 5;
+pub use error::IdentityError;
+pub use inspection::{Finding, Inspection};
+pub use jwk_set::UnfitSet;
+pub use mint::Mint;
+pub use refusal::Cause;
+pub use token::Pass;
 
-/// Latest expiry that is a date at all: the end of the year 9999, in seconds.
-const MAX_EXPIRY: u64 = 253_402_300_799;
-
-/// Who is asking, and until when that holds.
-#[derive(Debug, Clone)]
-pub struct Pass {
-    /// The buyer.
-    pub user: UserId,
-    /// When the token expires. None: a proxy vouches for each request.
-    pub expires_at: Option<SystemTime>,
+/// How buyers prove who they are, and how often somebody could not.
+pub struct Identity {
+    way: Way,
+    refusals: Refusals,
 }
 
-impl Pass {
-    /// How long it still holds, at most `longest`; zero if it has expired.
-    #[must_use]
-    pub fn remaining(&self, longest: Duration) -> Duration {
-        let left = |expiry: SystemTime| expiry.duration_since(SystemTime::now()).unwrap_or_default();
-        self.expires_at.map_or(longest, left).min(longest)
-    }
-}
-
-/// How buyers prove who they are.
-pub enum Identity {
+enum Way {
     /// By a token.
-    Jwt {
-        /// The key of the one algorithm.
-        key: Box<DecodingKey>,
-        /// What must hold.
-        validation: Box<Validation>,
-    },
+    Jwt(Box<Jwt>),
     /// By a header that a proxy in one of these networks wrote.
-    Header {
-        /// The networks.
-        trusted: Vec<IpNet>,
-    },
+    Header(Vec<IpNet>),
 }
 
-/// The settings cannot identify anybody.
-#[derive(Debug, thiserror::Error)]
-pub enum IdentityError {
-    /// The public key cannot be read.
-    #[error("auth.jwt_public_key_file: {0}")]
-    KeyFile(#[from] std::io::Error),
-    /// The key is not one of the algorithm.
-    #[error("auth.jwt_public_key_file: not a public key of the algorithm")]
-    Key,
-    /// Tokens are made elsewhere.
-    #[error("tokens can be signed here only with auth.mode = \"jwt\" and auth.jwt_algorithm = \"HS256\"")]
-    NotOurs,
-}
-
-#[derive(Serialize, Deserialize)]
-struct Claims {
-    sub: String,
-    exp: u64,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    nbf: Option<u64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    iat: Option<u64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    iss: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    aud: Option<serde_json::Value>,
+struct Jwt {
+    auth: Auth,
+    /// Which signatures keys of a set are taken for; none: for those each is made for.
+    wanted: Option<JwtAlgorithm>,
+    keys: ArcSwap<Keys>,
+    /// Where they come from, if it is a file that may change.
+    file: Option<KeyFile>,
 }
 
 impl Identity {
-    /// How `auth` says, with `trusted` proxies.
-    pub fn new(auth: &Auth, trusted: &[IpNet]) -> Result<Self, IdentityError> {
-        match auth.mode {
-            AuthMode::Header => Ok(Self::Header { trusted: trusted.to_vec() }),
-            AuthMode::Jwt => {
-                let (algorithm, key) = decoding_key(auth)?;
-                Ok(Self::Jwt { key: Box::new(key), validation: Box::new(validation(auth, algorithm)) })
-            }
-        }
+    /// How the configuration says.
+    pub fn new(loaded: &Loaded) -> Result<Self, IdentityError> {
+        let way = match loaded.config.auth.mode {
+            AuthMode::Header => Way::Header(loaded.config.server.trusted_proxies.clone()),
+            AuthMode::Jwt => Way::Jwt(Box::new(Jwt::new(loaded)?)),
+        };
+        Ok(Self { way, refusals: Refusals::default() })
     }
 
     /// Who sent the request.
@@ -103,15 +74,93 @@ impl Identity {
 
     /// Who sent the request, and until when that holds.
     pub fn pass(&self, request: &HttpRequest) -> Result<Pass, Problem> {
-        let pass = match self {
-            Self::Jwt { key, validation } => bearer(request).and_then(|token| verified(token, key, validation)),
-            Self::Header { trusted } => {
+        let pass = match &self.way {
+            Way::Jwt(jwt) => token_of(request).and_then(|token| jwt.check(token)),
+            Way::Header(trusted) => {
                 let peer = request.peer_addr().map(|address| address.ip().to_canonical());
                 let user = forwarded(request, peer.filter(|peer| trusted.iter().any(|network| network.contains(peer))));
                 user.map(|user| Pass { user, expires_at: None })
             }
         };
-        pass.ok_or_else(unauthenticated)
+        pass.map_err(|cause| {
+            self.refusals.count(cause);
+            tracing::debug!(cause = cause.as_str(), why = cause.why(), "nobody we know");
+            unauthenticated()
+        })
+    }
+
+    /// Causes and how often each came, since the start.
+    pub fn refused(&self) -> impl Iterator<Item = (Cause, u64)> {
+        self.refusals.counted()
+    }
+
+    /// Whether the file with the provider's keys has changed into something that cannot be used; none without a file.
+    #[must_use]
+    pub fn has_stale_keys(&self) -> Option<bool> {
+        self.file().map(|(_, file)| file.is_stale())
+    }
+
+    /// Takes new keys from the file with the provider's keys, if it has changed. To be called once a second, from a
+    /// thread that serves no requests.
+    pub fn follow_key_file(&self) {
+        if let Some((jwt, file)) = self.file() {
+            file.look(false, |text| jwt.take(text));
+        }
+    }
+
+    /// Takes the keys of a configuration that was read again: secrets, public key, the provider's file. Tokens in
+    /// flight are checked with the old ones or the new ones.
+    ///
+    /// # Errors
+    /// Why the keys from before stay in force.
+    pub fn renew(&self, loaded: &Loaded) -> Result<(), IdentityError> {
+        match (&self.way, self.file()) {
+            (_, Some((jwt, file))) => file.look(true, |text| jwt.take(text)),
+            (Way::Jwt(jwt), None) => jwt.keys.store(Arc::new(Keys::own(&loaded.config.auth)?)),
+            (Way::Header(_), None) => {}
+        }
+        Ok(())
+    }
+
+    /// What is right and wrong with a token.
+    pub fn inspect(&self, token: &[u8]) -> Result<Inspection, IdentityError> {
+        match &self.way {
+            Way::Jwt(jwt) => Ok(Inspection::of(token, &jwt.auth, &jwt.keys.load())),
+            Way::Header(_) => Err(IdentityError::NoTokens),
+        }
+    }
+
+    fn file(&self) -> Option<(&Jwt, &KeyFile)> {
+        match &self.way {
+            Way::Jwt(jwt) => jwt.file.as_ref().map(|file| (&**jwt, file)),
+            Way::Header(_) => None,
+        }
+    }
+}
+
+impl Jwt {
+    fn new(loaded: &Loaded) -> Result<Self, IdentityError> {
+        let auth = loaded.config.auth.clone();
+        let wanted = loaded.is_given("auth.jwt_algorithm").then_some(auth.jwt_algorithm);
+        let (keys, file) = match &auth.jwt_jwks_file {
+            None => (Keys::own(&auth)?, None),
+            Some(path) => {
+                let (file, text) = KeyFile::open(path).map_err(IdentityError::KeySetFile)?;
+                (Keys::set(&auth, wanted, &text)?, Some(file))
+            }
+        };
+        Ok(Self { keys: ArcSwap::from_pointee(keys), auth, wanted, file })
+    }
+
+    fn check(&self, token: &[u8]) -> Result<Pass, Cause> {
+        self.keys.load().check(token, &self.auth.jwt_user_claim)
+    }
+
+    fn take(&self, text: &[u8]) -> Result<usize, String> {
+        let keys = Keys::set(&self.auth, self.wanted, text).map_err(|unfit| unfit.to_string())?;
+        let count = keys.all().len();
+        self.keys.store(Arc::new(keys));
+        Ok(count)
     }
 }
 
@@ -120,105 +169,15 @@ pub(crate) fn unauthenticated() -> Problem {
     Problem::new(Reason::Unauthenticated, "send a valid token")
 }
 
-fn forwarded(request: &HttpRequest, trusted_peer: Option<IpAddr>) -> Option<UserId> {
-    trusted_peer?;
+fn token_of(request: &HttpRequest) -> Result<&[u8], Cause> {
+    let is_there = request.headers().contains_key(AUTHORIZATION);
+    bearer(request).ok_or(if is_there { Cause::Malformed } else { Cause::Missing })
+}
+
+fn forwarded(request: &HttpRequest, trusted_peer: Option<IpAddr>) -> Result<UserId, Cause> {
+    trusted_peer.ok_or(Cause::Proxy)?;
     let mut values = request.headers().get_all("X-User-Id");
-    let (value, None) = (values.next()?.to_str().ok()?, values.next()) else { return None };
-    value.parse().ok()
-}
-
-fn verified(token: &[u8], key: &DecodingKey, validation: &Validation) -> Option<Pass> {
-    let token = decode::<Claims>(token, key, validation).ok()?;
-    let header = token.header;
-    // Keys and rules come from the configuration; a token that brings or names its own is not for us.
-    let brings_its_own = header.kid.is_some()
-        || header.jku.is_some()
-        || header.jwk.is_some()
-        || header.x5u.is_some()
-        || header.x5c.is_some()
-        || header.crit.is_some();
-    let is_jwt = header.typ.as_deref().is_none_or(|typ| typ.eq_ignore_ascii_case("JWT"));
-    let claims = token.claims;
-    let issued_later = claims.iat.is_some_and(|iat| iat > now().saturating_add(LEEWAY));
-    if brings_its_own || !is_jwt || issued_later || claims.exp > MAX_EXPIRY {
-        return None;
-    }
-    let expires_at = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(claims.exp));
-    Some(Pass { user: claims.sub.parse().ok()?, expires_at })
-}
-
-fn decoding_key(auth: &Auth) -> Result<(Algorithm, DecodingKey), IdentityError> {
-    let pem = || {
-        let path = auth.jwt_public_key_file.as_deref().ok_or(IdentityError::Key)?;
-        Ok::<_, IdentityError>(std::fs::read(path)?)
-    };
-    match auth.jwt_algorithm {
-        JwtAlgorithm::Hs256 => Ok((Algorithm::HS256, DecodingKey::from_secret(auth.jwt_secret.expose().as_bytes()))),
-        JwtAlgorithm::EdDsa => {
-            Ok((Algorithm::EdDSA, DecodingKey::from_ed_pem(&pem()?).map_err(|_| IdentityError::Key)?))
-        }
-        JwtAlgorithm::Rs256 => {
-            Ok((Algorithm::RS256, DecodingKey::from_rsa_pem(&pem()?).map_err(|_| IdentityError::Key)?))
-        }
-    }
-}
-
-fn validation(auth: &Auth, algorithm: Algorithm) -> Validation {
-    let mut validation = Validation::new(algorithm);
-    validation.leeway = LEEWAY;
-    validation.validate_nbf = true;
-    let mut required = vec!["exp", "sub"];
-    match &auth.jwt_audience {
-        Some(audience) => {
-            validation.set_audience(&[audience]);
-            required.push("aud");
-        }
-        None => validation.validate_aud = false,
-    }
-    if let Some(issuer) = &auth.jwt_issuer {
-        validation.set_issuer(&[issuer]);
-        required.push("iss");
-    }
-    validation.set_required_spec_claims(&required);
-    validation
-}
-
-/// Makes buyer tokens as the configured secret signs them.
-pub struct Mint<'a> {
-    auth: &'a Auth,
-    key: EncodingKey,
-}
-
-impl<'a> Mint<'a> {
-    /// A mint with the secret of `auth`.
-    pub fn new(auth: &'a Auth) -> Result<Self, IdentityError> {
-        match (auth.mode, auth.jwt_algorithm) {
-            (AuthMode::Jwt, JwtAlgorithm::Hs256) => {
-                Ok(Self { auth, key: EncodingKey::from_secret(auth.jwt_secret.expose().as_bytes()) })
-            }
-            (AuthMode::Header, _) | (AuthMode::Jwt, JwtAlgorithm::EdDsa | JwtAlgorithm::Rs256) => {
-                Err(IdentityError::NotOurs)
-            }
-        }
-    }
-
-    /// A token of `user`, valid for `life`.
-    #[must_use]
-    pub fn token(&self, user: &str, life: Duration) -> String {
-        let claims = Claims {
-            sub: user.to_owned(),
-            exp: now().saturating_add(life.as_secs()),
-            nbf: None,
-            iat: Some(now()),
-            iss: self.auth.jwt_issuer.clone(),
-            aud: self.auth.jwt_audience.clone().map(Into::into),
-        };
-        encode(&Header::new(Algorithm::HS256), &claims, &self.key).expect("claims of texts and numbers can be signed")
-    }
-}
-
-/// Tokens are checked by the wall clock, like everywhere else they are used.
-fn now() -> u64 {
-    let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    since_epoch.map_or(0, |since_epoch| since_epoch.as_secs())
+    let value = values.next().ok_or(Cause::Missing)?;
+    let user = value.to_str().ok().and_then(|text| text.parse().ok());
+    user.filter(|_| values.next().is_none()).ok_or(Cause::UserId)
 }

@@ -127,19 +127,29 @@ section! {
         /// How buyers prove who they are: `jwt`, or `header` (`X-User-Id`, only from `server.trusted_proxies`).
         /// Default `jwt`.
         pub mode: AuthMode = AuthMode::Jwt,
-        /// The one algorithm of the buyers' tokens: `HS256`, `EdDSA` or `RS256`. Default `HS256`: it needs no key
-        /// pair. A token never chooses its own.
+        /// The one algorithm of the buyers' tokens: `HS256`, `ES256`, `EdDSA` or `RS256`. Default `HS256`: it needs no
+        /// key pair. A token never chooses its own. With a JWK set and no algorithm given, each key has its own one.
         pub jwt_algorithm: JwtAlgorithm = JwtAlgorithm::Hs256,
         /// Key of `HS256`, at least 32 bytes (RFC 7518, section 3.2). Secret; no default.
         pub jwt_secret: Secret = Secret::default(),
-        /// PEM file with the public key of `EdDSA` or `RS256`. Default empty: none.
+        /// The secret from before, still accepted while tokens signed with it are around; empty it when they have
+        /// expired. Secret; default empty: none.
+        pub jwt_previous_secret: Secret = Secret::default(),
+        /// PEM file with the public key of `ES256`, `EdDSA` or `RS256`. Default empty: none.
         pub jwt_public_key_file: Option<PathBuf> = None,
+        /// JWK set (RFC 7517) of the identity provider instead of one key: a token's `kid` picks the key. Looked at
+        /// once a second; one that cannot be used leaves the keys from before in force. Default empty: none.
+        pub jwt_jwks_file: Option<PathBuf> = None,
+        /// Which claim names the buyer. Default `sub`: the subject.
+        pub jwt_user_claim: String = "sub".to_owned(),
         /// What a token's `iss` must be. Default empty: not checked.
         pub jwt_issuer: Option<String> = None,
         /// What a token's `aud` must contain. Default empty: not checked.
         pub jwt_audience: Option<String> = None,
         /// Bearer token of the operations listener, at least 32 bytes. Secret; no default.
         pub admin_token: Secret = Secret::default(),
+        /// The token from before, still accepted while it is being replaced everywhere. Secret; default empty: none.
+        pub admin_previous_token: Secret = Secret::default(),
     }
 }
 

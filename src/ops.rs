@@ -38,8 +38,8 @@ use crate::http::route::{Access, GET_AND_HEAD, Table};
 /// What the handlers of the operations listener work with.
 #[derive(Clone)]
 pub struct OpsState {
-    /// What opens everything.
-    pub admin_token: Rc<Secret>,
+    /// What opens everything: the token, and the one from before while there is one.
+    pub admin_tokens: Rc<[Secret; 2]>,
     /// What opens the feed as well; may be empty.
     pub feed_token: Rc<Secret>,
     /// How the sale is.
@@ -117,7 +117,7 @@ async fn anything_else(state: web::ThinData<OpsState>, request: HttpRequest) -> 
 impl OpsState {
     /// Whether the request has the admin token.
     pub fn authorize(&self, request: &HttpRequest) -> Result<(), Problem> {
-        let is_right = carries(request, &self.admin_token);
+        let is_right = self.admin_tokens.iter().any(|token| carries(request, token));
         is_right.then_some(()).ok_or_else(|| Problem::new(Reason::Unauthenticated, "send the admin token"))
     }
 }

@@ -119,7 +119,8 @@ pub async fn run(
     server.sale.started().await;
     port_file.write(server.listen, server.ops_listen)?;
     banner::print(loaded, &server);
-    let reload = Reload::new(loaded, read_again, vec![reload::origins(Arc::clone(&server.cors))]);
+    let takers = vec![reload::origins(Arc::clone(&server.cors)), reload::token_keys(Arc::clone(&server.identity))];
+    let reload = Reload::new(loaded, read_again, takers);
     while signals.next().await == Told::Reload {
         reload.run();
     }

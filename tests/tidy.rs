@@ -32,8 +32,8 @@ const SERVER: &[(&str, &str)] = &[
     ("api", "auth config gate http actors::entry actors::ids actors::item actors::request actors::sale"),
     (
         "ops",
-        "api catalogue config feed gate http actors::entry actors::ids actors::item actors::observe actors::request \
-         actors::sale actors::time",
+        "api auth catalogue config feed gate http actors::entry actors::ids actors::item actors::observe \
+         actors::request actors::sale actors::time",
     ),
     (
         "server",

@@ -69,6 +69,8 @@ closed_set! {
     JwtAlgorithm {
         /// HMAC with SHA-256: one shared secret.
         Hs256 = "HS256",
+        /// ECDSA on P-256 with SHA-256: a key pair.
+        Es256 = "ES256",
         /// Edwards curve signature: a key pair.
         EdDsa = "EdDSA",
         /// RSA PKCS #1 with SHA-256: a key pair.

@@ -81,7 +81,7 @@ pub fn load(sources: Sources) -> Result<Loaded, ConfigError> {
     levels.into_iter().try_for_each(|level| loaded.overlay(level))?;
     loaded.settle_mode();
     validate(&loaded)?;
-    loaded.look_at_public_key();
+    loaded.look_at_public_keys();
     Ok(loaded)
 }
 
@@ -135,11 +135,19 @@ impl Loaded {
         }
     }
 
-    /// Whoever can change the key that tokens are checked with can be any buyer.
-    fn look_at_public_key(&mut self) {
-        let Some(path) = &self.config.auth.jwt_public_key_file else { return };
-        let Ok(metadata) = std::fs::metadata(path) else { return };
-        self.exposed.extend(Exposure::of(path, FileMode::from(&metadata), Content::Trust));
+    /// Whether somebody gave the key a value, and it is not its default.
+    #[must_use]
+    pub fn is_given(&self, key: &str) -> bool {
+        self.origins.get(key).is_some_and(|origin| *origin != Origin::Default)
+    }
+
+    /// Whoever can change the keys that tokens are checked with can be any buyer.
+    fn look_at_public_keys(&mut self) {
+        let auth = &self.config.auth;
+        for path in [&auth.jwt_public_key_file, &auth.jwt_jwks_file].into_iter().flatten() {
+            let Ok(metadata) = std::fs::metadata(path) else { continue };
+            self.exposed.extend(Exposure::of(path, FileMode::from(&metadata), Content::Trust));
+        }
     }
 
     /// Whether the command uses all there is, as the server does.

@@ -48,6 +48,8 @@ const MAX_PAY_WITHIN: Duration = Duration::from_hours(30 * 24);
 const MIN_SECRET_BYTES: usize = 32;
 /// Fewest distinct characters of a secret: 64 random hexadecimal digits have fewer once in 10¹⁷ times.
 const MIN_DISTINCT_CHARACTERS: usize = 8;
+/// Claims that say something else than who it is.
+const NAMELESS_CLAIMS: [&str; 5] = ["exp", "nbf", "iat", "iss", "aud"];
 /// Words of examples and placeholders; a random secret contains none.
 const WELL_KNOWN: [&str; 5] = ["changeme", "secret123", "password", "example", "default"];
 
@@ -158,9 +160,20 @@ fn identity(config: &Config) -> Result<(), ConfigError> {
             let trusted = !config.server.trusted_proxies.is_empty();
             check(trusted, "server.trusted_proxies", "must not be empty: auth.mode is header, so nobody could buy")
         }
+        (AuthMode::Jwt, _) if config.auth.jwt_jwks_file.is_some() => key_set(config),
         (AuthMode::Jwt, JwtAlgorithm::Hs256) => Ok(()),
-        (AuthMode::Jwt, JwtAlgorithm::EdDsa | JwtAlgorithm::Rs256) => public_key(config),
-    }
+        (AuthMode::Jwt, JwtAlgorithm::Es256 | JwtAlgorithm::EdDsa | JwtAlgorithm::Rs256) => public_key(config),
+    }?;
+    let claim = config.auth.jwt_user_claim.as_str();
+    let reason = format!("must be a claim that can name a buyer, none of {}", NAMELESS_CLAIMS.join(", "));
+    check(!claim.is_empty() && !NAMELESS_CLAIMS.contains(&claim), "auth.jwt_user_claim", reason)
+}
+
+fn key_set(config: &Config) -> Result<(), ConfigError> {
+    let (key, auth) = ("auth.jwt_jwks_file", &config.auth);
+    check(auth.jwt_public_key_file.is_none(), key, "cannot be given together with auth.jwt_public_key_file")?;
+    let Some(path) = &auth.jwt_jwks_file else { return Ok(()) };
+    File::open(path).map(drop).map_err(|error| ConfigError::new(key, format!("cannot be read: {error}")))
 }
 
 fn public_key(config: &Config) -> Result<(), ConfigError> {
@@ -190,9 +203,22 @@ pub fn look_at_files(loaded: &Loaded) -> Result<(), ConfigError> {
 }
 
 fn secrets(config: &Config) -> Result<(), ConfigError> {
-    strong("auth.jwt_secret", &config.auth.jwt_secret)?;
+    let auth = &config.auth;
+    strong("auth.jwt_secret", &auth.jwt_secret)?;
+    strong("auth.jwt_previous_secret", &auth.jwt_previous_secret)?;
+    for (key, previous, current) in [
+        ("auth.jwt_previous_secret", &auth.jwt_previous_secret, &auth.jwt_secret),
+        ("auth.admin_previous_token", &auth.admin_previous_token, &auth.admin_token),
+    ] {
+        let reason = format!("needs {}, which takes its place", key.replace("previous_", ""));
+        check(previous.is_empty() || !current.is_empty(), key, reason)?;
+    }
     strong("payment.webhook_secret", &config.payment.webhook_secret)?;
-    for (key, token) in [("auth.admin_token", &config.auth.admin_token), ("feed.token", &config.feed.token)] {
+    for (key, token) in [
+        ("auth.admin_token", &auth.admin_token),
+        ("auth.admin_previous_token", &auth.admin_previous_token),
+        ("feed.token", &config.feed.token),
+    ] {
         strong(key, token)?;
         let visible = token.expose().bytes().all(|byte| byte.is_ascii_graphic());
         check(visible, key, "must be visible ASCII: it travels in a header")?;
@@ -231,7 +257,8 @@ pub fn wanted(purposes: &[Purpose]) -> Wanted {
 /// All that are missing, and what can be done about it.
 pub fn demand(loaded: &Loaded, purpose: Purpose) -> Result<(), ConfigError> {
     let config = &loaded.config;
-    let signs = config.auth.mode == AuthMode::Jwt && config.auth.jwt_algorithm == JwtAlgorithm::Hs256;
+    let auth = &config.auth;
+    let signs = auth.mode == AuthMode::Jwt && auth.jwt_algorithm == JwtAlgorithm::Hs256 && auth.jwt_jwks_file.is_none();
     let buyers = ("auth.jwt_secret", config.auth.jwt_secret.is_empty() && signs);
     let admin = ("auth.admin_token", config.auth.admin_token.is_empty());
     let pulls = matches!(config.inventory.source, InventorySource::Pull(_));

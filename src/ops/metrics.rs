@@ -86,6 +86,7 @@ impl Collector for Scrape {
         feed_and_redis(telemetry, &mut page)?;
         let failures = telemetry.auth_failures.total();
         page.counter("doorbuster_ops_auth_failures", "Wrong tokens on the operations listener", failures)?;
+        identity(telemetry, &mut page)?;
         process(telemetry, &mut page)
     }
 }
@@ -193,6 +194,14 @@ fn feed_and_redis(telemetry: &Telemetry, page: &mut Page<'_>) -> Result<(), Erro
     page.counter("doorbuster_redis_breaker_opened", "How often the circuit breaker opened", redis.opened_total)?;
     let is_open = u64::from(redis.state != "closed");
     page.gauge("doorbuster_redis_breaker_open", "1 while Redis is not asked, or only probed", is_open)
+}
+
+fn identity(telemetry: &Telemetry, page: &mut Page<'_>) -> Result<(), Error> {
+    let refused = telemetry.identity.refused().map(|(cause, count)| (label("cause", cause.as_str()), count));
+    page.counters("doorbuster_auth_refused", "Requests of the public listener from nobody known, by cause", refused)?;
+    let is_stale = u64::from(telemetry.identity.has_stale_keys().unwrap_or(false));
+    let help = "1 while auth.jwt_jwks_file cannot be used and the keys from before are in force";
+    page.gauge("doorbuster_auth_keys_stale", help, is_stale)
 }
 
 fn process(telemetry: &Telemetry, page: &mut Page<'_>) -> Result<(), Error> {

@@ -18,6 +18,7 @@ use doorbuster_actors::observe::{CommitTrigger, CoreCounters};
 use doorbuster_actors::sale::SaleView;
 use doorbuster_actors::sale::StorageState;
 
+use crate::auth::Identity;
 use crate::feed::{Feed, Sink};
 use crate::gate::funnel::Funnel;
 use crate::gate::redis::{BreakerState, Redis};
@@ -52,6 +53,8 @@ pub struct Telemetry {
     pub closing: Arc<AtomicBool>,
     /// Wrong tokens on the operations listener.
     pub auth_failures: Arc<AuthFailures>,
+    /// Who is known on the public listener, and who is not.
+    pub identity: Arc<Identity>,
     /// What the operating system knows of the process.
     pub process: Process,
 }

@@ -58,6 +58,7 @@ pub(super) struct Server {
     pub(super) sale: Arc<Sale>,
     pub(super) medium: Medium,
     pub(super) cors: Arc<Cors>,
+    pub(super) identity: Arc<Identity>,
     closing: Arc<AtomicBool>,
     responses: Arc<Vec<Arc<ResponseCounters>>>,
     public: ServerHandle,
@@ -71,7 +72,7 @@ impl Server {
     /// Bottom-up: sockets, sale, gate, listeners.
     pub(super) fn build(loaded: &Loaded, injected_delay: Option<InjectedDelay>) -> Result<Self, ServeError> {
         let config = &loaded.config;
-        let identity = Arc::new(identity(config)?);
+        let identity = Arc::new(identity(loaded)?);
         let redis = open_redis(config)?;
         let descriptors = descriptors::raise_limit();
         let limits = limits(config, descriptors)?;
@@ -90,11 +91,13 @@ impl Server {
             throttle: Arc::clone(&shared.throttle),
             sale: Arc::clone(sale.view()),
             names: sale.names().clone(),
+            identity: Arc::clone(&shared.identity),
         })?;
         let feed = Arc::new(Feed::open(&config.storage.path, sale.view().status.last_seq())?);
         let relay = start_relay(config, &feed)?;
         let operations = operations::open((ops_socket, listen), descriptors, loaded, &shared, &feed)?;
         let (closing, responses) = (Arc::clone(&shared.gate.closing), Arc::clone(&shared.responses));
+        let identity = Arc::clone(&shared.identity);
         let workers = (usize::from(workers), WorkerFactory::new(shared));
         let cors = Arc::new(Cors::new(config.server.allowed_origins.clone()));
         let kind = (loaded.mode, config.server.keep_alive, Arc::clone(&cors));
@@ -105,6 +108,7 @@ impl Server {
             sale,
             medium,
             cors,
+            identity,
             closing,
             responses,
             public,
@@ -141,10 +145,10 @@ fn workers(config: &Config) -> u16 {
 }
 
 /// Who is a buyer, by keys that may be in a file.
-pub(super) fn identity(config: &Config) -> Result<Identity, ServeError> {
-    let path = || config.auth.jwt_public_key_file.clone().unwrap_or_default();
-    let identity = Identity::new(&config.auth, &config.server.trusted_proxies);
-    identity.map_err(|source| ServeError::Identity { path: path(), source })
+pub(super) fn identity(loaded: &Loaded) -> Result<Identity, ServeError> {
+    let auth = &loaded.config.auth;
+    let path = || auth.jwt_jwks_file.as_ref().or(auth.jwt_public_key_file.as_ref()).cloned().unwrap_or_default();
+    Identity::new(loaded).map_err(|source| ServeError::Identity { path: path(), source })
 }
 
 pub(super) fn open_redis(config: &Config) -> Result<Option<Arc<Redis>>, ServeError> {

@@ -14,7 +14,7 @@ use crate::config::{Loaded, look_at_files};
 pub fn check(loaded: &Loaded) -> Result<usize, ServeError> {
     let config = &loaded.config;
     look_at_files(loaded)?;
-    identity(config)?;
+    identity(loaded)?;
     open_redis(config)?;
     limits(config, descriptors::raise_limit())?;
     items_of(loaded).map(|items: Vec<ItemDefinition>| items.len())

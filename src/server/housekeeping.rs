@@ -10,6 +10,7 @@ use crossbeam::channel::{RecvTimeoutError, Sender, bounded};
 use doorbuster_actors::data_file::Names;
 use doorbuster_actors::sale::{LedgerStatus, SaleView, storage_failed};
 
+use crate::auth::Identity;
 use crate::gate::throttle::LocalThrottle;
 
 const TICK: Duration = Duration::from_secs(1);
@@ -30,6 +31,8 @@ pub(super) struct Chores {
     pub(super) sale: Arc<SaleView>,
     /// Of the data file and those beside it.
     pub(super) names: Names,
+    /// Whose keys may change.
+    pub(super) identity: Arc<Identity>,
 }
 
 /// The housekeeping thread; ends when this is dropped.
@@ -71,6 +74,7 @@ struct Watch {
 impl Watch {
     fn tick(&mut self, chores: &Chores) {
         chores.throttle.sweep(Instant::now());
+        chores.identity.follow_key_file();
         if self.writer_hangs(&chores.sale.status) {
             storage_failed(&"a commit has made no progress for 5 seconds");
         }

@@ -80,7 +80,7 @@ fn equip(
 ) -> ops::OpsState {
     let monitor = Arc::new(Monitor::of(Arc::clone(telemetry)));
     ops::OpsState {
-        admin_token: Rc::new(config.auth.admin_token.clone()),
+        admin_tokens: Rc::new([config.auth.admin_token.clone(), config.auth.admin_previous_token.clone()]),
         feed_token: Rc::new(config.feed.token.clone()),
         snapshots: Snapshots::start(Arc::clone(telemetry), Arc::clone(&monitor)),
         metrics: Rc::new(Metrics::of(Arc::clone(telemetry), Arc::clone(&monitor), config.ops.public_metrics)),
@@ -107,6 +107,7 @@ fn telemetry(config: &Config, shared: &Shared, feed: &Arc<Feed>) -> Telemetry {
         durability: shared.shown.durability,
         closing: Arc::clone(&shared.gate.closing),
         auth_failures: Arc::default(),
+        identity: Arc::clone(&shared.identity),
         process: Process::this(),
     }
 }

@@ -5,13 +5,14 @@
 use std::sync::Arc;
 
 use crate::api::cors::Cors;
-use crate::config::{Config, ConfigError, Loaded, changed_keys};
+use crate::auth::Identity;
+use crate::config::{ConfigError, Loaded, changed_keys};
 
 /// Reads the configuration as the start did.
 pub type ReadAgain<'a> = &'a dyn Fn() -> Result<Loaded, ConfigError>;
 
 /// Takes keys from a configuration that is valid as a whole; says why not, and then has changed nothing.
-pub(super) type Take = Box<dyn Fn(&Config) -> Result<(), String>>;
+pub(super) type Take = Box<dyn Fn(&Loaded) -> Result<(), String>>;
 
 /// Somebody who takes keys over while the server runs.
 pub(super) struct Taker {
@@ -23,11 +24,18 @@ pub(super) struct Taker {
 
 /// Pages of other origins.
 pub(super) fn origins(cors: Arc<Cors>) -> Taker {
-    let take = move |config: &Config| {
-        cors.replace(config.server.allowed_origins.clone());
+    let take = move |loaded: &Loaded| {
+        cors.replace(loaded.config.server.allowed_origins.clone());
         Ok(())
     };
     Taker { keys: &["server.allowed_origins"], take: Box::new(take) }
+}
+
+/// The keys that tokens are checked with. A set of keys is read again from where it was.
+pub(super) fn token_keys(identity: Arc<Identity>) -> Taker {
+    let take = move |loaded: &Loaded| identity.renew(loaded).map_err(|unfit| unfit.to_string());
+    let keys = &["auth.jwt_secret", "auth.jwt_previous_secret", "auth.jwt_public_key_file"];
+    Taker { keys, take: Box::new(take) }
 }
 
 /// What SIGHUP does.
@@ -68,7 +76,7 @@ impl<'a> Reload<'a> {
 }
 
 fn hand_over(taker: &Taker, read: &Loaded) -> bool {
-    let done = (taker.take)(&read.config);
+    let done = (taker.take)(read);
     if let Err(reason) = &done {
         tracing::error!(keys = taker.keys.join(" "), %reason, "SIGHUP: not taken over, and as it was");
     }

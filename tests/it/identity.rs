@@ -2,4 +2,8 @@
 //! **Owns:** the parts of that subject.
 //! **Never:** looks for forgeries: `tokens` does.
 
+mod causes;
+mod key_sets;
 mod names;
+mod providers;
+mod rotation;

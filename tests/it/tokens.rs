@@ -2,15 +2,12 @@
 //! **Owns:** the table of forged, stale and malformed papers.
 //! **Never:** tests what a good buyer may do: only who counts as one.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
-
 use jsonwebtoken::{Algorithm, EncodingKey};
 use serde_json::{Value, json};
 
 use crate::support::{
     ADMIN_TOKEN, Attempt, Claims, Client, Item, JWT_SECRET, Response, Server, Setup, WEBHOOK_SECRET,
-    assert_conservation, assert_problem, base64url, hs256, now_s, sealed, signature, token,
+    assert_conservation, assert_problem, base64url, hs256, key_pair, now_s, sealed, signature, token,
 };
 
 const SKU: &str = "sku-1";
@@ -109,13 +106,7 @@ fn padded(token: &str) -> String {
 
 fn foreign_headers() -> Vec<(String, String)> {
     let claims = Claims::of("ann");
-    let jwk = json!({"kty": "oct", "k": base64url(JWT_SECRET.as_bytes())});
-    let url = "https://keys.example/attacker";
     let headers = vec![
-        ("kid", header_with("kid", "../../dev/null")),
-        ("jku", header_with("jku", url)),
-        ("x5u", header_with("x5u", url)),
-        ("jwk", header_with("jwk", jwk)),
         ("crit", header_with("crit", json!(["exp"]))),
         ("crit of an unknown extension", header_with("crit", json!(["urn:unknown"]))),
         ("typ of another kind", header_with("typ", "dpop+jwt")),
@@ -167,6 +158,7 @@ async fn forged_and_malformed_papers_are_refused() {
 async fn papers_that_bring_their_own_rules_are_refused() {
     let server = Setup::new([Item::new(SKU, 100).limit(100)]).start();
     assert_all_refused(&server, &foreign_headers()).await;
+    assert_all_refused(&server, &brought_keys()).await;
 }
 
 #[tokio::test]
@@ -252,16 +244,21 @@ async fn a_good_token_buys_for_its_subject() {
     }
 }
 
-/// A key pair made by `openssl`, as PEM files: private, public.
-fn key_pair(directory: &Path, arguments: &[&str]) -> (PathBuf, PathBuf) {
-    let (private, public) = (directory.join("private.pem"), directory.join("public.pem"));
-    let openssl = |command: &mut Command| {
-        let output = command.output().expect("openssl is installed");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    };
-    openssl(Command::new("openssl").arg("genpkey").args(arguments).arg("-out").arg(&private));
-    openssl(Command::new("openssl").args(["pkey", "-pubout", "-in"]).arg(&private).arg("-out").arg(&public));
-    (private, public)
+/// Papers signed with a key that they bring along themselves, or say where to find.
+fn brought_keys() -> Vec<(String, String)> {
+    let stranger = b"a secret of the stranger, quite long";
+    let jwk = json!({"kty": "oct", "k": base64url(stranger), "kid": "stranger"});
+    let url = "https://keys.example/attacker";
+    let headers = vec![
+        ("kid", header_with("kid", "../../dev/null")),
+        ("jku", header_with("jku", url)),
+        ("x5u", header_with("x5u", url)),
+        ("x5c", header_with("x5c", json!(["MIIB"]))),
+        ("jwk", header_with("jwk", jwk)),
+    ];
+    let key = EncodingKey::from_secret(stranger);
+    let sealed = |header: &Value| sealed(header, Claims::of("ann").json(), &key, Algorithm::HS256);
+    headers.into_iter().map(|(name, header)| (name.to_owned(), sealed(&header))).collect()
 }
 
 /// A server that knows only a public key sells for its owner, and takes that key for nothing else.
@@ -296,6 +293,13 @@ async fn assert_public_key_mode(algorithm: Algorithm, name: &str, genpkey: &[&st
 async fn an_ed25519_key_is_enough_to_sell() {
     let key = |pem: &[u8]| EncodingKey::from_ed_pem(pem).expect("a key of openssl");
     assert_public_key_mode(Algorithm::EdDSA, "EdDSA", &["-algorithm", "ed25519"], key).await;
+}
+
+#[tokio::test]
+async fn an_elliptic_curve_key_is_enough_to_sell() {
+    let key = |pem: &[u8]| EncodingKey::from_ec_pem(pem).expect("a key of openssl");
+    let genpkey = ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"];
+    assert_public_key_mode(Algorithm::ES256, "ES256", &genpkey, key).await;
 }
 
 #[tokio::test]

@@ -28,7 +28,9 @@ pub(crate) use inventory::{Books, Held, Inventory, PATIENCE};
 pub(crate) use redis_server::RedisServer;
 pub(crate) use server::{Server, Stopped};
 pub(crate) use setup::{Item, Setup};
-pub(crate) use token::{Claims, admin_authorization, authorization, base64url, hs256, now_s, sealed, signature, token};
+pub(crate) use token::{
+    Claims, admin_authorization, authorization, base64url, hs256, key_pair, now_s, sealed, signature, token,
+};
 pub(crate) use webhook::{payment_event, report_paid, send_signed, send_with, webhook_signature};
 
 /// HS256 secret of every server in the tests: fixed, so that a run can be repeated; long, so that it is accepted.

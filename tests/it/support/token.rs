@@ -2,6 +2,8 @@
 //! **Owns:** how a JSON Web Token is put together.
 //! **Never:** checks one: that is the server's work.
 
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use jsonwebtoken::{Algorithm, EncodingKey};
@@ -82,4 +84,16 @@ pub(crate) fn base64url(bytes: &[u8]) -> String {
 /// Seconds since the Unix epoch.
 pub(crate) fn now_s() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is past 1970").as_secs()
+}
+
+/// A key pair made by `openssl`, as PEM files: private, public.
+pub(crate) fn key_pair(directory: &Path, arguments: &[&str]) -> (PathBuf, PathBuf) {
+    let (private, public) = (directory.join("private.pem"), directory.join("public.pem"));
+    let openssl = |command: &mut Command| {
+        let output = command.output().expect("openssl is installed");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    };
+    openssl(Command::new("openssl").arg("genpkey").args(arguments).arg("-out").arg(&private));
+    openssl(Command::new("openssl").args(["pkey", "-pubout", "-in"]).arg(&private).arg("-out").arg(&public));
+    (private, public)
 }

@@ -1,0 +1,77 @@
+//! **Job:** secrets and tokens overlap while they are rotated.
+//! **Owns:** two servers of one shop, before and after.
+//! **Never:** looks into a set of keys: `key_sets` does.
+
+use jsonwebtoken::{Algorithm, EncodingKey};
+use serde_json::json;
+
+use super::providers::{buy_with, shop};
+use crate::support::{ADMIN_TOKEN, Claims, Client, JWT_SECRET, Server, assert_problem, doorbuster, sealed, token};
+
+const NEXT: &str = "mN8bV5cX2zL7kJ4hG9fD6sA3qW0eR1tY";
+
+fn signed(secret: &str, claims: &Claims) -> String {
+    let key = EncodingKey::from_secret(secret.as_bytes());
+    sealed(&json!({"alg": "HS256", "typ": "JWT"}), claims.json(), &key, Algorithm::HS256)
+}
+
+#[tokio::test]
+async fn tokens_of_both_secrets_buy_while_the_secret_is_rotated() {
+    let key = format!("{NEXT:?}");
+    let both = shop().set("auth.jwt_secret", &key).set("auth.jwt_previous_secret", &format!("{JWT_SECRET:?}")).start();
+    for token in [token("ann"), signed(NEXT, &Claims::of("bob"))] {
+        let answer = buy_with(&both, &token).await;
+        assert_eq!(answer.status, 201, "{}", answer.text());
+    }
+    for claims in [Claims::of("ann").with("exp", 1), Claims::of("a b")] {
+        for secret in [NEXT, JWT_SECRET] {
+            assert_problem(&buy_with(&both, &signed(secret, &claims)).await, 401, "unauthenticated");
+        }
+    }
+    let stranger = signed("qP1wO2eI3rU4tY5aS6dF7gH8jK9lZ0xC", &Claims::of("ann"));
+    assert_problem(&buy_with(&both, &stranger).await, 401, "unauthenticated");
+    let empty = signed("", &Claims::of("ann"));
+    assert_problem(&buy_with(&both, &empty).await, 401, "unauthenticated");
+    let config = both.data_file().with_file_name("doorbuster.toml");
+    let minted =
+        String::from_utf8(doorbuster(&["token", "--user", "cid"], &[("--config", &config)]).stdout).expect("ASCII");
+    let after = shop().set("auth.jwt_secret", &key).start();
+    assert_eq!(buy_with(&after, minted.trim_end()).await.status, 201, "signed with the new secret");
+    assert_problem(&buy_with(&after, &token("ann")).await, 401, "unauthenticated");
+    assert_problem(&buy_with(&after, &empty).await, 401, "unauthenticated");
+}
+
+async fn status(server: &Server, path: &str, token: &str) -> u16 {
+    let papers = format!("Bearer {token}");
+    let mut client = Client::new(server.ops_address());
+    client.get(path, &[("Authorization", &papers)]).await.expect("an answer").status
+}
+
+#[tokio::test]
+async fn both_admin_tokens_open_everything_while_the_token_is_rotated() {
+    let setup = shop().set("auth.admin_token", &format!("{NEXT:?}"));
+    let server = setup.set("auth.admin_previous_token", &format!("{ADMIN_TOKEN:?}")).start();
+    for path in ["/actors", "/v1/feed", "/metrics", "/invariants"] {
+        for token in [NEXT, ADMIN_TOKEN] {
+            assert_eq!(status(&server, path, token).await, 200, "{path}");
+        }
+        for token in ["", &NEXT[1..]] {
+            assert_eq!(status(&server, path, token).await, 401, "{path} {token:?}");
+        }
+    }
+}
+
+#[test]
+fn what_is_still_accepted_must_be_as_good_as_what_takes_its_place() {
+    for key in ["auth.jwt_previous_secret", "auth.admin_previous_token"] {
+        for weak in ["short-but-secret-7Q", "changemechangemechangemechangeme", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"]
+        {
+            let stopped = shop().set(key, &format!("{weak:?}")).try_start().err().expect("no start");
+            assert_eq!(stopped.status.code(), Some(78), "{stopped}");
+            assert!(stopped.stderr.contains(key) && !stopped.stderr.contains(weak), "{stopped}");
+        }
+    }
+    let alone = shop().unset("auth.jwt_secret").set("auth.jwt_previous_secret", &format!("{NEXT:?}"));
+    let stopped = alone.try_start().err().expect("no start");
+    assert!(stopped.stderr.contains("auth.jwt_previous_secret: needs auth.jwt_secret"), "{stopped}");
+}
