@@ -51,7 +51,7 @@ export async function papers() {
 export function name() {
   try {
     const claims = memory.recall(TOKEN).split('.')[1].replaceAll('-', '+').replaceAll('_', '/');
-    return JSON.parse(atob(claims)).sub;
+    return JSON.parse(atob(claims)).sub ?? '';
   } catch {
     return '';
   }
