@@ -2,11 +2,16 @@
 //! **Owns:** two servers of one shop, before and after.
 //! **Never:** looks into a set of keys: `key_sets` does.
 
+use std::time::{Duration, Instant};
+
 use jsonwebtoken::{Algorithm, EncodingKey};
 use serde_json::json;
 
 use super::providers::{buy_with, shop};
 use crate::support::{ADMIN_TOKEN, Claims, Client, JWT_SECRET, Server, assert_problem, doorbuster, sealed, token};
+
+/// How long a signal may take to be heard.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 const NEXT: &str = "mN8bV5cX2zL7kJ4hG9fD6sA3qW0eR1tY";
 
@@ -39,6 +44,24 @@ async fn tokens_of_both_secrets_buy_while_the_secret_is_rotated() {
     assert_eq!(buy_with(&after, minted.trim_end()).await.status, 201, "signed with the new secret");
     assert_problem(&buy_with(&after, &token("ann")).await, 401, "unauthenticated");
     assert_problem(&buy_with(&after, &empty).await, 401, "unauthenticated");
+}
+
+#[tokio::test]
+async fn a_hangup_takes_the_next_secret_over_without_a_start() {
+    let server = shop().start();
+    let file = server.data_file().with_file_name("doorbuster.toml");
+    let text = std::fs::read_to_string(&file).expect("written by the setup");
+    let both = format!("jwt_secret = {NEXT:?}\njwt_previous_secret = {JWT_SECRET:?}");
+    let changed = text.replace(&format!("jwt_secret = {JWT_SECRET:?}"), &both);
+    assert_ne!(changed, text);
+    assert_problem(&buy_with(&server, &signed(NEXT, &Claims::of("bob"))).await, 401, "unauthenticated");
+    std::fs::write(&file, changed).expect("an own file");
+    server.send("HUP");
+    let begun = Instant::now();
+    while buy_with(&server, &signed(NEXT, &Claims::of("bob"))).await.status != 201 {
+        assert!(begun.elapsed() < PATIENCE, "the next secret is not taken: {}", server.stderr());
+    }
+    assert_eq!(buy_with(&server, &token("ann")).await.status, 201, "the one before still counts");
 }
 
 async fn status(server: &Server, path: &str, token: &str) -> u16 {
