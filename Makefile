@@ -1,7 +1,7 @@
 # `make test` is everything CI runs: it installs what the tests need, then format, lints, tests.
 
 # Debian packages the tests use, and the program each is recognised by.
-TEST_TOOLS = redis-server:redis-server openssl:openssl chromium:chromium chromium-driver:chromedriver strace:strace
+TEST_TOOLS = redis-server:redis-server openssl:openssl chromium:chromium chromium-driver:chromedriver strace:strace faketime:faketime
 # The same of the peers of `make bench`. pg_ctlcluster comes with the server, not with its clients.
 BENCH_TOOLS = redis-server:redis-server redis-tools:redis-benchmark postgresql:pg_ctlcluster
 TOOLS = $(TEST_TOOLS)

@@ -218,6 +218,17 @@ section! {
 }
 
 section! {
+    /// `[clock]`: which time it is for the sale.
+    pub struct Clock in "clock" {
+        /// Server time goes on as before when the wall clock is set while the server runs, and everybody is told. After
+        /// the wall clock has stayed set for so long, at least `1s` and at most `1day`, server time follows it; 0 =
+        /// only with the next start. Default `10m`: a slip is put right by then, and nobody wants to sell by a wrong
+        /// clock for longer.
+        pub follow_after: Duration = Duration::from_mins(10),
+    }
+}
+
+section! {
     /// `[ops]`: the operations listener.
     pub struct Ops in "ops" {
         /// Whether `/metrics` is open without the admin token. Default false: sales figures are nobody's business.
@@ -279,6 +290,8 @@ pub struct Config {
     pub redis: Redis,
     /// Payment of orders.
     pub payment: Payment,
+    /// Server time.
+    pub clock: Clock,
     /// The operations listener.
     pub ops: Ops,
     /// Committed entries for the outside.
@@ -300,6 +313,7 @@ impl Config {
             Bucket::EXPLANATIONS,
             Redis::EXPLANATIONS,
             Payment::EXPLANATIONS,
+            Clock::EXPLANATIONS,
             Ops::EXPLANATIONS,
             Feed::EXPLANATIONS,
             Inventory::EXPLANATIONS,
@@ -319,6 +333,7 @@ impl Config {
             self.gate.bucket.settings(),
             self.redis.settings(),
             self.payment.settings(),
+            self.clock.settings(),
             self.ops.settings(),
             self.feed.settings(),
             self.inventory.settings(),

@@ -5,6 +5,7 @@
 mod banner;
 mod build;
 mod check;
+mod clock_watch;
 mod descriptors;
 mod housekeeping;
 mod listener;

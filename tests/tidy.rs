@@ -38,7 +38,7 @@ const SERVER: &[(&str, &str)] = &[
     (
         "server",
         "api auth catalogue config feed gate http ops signals actors::data_file actors::ids actors::item \
-         actors::ledger actors::request actors::sale",
+         actors::ledger actors::request actors::sale actors::time",
     ),
     ("inventory", "config http signals actors::data_file"),
     (

@@ -113,7 +113,7 @@ impl Core {
             let actor = StockActor {
                 stock,
                 published: Arc::clone(published),
-                clock: self.context.clock,
+                clock: self.context.clock.clone(),
                 policy: self.context.policy,
                 epoch: self.epoch,
                 view: Arc::clone(&self.context.view),
@@ -131,7 +131,7 @@ impl Core {
         if self.context.view.status.storage() != StorageState::Open {
             return;
         }
-        let now = self.context.clock.now();
+        let now = self.context.clock.at(Instant::now()).due;
         let overdue: Vec<_> = self.published.iter().filter(|item| item.has_overdue(now)).cloned().collect();
         let most = (MAX_EXPIRIES_PER_TICK / overdue.len().max(1)).max(1);
         for item in overdue.into_iter().take(MAX_EXPIRIES_PER_TICK) {
@@ -170,7 +170,9 @@ impl Core {
     pub(crate) fn restore(&mut self, restore: Restore) {
         tracing::warn!(core = self.id.0, items = restore.stocks.len(), "items restored from the ledger");
         self.epoch = restore.epoch;
-        for stock in restore.stocks {
+        let (now, pay_within) = (self.context.clock.now(), self.context.policy.pay_within);
+        for mut stock in restore.stocks {
+            stock.bound_deadlines(now, pay_within);
             match self.actors.get(&stock.number()) {
                 Some(actor) => post(actor, RestoreStock { epoch: restore.epoch, stock }),
                 None => drop(self.idle.insert(stock.number(), stock)),

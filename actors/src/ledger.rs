@@ -106,9 +106,20 @@ impl Ledger {
     /// Opens the data file and folds what it holds; `each` sees the entries on the way. Everything is looked at before
     /// anything is changed: where this fails, every file is what it was.
     pub fn open(settings: &LedgerSettings, each: impl FnMut(&Entry)) -> Result<(Self, Recovered), LedgerError> {
+        let (ledger, recovered, ()) = Self::open_if(settings, each, |_recovered| Ok(()))?;
+        Ok((ledger, recovered))
+    }
+
+    /// The same if whoever opens it accepts what it holds; what that makes is handed out.
+    pub fn open_if<T>(
+        settings: &LedgerSettings,
+        each: impl FnMut(&Entry),
+        accept: impl FnOnce(&Recovered) -> Result<T, LedgerError>,
+    ) -> Result<(Self, Recovered, T), LedgerError> {
         let file = DataFile::claim(&settings.path, settings.creation, schema::create)?;
         let found = mark::read(file.path())?;
         let fold = inspection::read(&file, &found, each)?;
+        let accepted = accept(&fold.recovered)?;
         file.make_private()?;
         let mut connection = schema::open(file.path(), settings.durability)?;
         session::begin(&mut connection, file.path(), &fold)?;
@@ -127,7 +138,7 @@ impl Ledger {
             buffer: Vec::new(),
             file,
         };
-        Ok((ledger, fold.recovered))
+        Ok((ledger, fold.recovered, accepted))
     }
 
     /// Folds the ledger anew, as far as it is committed.

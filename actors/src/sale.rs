@@ -109,15 +109,18 @@ impl Sale {
     /// the first start the ledger decides. Call it where an actix `System` runs; then start every core.
     pub fn open(settings: &SaleSettings, items: Vec<ItemDefinition>) -> Result<Self, OpenError> {
         let used_keys = UsedKeys::default();
-        let opened = Ledger::open(&settings.ledger, |entry| remember_key(&used_keys, entry))?;
-        let (mut ledger, Recovered { mut stocks, latest, entries }) = opened;
+        let remember = |entry: &Entry| remember_key(&used_keys, entry);
+        let opened = Ledger::open_if(&settings.ledger, remember, |recovered| Ok(Clock::start(recovered.latest)?))?;
+        let (mut ledger, Recovered { mut stocks, entries, .. }, clock) = opened;
         tracing::info!(entries, items = stocks.len(), "ledger recovered");
-        let clock = Clock::start(latest);
-        create_unknown(&mut ledger, &mut stocks, items, clock)?;
+        create_unknown(&mut ledger, &mut stocks, items, &clock)?;
+        for stock in &mut stocks {
+            stock.bound_deadlines(clock.now(), settings.policy.pay_within);
+        }
 
         let placement = Arc::new(Placement::new(settings.cores, settings.guests));
         let limits = (settings.max_in_flight, settings.max_queries);
-        let view = Arc::new(SaleView::new(limits, &stocks, clock, used_keys, placement));
+        let view = Arc::new(SaleView::new(limits, &stocks, clock.clone(), used_keys, placement));
         let names = ledger.names();
         let writer_thread = Arbiter::new();
         let writer = OrderWriter::new(ledger, settings.batch, Arc::clone(&view), settings.mailbox_capacity());
@@ -220,7 +223,7 @@ fn create_unknown(
     ledger: &mut Ledger,
     stocks: &mut Vec<Stock>,
     items: Vec<ItemDefinition>,
-    clock: Clock,
+    clock: &Clock,
 ) -> Result<(), CommitError> {
     let known: HashSet<_> = stocks.iter().map(|stock| stock.definition().id.clone()).collect();
     let unknown = items.into_iter().filter(|item| !known.contains(&item.id));

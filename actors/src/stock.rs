@@ -32,7 +32,7 @@ use crate::entry::{Balance, Change, Entry, Order, OrderChange, Status};
 use crate::ids::{ItemNumber, OrderId, OrderNumber, UserId};
 use crate::item::{ItemDefinition, MAX_STOCK, Window};
 use crate::request::{Query, Rejection};
-use crate::time::Timestamp;
+use crate::time::{MAX_AHEAD, MAX_LEAD, Moment, Timestamp};
 
 use book::{LazyBook, Slot, Units};
 use record::Record;
@@ -45,7 +45,9 @@ pub const MAX_LISTED_ORDERS: usize = 100;
 
 /// Longest time to pay. Keeps the time to pay of an order in 32 bits of milliseconds.
 pub const MAX_PAY_WITHIN: Duration = Duration::from_hours(30 * 24);
-const _: () = assert!(MAX_PAY_WITHIN.as_millis() <= u32::MAX as u128);
+
+/// A deadline is kept as its distance from the date of its order, which may be ahead of server time.
+const _: () = assert!(MAX_PAY_WITHIN.as_millis() + MAX_AHEAD.as_millis() < u32::MAX as u128);
 
 /// Most units an item can ever have: first stock and all restocks. All counts fit `u32` below it.
 pub const MAX_SUPPLY: u32 = 4_000_000_000;
@@ -78,6 +80,17 @@ pub struct Discrepancy(pub &'static str);
 
 fn ensure(holds: bool, what: &'static str) -> Result<(), Discrepancy> {
     if holds { Ok(()) } else { Err(Discrepancy(what)) }
+}
+
+/// What a decision goes by.
+#[derive(Debug, Clone, Copy)]
+struct Times {
+    /// Windows and new deadlines: server time.
+    now: Timestamp,
+    /// Deadlines up to here have passed.
+    due: Timestamp,
+    /// The date of its entries: never before the entry before it.
+    at: Timestamp,
 }
 
 /// Why an entry of our own cannot be refused.
@@ -227,6 +240,20 @@ impl Stock {
         let Some((placed, rest)) = entries.split_first() else { return };
         self.apply_at(placed, slot).expect(FOLLOWS);
         self.follow(rest);
+    }
+
+    /// An item does not go back in time, unless its last entry is so far ahead that it was dated by a wrong clock.
+    fn times(&self, Moment { now, due }: Moment) -> Times {
+        let late = now.since(due);
+        let now = if self.latest.since(now) <= MAX_LEAD { now.max(self.latest) } else { now };
+        Times { now, due: now.minus(late), at: now.max(self.latest) }
+    }
+
+    /// At a start: nobody who ordered when the clock was ahead has longer to pay than somebody who orders now.
+    pub(crate) fn bound_deadlines(&mut self, now: Timestamp, pay_within: Option<Duration>) {
+        if let Some(pay_within) = pay_within.filter(|_| self.latest > now) {
+            self.book.bound_deadlines(now, now.plus(pay_within));
+        }
     }
 
     fn on_sale(&self, now: Timestamp) -> Result<(), Rejection> {

@@ -18,7 +18,7 @@ use crate::reply::{Outcome, ReplyPort};
 use crate::request::{Reason, Transition};
 use crate::stock::{Decision, SalePolicy, Settled, Stock};
 use crate::stop::AbortOnPanic;
-use crate::time::{Clock, Timestamp};
+use crate::time::{Clock, Moment};
 use crate::trace::Stage;
 use crate::view::SaleView;
 
@@ -83,7 +83,7 @@ impl Handler<Tick> for StockActor {
     /// The units of expired orders are on sale again in the same turn.
     fn handle(&mut self, tick: Tick, _ctx: &mut Context<Self>) {
         let _guard = AbortOnPanic;
-        let entries = self.stock.expire(tick.most, self.clock.now());
+        let entries = self.stock.expire(tick.most, self.clock.at(Instant::now()));
         if !entries.is_empty() {
             self.publish(&entries);
             self.send_on(entries, PendingReply::Unasked, None);
@@ -120,7 +120,7 @@ impl StockActor {
         }
     }
 
-    fn reserve(&mut self, message: Reserve, now: Timestamp) {
+    fn reserve(&mut self, message: Reserve, now: Moment) {
         let Reserve { to, reservation, token, reply_to, mut permit } = message;
         permit.at(Stage::Stock);
         self.core_counters.layer_counters.enter();
@@ -156,7 +156,7 @@ impl StockActor {
     fn transition(
         &mut self,
         ApplyTransition { to, number, transition, reply_to, permit }: ApplyTransition,
-        now: Timestamp,
+        now: Moment,
     ) {
         drop(to);
         let Settled { entries, answer } = match transition {
@@ -171,7 +171,7 @@ impl StockActor {
         self.send_on(entries, reply, Some(permit));
     }
 
-    fn control(&mut self, ApplyControl { to, control, reply_to, permit }: ApplyControl, now: Timestamp) {
+    fn control(&mut self, ApplyControl { to, control, reply_to, permit }: ApplyControl, now: Moment) {
         drop(to);
         let (entries, done) = match self.stock.control(&control, now) {
             Ok(entries) => (entries, Ok(())),

@@ -1,13 +1,17 @@
 //! **Job:** points in time, and the one clock of a server.
-//! **Owns:** the rule that server time never steps.
+//! **Owns:** how a time is written.
 //! **Never:** is read by the core: `now` is an argument there.
+
+mod clock;
 
 use std::fmt;
 use std::str::FromStr;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::Duration;
 
 use jiff::fmt::temporal::DateTimePrinter;
 use serde::Serialize;
+
+pub use clock::{Clock, Drift, ImpossibleClock, MAX_AHEAD, MAX_LEAD, Moment};
 
 /// Latest time that can be written, whatever offset somebody reads it with: 9999-12-30T21:59:59.999Z. The library
 /// refuses later ones.
@@ -41,6 +45,12 @@ impl Timestamp {
     pub fn plus(self, later: Duration) -> Self {
         let millis = i64::try_from(later.as_millis()).unwrap_or(MAX_MILLIS);
         Self::from_millis(self.0.saturating_add(millis))
+    }
+
+    /// This time less `earlier`, at least 1970.
+    #[must_use]
+    pub fn minus(self, earlier: Duration) -> Self {
+        Self::from_millis(self.0.saturating_sub(i64::try_from(earlier.as_millis()).unwrap_or(MAX_MILLIS)))
     }
 
     /// How long after `earlier` this is; zero if it is not.
@@ -90,48 +100,6 @@ impl Serialize for Timestamp {
     }
 }
 
-/// Server time: the wall clock at the start, carried on by the monotonic clock. A wall clock that is set forward
-/// opens no sale early and expires no order; one that is set back re-opens nothing. A restart reads it anew.
-#[derive(Debug, Clone, Copy)]
-pub struct Clock {
-    started: Instant,
-    started_at: Timestamp,
-}
-
-impl Clock {
-    /// A clock that starts at the wall clock's time, but not before `not_before` (the last time in the ledger), so
-    /// that server time does not go back over a restart either.
-    #[must_use]
-    pub fn start(not_before: Timestamp) -> Self {
-        Self { started: Instant::now(), started_at: wall_clock().max(not_before) }
-    }
-
-    /// The server's time now.
-    #[must_use]
-    pub fn now(&self) -> Timestamp {
-        self.at(Instant::now())
-    }
-
-    /// The server's time at `instant`, which was read a moment ago.
-    #[must_use]
-    pub fn at(&self, instant: Instant) -> Timestamp {
-        self.started_at.plus(instant.saturating_duration_since(self.started))
-    }
-
-    /// How far the wall clock is from server time now. More than a moment means that somebody has set the clock:
-    /// the operator should hear of it and restart when no sale is on.
-    #[must_use]
-    pub fn drift(&self) -> Duration {
-        let (here, wall) = (self.now(), wall_clock());
-        here.since(wall).max(wall.since(here))
-    }
-}
-
-fn wall_clock() -> Timestamp {
-    let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    Timestamp::from_millis(0).plus(since_epoch)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -154,11 +122,5 @@ mod tests {
         for late in ["9999-12-30T22:00:00.500Z", "9999-12-30T23:00:00.5+01:00", "9999-12-31T23:59:59Z"] {
             assert_eq!(late.parse::<Timestamp>(), Err(InvalidTimestamp), "{late}");
         }
-    }
-
-    #[test]
-    fn server_time_does_not_start_before_the_ledger_ends() {
-        let end_of_ledger: Timestamp = "9000-01-01T00:00:00Z".parse().expect("valid");
-        assert!(Clock::start(end_of_ledger).now() >= end_of_ledger);
     }
 }

@@ -59,6 +59,8 @@ pay_within = "15m"
 webhook_secret = ""
 late = "refund"
 cool_down = "30s" # not in the contract: slows who holds units again and again without paying
+[clock]
+follow_after = "10m" # not in the contract: when server time follows a wall clock that was set
 [ops]
 public_metrics = false
 [feed]
@@ -202,6 +204,8 @@ pub(super) const BEYOND_LIMITS: &[(&str, &str)] = &[
     ("storage.max_batch", "0"),
     ("storage.max_batch", "65537"),
     ("storage.linger", "1001ms"),
+    ("clock.follow_after", "999ms"),
+    ("clock.follow_after", "86401s"),
     ("gate.throttle.window", "86401s"),
     ("gate.throttle.window", "999us"),
     ("gate.pool.factor", "-0.1"),

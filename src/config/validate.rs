@@ -23,6 +23,9 @@ const MAX_WRITE_STALL: Duration = Duration::from_mins(5);
 /// Shortest and longest time that an idle connection is kept: less closes under honest hands, more is a leak.
 const MIN_KEEP_ALIVE: Duration = Duration::from_secs(1);
 const MAX_KEEP_ALIVE: Duration = Duration::from_hours(1);
+/// The clock is looked at once a second; who does not want to wait a day starts the server anew.
+const MIN_FOLLOW_AFTER: Duration = Duration::from_secs(1);
+const MAX_FOLLOW_AFTER: Duration = Duration::from_hours(24);
 /// Shortest time to pay that is one.
 const MIN_PAY_WITHIN: Duration = Duration::from_millis(1);
 
@@ -62,6 +65,7 @@ pub fn validate(loaded: &Loaded) -> Result<(), ConfigError> {
     let config = &loaded.config;
     let checked = server(config)
         .and_then(|()| storage(config))
+        .and_then(|()| clock(config))
         .and_then(|()| payment(config))
         .and_then(|()| gate(config))
         .and_then(|()| redis(config))
@@ -107,6 +111,13 @@ fn storage(config: &Config) -> Result<(), ConfigError> {
     let batch = (1..=MAX_BATCH).contains(&storage.max_batch);
     check(batch, "storage.max_batch", format!("must be 1 to {MAX_BATCH}"))?;
     at_most(storage.linger, MAX_LINGER, "storage.linger")
+}
+
+fn clock(config: &Config) -> Result<(), ConfigError> {
+    let after = config.clock.follow_after;
+    let counts = after.is_zero() || after >= MIN_FOLLOW_AFTER;
+    check(counts, "clock.follow_after", "must be 0s or at least 1s")?;
+    at_most(after, MAX_FOLLOW_AFTER, "clock.follow_after")
 }
 
 fn payment(config: &Config) -> Result<(), ConfigError> {

@@ -87,6 +87,7 @@ impl Collector for Scrape {
         let failures = telemetry.auth_failures.total();
         page.counter("doorbuster_ops_auth_failures", "Wrong tokens on the operations listener", failures)?;
         identity(telemetry, &mut page)?;
+        clock(telemetry, &mut page)?;
         process(telemetry, &mut page)
     }
 }
@@ -202,6 +203,14 @@ fn identity(telemetry: &Telemetry, page: &mut Page<'_>) -> Result<(), Error> {
     let is_stale = u64::from(telemetry.identity.has_stale_keys().unwrap_or(false));
     let help = "1 while auth.jwt_jwks_file cannot be used and the keys from before are in force";
     page.gauge("doorbuster_auth_keys_stale", help, is_stale)
+}
+
+fn clock(telemetry: &Telemetry, page: &mut Page<'_>) -> Result<(), Error> {
+    let clock = &telemetry.sale.clock;
+    let help = "Wall clock less server time: not about 0 after the wall clock was set";
+    page.gauge("doorbuster_clock_drift_seconds", help, clock.drift().seconds())?;
+    let help = "How far the ledger ends ahead of server time: not 0 after it was written by a wrong clock";
+    page.gauge("doorbuster_clock_ledger_ahead_seconds", help, clock.ledger_ahead().as_secs_f64())
 }
 
 fn process(telemetry: &Telemetry, page: &mut Page<'_>) -> Result<(), Error> {

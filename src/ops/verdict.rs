@@ -7,9 +7,10 @@
 //! | `reason` | the verdict in words, and the table of all reasons |
 //! | `reading` | what the rules look at |
 //! | `history` | the readings of the last seconds |
-//! | `rules` | one function a rule, with its threshold |
+//! | `rules`, `clock` | one function a rule, with its threshold |
 //! | `window`, `text` | percentiles of the last seconds; how figures are written |
 
+mod clock;
 pub mod history;
 pub mod reading;
 mod reason;

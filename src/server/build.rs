@@ -16,6 +16,7 @@ use doorbuster_actors::data_file::Medium;
 use doorbuster_actors::sale::InjectedDelay;
 
 use super::ServeError;
+use super::clock_watch::{self, Following};
 use super::descriptors;
 use super::housekeeping::{Chores, Housekeeping};
 use super::listener;
@@ -84,6 +85,7 @@ impl Server {
 
         let workers = workers(config);
         let sale = Arc::new(sale::open(loaded, workers, injected_delay)?);
+        clock_watch::look_at_start(&sale.view().clock);
         let medium = Medium::of(&config.storage.path);
         let shown = Shown { durability: sale::promised(config, &medium) };
         let shared = share(loaded, (&sale, shown), workers, identity, redis, events::limits(limits.connections));
@@ -92,6 +94,7 @@ impl Server {
             sale: Arc::clone(sale.view()),
             names: sale.names().clone(),
             identity: Arc::clone(&shared.identity),
+            following: Following { after: config.clock.follow_after, pay_within: config.payment.pay_within },
         })?;
         let feed = Arc::new(Feed::open(&config.storage.path, sale.view().status.last_seq())?);
         let relay = start_relay(config, &feed)?;

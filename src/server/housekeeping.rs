@@ -10,6 +10,7 @@ use crossbeam::channel::{RecvTimeoutError, Sender, bounded};
 use doorbuster_actors::data_file::Names;
 use doorbuster_actors::sale::{LedgerStatus, SaleView, storage_failed};
 
+use super::clock_watch::{ClockWatch, Following};
 use crate::auth::Identity;
 use crate::gate::throttle::LocalThrottle;
 
@@ -19,12 +20,6 @@ const TICK: Duration = Duration::from_secs(1);
 /// (a suspended machine, SIGSTOP) is not taken for one that hangs.
 const PATIENCE: u32 = 5;
 
-/// Difference between server time and the wall clock that somebody should hear of: more than NTP corrects in passing.
-const DRIFT_ALARM: Duration = Duration::from_secs(2);
-
-/// Ticks between two alarms about the same thing.
-const ALARM_EVERY: u32 = 60;
-
 /// What is looked after.
 pub(super) struct Chores {
     pub(super) throttle: Arc<LocalThrottle>,
@@ -33,6 +28,8 @@ pub(super) struct Chores {
     pub(super) names: Names,
     /// Whose keys may change.
     pub(super) identity: Arc<Identity>,
+    /// When server time follows the wall clock.
+    pub(super) following: Following,
 }
 
 /// The housekeeping thread; ends when this is dropped.
@@ -68,7 +65,7 @@ impl Drop for Housekeeping {
 struct Watch {
     turns: u64,
     stuck_for: u32,
-    ticks: u32,
+    clock: ClockWatch,
 }
 
 impl Watch {
@@ -81,11 +78,7 @@ impl Watch {
         if let Err(moved) = chores.names.check() {
             chores.sale.status.lost_files(&moved);
         }
-        let drift = chores.sale.clock.drift();
-        if drift > DRIFT_ALARM && self.ticks.is_multiple_of(ALARM_EVERY) {
-            tracing::warn!(?drift, "the wall clock was set: server time goes on as before until the next start");
-        }
-        self.ticks = self.ticks.wrapping_add(1);
+        self.clock.look(&chores.sale.clock, chores.following);
     }
 
     fn writer_hangs(&mut self, status: &LedgerStatus) -> bool {

@@ -165,7 +165,8 @@ fn purchase(attempt: &Attempt) -> ((String, String, u64), &str) {
     ((attempt.user.clone(), attempt.item.clone(), attempt.quantity.into()), key(attempt))
 }
 
-/// Lets the buyers in, kills the house after a random number of confirmed orders, and sees everybody out.
+/// Lets the buyers in, has the house read its configuration again and kills it, each after a random number of confirmed
+/// orders, and sees everybody out.
 async fn round(server: &mut Server, buyers: Vec<Buyer>, chance: &mut StdRng) -> Vec<Buyer> {
     let (confirmed, mut confirmed_seen) = watch::channel(0);
     let mut inside = JoinSet::new();
@@ -175,10 +176,16 @@ async fn round(server: &mut Server, buyers: Vec<Buyer>, chance: &mut StdRng) -> 
     // Everybody keeps a sender; this one's end must not keep the channel open.
     drop(confirmed);
     let orders = chance.random_range(0..300);
-    let sold = timeout(ROUND_LIMIT, confirmed_seen.wait_for(|count| *count >= orders)).await;
-    // All buyers gone is seen below, where they tell why.
-    assert!(sold.is_ok(), "fewer than {orders} orders in {ROUND_LIMIT:?}");
-    drop(sold);
+    // Reading the configuration again in the middle of it shuts nobody out: any answer but these would end a buyer.
+    for (orders, reload) in [(chance.random_range(0..=orders), true), (orders, false)] {
+        let sold = timeout(ROUND_LIMIT, confirmed_seen.wait_for(|count| *count >= orders)).await;
+        // All buyers gone is seen below, where they tell why.
+        assert!(sold.is_ok(), "fewer than {orders} orders in {ROUND_LIMIT:?}");
+        drop(sold);
+        if reload {
+            server.send("HUP");
+        }
+    }
     tokio::time::sleep(Duration::from_micros(chance.random_range(0..2_000))).await;
     server.kill9();
     let mut buyers = Vec::new();

@@ -7,6 +7,7 @@ mod bad_inputs;
 mod bench;
 mod calibrate;
 mod canonical;
+mod clock;
 mod configuration;
 mod connections;
 mod crash;

@@ -8,6 +8,7 @@ use rusqlite::ErrorCode;
 
 use crate::data_file::{DataFileError, LOG, Moved, beside, is_at_size_limit};
 use crate::request::Unavailable;
+use crate::time::ImpossibleClock;
 
 /// Why a data file cannot be used. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +30,9 @@ pub enum LedgerError {
         /// Ours.
         known: i64,
     },
+    /// It was written later than now.
+    #[error(transparent)]
+    Clock(#[from] ImpossibleClock),
     /// A setting did not take.
     #[error("the data file did not accept {setting} = {wanted}, it has {found}")]
     Setting {

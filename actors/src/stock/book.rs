@@ -7,7 +7,6 @@
 
 use std::hash::BuildHasher;
 use std::ops::{Deref, DerefMut};
-use std::time::Duration;
 
 use foldhash::fast::FixedState;
 
@@ -19,7 +18,7 @@ use super::chunked_vec::ChunkedVec;
 use super::deadlines::Deadlines;
 use super::holding::Holding;
 use super::index_table::IndexTable;
-use super::record::{End, Record, hash_key, held_for, mark_of};
+use super::record::{Deadline, End, Record, hash_key, held_for, mark_of};
 use super::string_arena::{Name, StringArena};
 use super::{Discrepancy, ensure};
 
@@ -178,12 +177,12 @@ impl OrderBook {
         ensure(change.number == self.next_number(), "the order's number is not the next one")?;
         let live = self.live_units(slot).checked_add(change.quantity);
         ensure(live == Some(change.user_live), "the buyer's balance does not follow")?;
-        ensure(pay_within_ms(change, at).is_some(), "the time to pay is out of range")
+        ensure(Deadline::of(change.pay_by, at).is_some(), "the time to pay is out of range")
     }
 
     /// Places an order, after [`OrderBook::admits`] has said that it can be.
     pub(super) fn place(&mut self, change: &OrderChange, slot: Slot, at: Timestamp) {
-        let pay_within_ms = pay_within_ms(change, at).expect("the order was admitted");
+        let deadline = Deadline::of(change.pay_by, at).expect("the order was admitted");
         let number = change.number.0;
         let buyer = slot.buyer.unwrap_or_else(|| self.enrol(&change.user, slot.hash));
         let holder = &mut self.buyers[buyer];
@@ -194,7 +193,7 @@ impl OrderBook {
             key: change.key.as_ref().map_or(0, hash_key),
             buyer,
             quantity: change.quantity,
-            pay_within_ms,
+            deadline,
             previous,
             status: Status::Pending,
             end: End::default(),
@@ -225,6 +224,25 @@ impl OrderBook {
         let buyers = &self.buyers;
         self.by_user.insert(spread(hash), buyer, |buyer| spread(buyers[buyer].hash));
         buyer
+    }
+
+    /// Pending orders that are dated after `now` are due at `latest` at the latest.
+    pub(super) fn bound_deadlines(&mut self, now: Timestamp, latest: Timestamp) {
+        if self.is_empty() {
+            return;
+        }
+        let mut has_changed = false;
+        for position in 0..self.next_number().0 - 1 {
+            let order = &mut self.orders[position];
+            let is_too_late = order.pay_by().is_some_and(|pay_by| pay_by > latest);
+            if order.status == Status::Pending && order.created_at > now && is_too_late {
+                order.deadline = Deadline::of(Some(latest), order.created_at).unwrap_or(order.deadline);
+                has_changed = true;
+            }
+        }
+        if has_changed {
+            self.deadlines = Deadlines::of(&self.orders);
+        }
     }
 
     /// The pending order with the earliest deadline, and the deadline.
@@ -284,12 +302,6 @@ fn may_follow(from: Status, to: Status) -> bool {
         Status::Paid => matches!(from, Status::Pending | Status::Cancelled | Status::Expired),
         Status::RefundDue => matches!(from, Status::Cancelled | Status::Expired),
     }
-}
-
-/// The time to pay, 0 if there is nothing to pay; none if it does not fit.
-fn pay_within_ms(change: &OrderChange, at: Timestamp) -> Option<u32> {
-    let pay_within = change.pay_by.map_or(Duration::ZERO, |pay_by| pay_by.since(at));
-    u32::try_from(pay_within.as_millis()).ok()
 }
 
 fn position(number: OrderNumber) -> Option<u32> {

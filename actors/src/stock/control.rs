@@ -4,23 +4,23 @@
 
 use smallvec::smallvec;
 
-use super::{MAX_SUPPLY, Stock};
+use super::{MAX_SUPPLY, Stock, Times};
 use crate::entry::{Change, Entries, Entry};
 use crate::item::{ItemDefinition, SaleState};
 use crate::request::{Control, Rejection};
-use crate::time::Timestamp;
+use crate::time::{Moment, Timestamp};
 
 impl Stock {
     /// Carries out a change of the sale: the entry to append, none if it is so already.
-    pub fn control(&mut self, control: &Control, now: Timestamp) -> Result<Entries, Rejection> {
-        let now = now.max(self.latest);
+    pub fn control(&mut self, control: &Control, now: impl Into<Moment>) -> Result<Entries, Rejection> {
+        let Times { now, at, .. } = self.times(now.into());
         let Some(change) = self.change_for(control, now)? else { return Ok(Entries::new()) };
         let added = match &change {
             Change::Restocked { quantity } => *quantity,
             Change::Item(_) | Change::Order(_) | Change::Paused | Change::Resumed | Change::Closed => 0,
         };
         let (supply, remaining) = (self.supply + added, self.remaining + added);
-        let entry = Entry { item: self.number, at: now, change, supply, remaining };
+        let entry = Entry { item: self.number, at, change, supply, remaining };
         self.follow(std::slice::from_ref(&entry));
         Ok(smallvec![entry])
     }

@@ -31,6 +31,18 @@ impl Deadlines {
         Self { first: 0, latest: None, out_of_turn: BinaryHeap::new() }
     }
 
+    /// Those of all these orders.
+    pub(super) fn of(orders: &ChunkedVec<Record>) -> Self {
+        let mut deadlines = Self::new();
+        for (order, position) in orders.iter().zip(0..) {
+            if let Some(pay_by) = order.pay_by().filter(|_| order.status == Status::Pending) {
+                deadlines.add(pay_by, position, orders);
+            }
+        }
+        deadlines.drop_met(orders);
+        deadlines
+    }
+
     /// The earliest deadline, and the position of its order.
     pub(super) fn next(&self, orders: &ChunkedVec<Record>) -> Option<(Timestamp, u32)> {
         let in_turn = orders.get(self.first).and_then(Record::pay_by).map(|pay_by| (pay_by, self.first));

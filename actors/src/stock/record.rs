@@ -8,8 +8,9 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::entry::Status;
 use crate::ids::IdempotencyKey;
-use crate::time::Timestamp;
+use crate::time::{MAX_AHEAD, Timestamp};
 
+use super::MAX_PAY_WITHIN;
 use super::holding::{Holding, WHOLE, parts};
 
 /// One order.
@@ -21,8 +22,8 @@ pub(super) struct Record {
     pub(super) key: u64,
     pub(super) buyer: u32,
     pub(super) quantity: u32,
-    /// Milliseconds, 0 where nothing is to be paid.
-    pub(super) pay_within_ms: u32,
+    /// When it must be paid.
+    pub(super) deadline: Deadline,
     /// The buyer's order before this one, 0 if it is their first.
     pub(super) previous: u32,
     pub(super) status: Status,
@@ -31,6 +32,43 @@ pub(super) struct Record {
 }
 
 const _: () = assert!(size_of::<Record>() == 40);
+
+/// Until when an order must be paid, as its distance from the order's date in milliseconds: 0 where nothing is to be
+/// paid, at most [`MAX_PAY_WITHIN`] after it. An order that is dated ahead of server time may be due before its date:
+/// such a distance is counted down from the largest number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Deadline(u32);
+
+impl Deadline {
+    /// Of an order dated `at`; none if it is too far from it.
+    pub(super) fn of(pay_by: Option<Timestamp>, at: Timestamp) -> Option<Self> {
+        let Some(pay_by) = pay_by else { return Some(Self(0)) };
+        let (after, before) = (pay_by.since(at), at.since(pay_by));
+        if after > MAX_PAY_WITHIN || before > MAX_AHEAD {
+            return None;
+        }
+        let millis = |distance: Duration| u32::try_from(distance.as_millis()).ok();
+        Some(Self(if after.is_zero() { u32::MAX - millis(before)? } else { millis(after)? }))
+    }
+
+    fn after(self, at: Timestamp) -> Option<Timestamp> {
+        let Self(millis) = self;
+        match millis {
+            0 => None,
+            _ if self.is_before_its_date() => Some(at.minus(Duration::from_millis(u64::from(u32::MAX - millis)))),
+            _ => Some(at.plus(Duration::from_millis(u64::from(millis)))),
+        }
+    }
+
+    fn is_before_its_date(self) -> bool {
+        Duration::from_millis(u64::from(self.0)) > MAX_PAY_WITHIN
+    }
+
+    /// The whole time to pay; of an order that was dated by a wrong clock nobody knows, and any hold is a small part.
+    fn pay_within_ms(self) -> u32 {
+        if self.is_before_its_date() { u32::MAX } else { self.0 }
+    }
+}
 
 /// Seven bytes, so that they lie beside the status, which says what they are. Of a paid order: 56 bits of the hash of
 /// the payment event, compared only with events for the same order; zeros without one. Of a cancelled order: the
@@ -53,7 +91,7 @@ impl Record {
             Status::Cancelled => {
                 let held_ms = held_of(self.end);
                 let ended_at = self.created_at.plus(Duration::from_millis(held_ms.into()));
-                Some(Holding { parts: parts(held_ms, self.pay_within_ms), ended_at })
+                Some(Holding { parts: parts(held_ms, self.deadline.pay_within_ms()), ended_at })
             }
             Status::Expired => Some(Holding { parts: WHOLE, ended_at: self.pay_by().unwrap_or(self.created_at) }),
             Status::Pending => overdue.map(|ended_at| Holding { parts: WHOLE, ended_at }),
@@ -67,8 +105,7 @@ impl Record {
     }
 
     pub(super) fn pay_by(&self) -> Option<Timestamp> {
-        let pay_within = Duration::from_millis(u64::from(self.pay_within_ms));
-        (!pay_within.is_zero()).then(|| self.created_at.plus(pay_within))
+        self.deadline.after(self.created_at)
     }
 }
 

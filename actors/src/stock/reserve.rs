@@ -8,11 +8,11 @@ use smallvec::smallvec;
 
 use super::book::Slot;
 use super::holding::waits_until;
-use super::{MAX_PAY_WITHIN, SalePolicy, Stock};
+use super::{MAX_PAY_WITHIN, SalePolicy, Stock, Times};
 use crate::entry::{Change, Entries, Entry, Order, OrderChange, Status};
 use crate::ids::{IdempotencyKey, OrderNumber, UserId};
 use crate::request::{Rejection, Reservation};
-use crate::time::Timestamp;
+use crate::time::{Moment, Timestamp};
 
 /// What the stock decided about a purchase.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,18 +27,18 @@ pub enum Decision {
 
 impl Stock {
     /// Decides a purchase.
-    pub fn reserve(&mut self, wanted: Reservation, policy: &SalePolicy, now: Timestamp) -> Decision {
-        let now = now.max(self.latest);
+    pub fn reserve(&mut self, wanted: Reservation, policy: &SalePolicy, now: impl Into<Moment>) -> Decision {
+        let times = self.times(now.into());
         let slot = self.book.locate(&wanted.user);
         if let Some(number) = wanted.key.as_ref().and_then(|key| self.book.find_key(slot, key)) {
             return self.replay(number, wanted.quantity);
         }
-        if let Err(rejection) = self.admits(&wanted, slot, policy, now) {
+        if let Err(rejection) = self.admits(&wanted, slot, policy, times.now) {
             return Decision::Rejected(rejection);
         }
         // After this point it must succeed.
         let (number, user) = (self.book.next_number(), wanted.user.clone());
-        let entries = self.placing(wanted, number, slot, policy, now);
+        let entries = self.placing(wanted, number, slot, policy, times);
         self.follow_at(&entries, slot);
         let record = self.book.get(number).expect("it was placed one line above");
         Decision::Placed(self.describe(number, record, user), entries)
@@ -92,11 +92,11 @@ impl Stock {
         number: OrderNumber,
         slot: Slot,
         policy: &SalePolicy,
-        now: Timestamp,
+        times: Times,
     ) -> Entries {
         let placed = Entry {
             item: self.number,
-            at: now,
+            at: times.at,
             supply: self.supply,
             remaining: self.remaining - wanted.quantity,
             change: Change::Order(OrderChange {
@@ -106,7 +106,7 @@ impl Stock {
                 quantity: wanted.quantity,
                 unit_price: self.definition.unit_price,
                 key: wanted.key,
-                pay_by: policy.pay_within.map(|pay_within| now.plus(pay_within.min(MAX_PAY_WITHIN))),
+                pay_by: policy.pay_within.map(|pay_within| times.now.plus(pay_within.min(MAX_PAY_WITHIN))),
                 user_live: self.book.live_units(slot) + wanted.quantity,
             }),
         };

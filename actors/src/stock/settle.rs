@@ -2,11 +2,11 @@
 //! **Owns:** which step follows which, and that a deadline that has passed has passed for everybody.
 //! **Never:** expires an order early, or lets two ends of one order both happen.
 
-use super::{LatePayment, SalePolicy, Stock};
+use super::{LatePayment, SalePolicy, Stock, Times};
 use crate::entry::{Change, Entries, Entry, Order, OrderChange, Payment, PaymentResult, Status};
 use crate::ids::{IdempotencyKey, OrderNumber, UserId};
 use crate::request::Rejection;
-use crate::time::Timestamp;
+use crate::time::Moment;
 
 /// What the stock decided about a step of an order, and what to write down. A rejected step may have entries too: an
 /// order whose deadline had passed is found expired.
@@ -20,52 +20,59 @@ pub struct Settled {
 
 impl Stock {
     /// Decides a payment event.
-    pub fn pay(&mut self, number: OrderNumber, payment: &Payment, policy: &SalePolicy, now: Timestamp) -> Settled {
-        let now = now.max(self.latest);
+    pub fn pay(
+        &mut self,
+        number: OrderNumber,
+        payment: &Payment,
+        policy: &SalePolicy,
+        now: impl Into<Moment>,
+    ) -> Settled {
+        let times = self.times(now.into());
         let mut entries = Entries::new();
         let answer = self.check_payment(number, payment).and_then(|order| {
             let is_duplicate = self.book.get(number).is_some_and(|record| record.was_paid_by(&payment.event));
             if is_duplicate || payment.result == PaymentResult::Failed {
                 return Ok(order);
             }
-            let status = self.find_expired(number, now, &mut entries);
+            let status = self.find_expired(number, times, &mut entries);
             let next = match status {
                 Status::Pending => Status::Paid,
                 Status::Cancelled | Status::Expired => self.late_status(&order, policy.late),
                 Status::Paid | Status::RefundDue => return Err(Rejection::InvalidTransition { status }),
             };
-            self.step(number, next, Some(payment.event.clone()), now, &mut entries);
+            self.step(number, next, Some(payment.event.clone()), times, &mut entries);
             Ok(self.order(number).expect("it was found above"))
         });
         Settled { entries, answer }
     }
 
     /// Decides a buyer's wish to give their order up.
-    pub fn cancel(&mut self, number: OrderNumber, user: &UserId, now: Timestamp) -> Settled {
-        let now = now.max(self.latest);
+    pub fn cancel(&mut self, number: OrderNumber, user: &UserId, now: impl Into<Moment>) -> Settled {
+        let times = self.times(now.into());
         let mut entries = Entries::new();
         let own = self.order(number).filter(|order| order.user == *user);
-        let answer =
-            own.ok_or(Rejection::UnknownOrder).and_then(|_order| match self.find_expired(number, now, &mut entries) {
+        let answer = own.ok_or(Rejection::UnknownOrder).and_then(|_order| {
+            match self.find_expired(number, times, &mut entries) {
                 Status::Pending => {
-                    self.step(number, Status::Cancelled, None, now, &mut entries);
+                    self.step(number, Status::Cancelled, None, times, &mut entries);
                     Ok(self.order(number).expect("it was found above"))
                 }
                 status @ (Status::Paid | Status::Cancelled | Status::Expired | Status::RefundDue) => {
                     Err(Rejection::InvalidTransition { status })
                 }
-            });
+            }
+        });
         Settled { entries, answer }
     }
 
     /// Expires orders whose deadline has passed, at most `most`.
-    pub fn expire(&mut self, most: usize, now: Timestamp) -> Entries {
-        let now = now.max(self.latest);
+    pub fn expire(&mut self, most: usize, now: impl Into<Moment>) -> Entries {
+        let times = self.times(now.into());
         let mut entries = Entries::new();
         while entries.len() < most {
             match self.book.next_deadline() {
-                Some((pay_by, number)) if pay_by <= now => {
-                    self.step(number, Status::Expired, None, now, &mut entries);
+                Some((pay_by, number)) if pay_by <= times.due => {
+                    self.step(number, Status::Expired, None, times, &mut entries);
                 }
                 Some(_) | None => break,
             }
@@ -79,15 +86,15 @@ impl Stock {
         if matches { Ok(order) } else { Err(Rejection::WrongPayment) }
     }
 
-    /// The order's status at `now`: a pending order past its deadline has expired, whether the tick has been
+    /// The order's status now: a pending order past its deadline has expired, whether the tick has been
     /// here or not.
-    fn find_expired(&mut self, number: OrderNumber, now: Timestamp, entries: &mut Entries) -> Status {
+    fn find_expired(&mut self, number: OrderNumber, times: Times, entries: &mut Entries) -> Status {
         let order = self.order(number).expect("looked up before");
-        let is_overdue = order.status == Status::Pending && order.pay_by.is_some_and(|pay_by| pay_by <= now);
+        let is_overdue = order.status == Status::Pending && order.pay_by.is_some_and(|pay_by| pay_by <= times.due);
         if !is_overdue {
             return order.status;
         }
-        self.step(number, Status::Expired, None, now, entries);
+        self.step(number, Status::Expired, None, times, entries);
         Status::Expired
     }
 
@@ -106,7 +113,7 @@ impl Stock {
         number: OrderNumber,
         status: Status,
         key: Option<IdempotencyKey>,
-        now: Timestamp,
+        times: Times,
         entries: &mut Entries,
     ) {
         let order = self.order(number).expect("looked up before");
@@ -126,7 +133,7 @@ impl Stock {
             pay_by: None,
             user_live,
         });
-        let entry = Entry { item: self.number, at: now, change, supply: self.supply, remaining };
+        let entry = Entry { item: self.number, at: times.at, change, supply: self.supply, remaining };
         self.follow(std::slice::from_ref(&entry));
         entries.push(entry);
     }

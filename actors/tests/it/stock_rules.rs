@@ -5,9 +5,12 @@ use std::time::Duration;
 use doorbuster_actors::item::{Amount, ItemDefinition, MAX_AMOUNT};
 use doorbuster_actors::request::{Control, Rejection, Reservation};
 use doorbuster_actors::stock::{Decision, MAX_SUPPLY, Stock};
+use doorbuster_actors::time::{Moment, Timestamp};
 
 use crate::support::model::ITEM;
 use crate::support::{POLICY, item, keyed, moment, one_unit, placed, user};
+
+const HOUR_MS: i64 = 3_600_000;
 
 fn stock(definition: ItemDefinition) -> Stock {
     Stock::create(&Stock::creation(ITEM, definition, moment(0))).expect("a creation")
@@ -61,6 +64,41 @@ fn a_clock_that_goes_back_neither_re_opens_a_sale_nor_dates_an_order_back() {
     assert_eq!((late.created_at, later.created_at), (moment(19), moment(19)));
     stock.control(&Control::Restock { quantity: 1 }, moment(20)).expect("not ended by its owner");
     assert_eq!(stock.reserve(one_unit("carol"), &POLICY, moment(0)), Decision::Rejected(Rejection::SaleClosed));
+}
+
+/// An hour is what a wrong zone makes; more is a ledger that was written by a wrong clock: the clock of now counts.
+#[test]
+fn a_wrong_clock_of_the_past_dates_entries_but_decides_nothing() {
+    let ahead = 7 * 24 * HOUR_MS;
+    let (opens_at, closes_at) = (Some(moment(0)), Some(moment(HOUR_MS)));
+    let mut stock = stock(ItemDefinition { opens_at, closes_at, per_user_limit: 9, ..item("sku-1", 9) });
+    stock.control(&Control::Pause, moment(ahead)).expect("not ended by its owner");
+    stock.control(&Control::Resume, moment(0)).expect("not ended by its owner");
+    let (order, _entries) = placed(stock.reserve(one_unit("alice"), &POLICY, moment(5)));
+    let pay_within = POLICY.pay_within.expect("orders are to be paid");
+    assert_eq!((order.created_at, order.pay_by), (moment(ahead), Some(moment(5).plus(pay_within))));
+    assert_eq!(stock.next_deadline(), order.pay_by);
+    let due = moment(5).plus(pay_within);
+    assert!(stock.expire(9, Timestamp::from_millis(due.millis() - 1)).is_empty());
+    let expired = stock.expire(9, due);
+    assert_eq!(expired.iter().map(|entry| entry.at).collect::<Vec<_>>(), [moment(ahead)]);
+    assert_eq!(
+        stock.reserve(one_unit("bob"), &POLICY, moment(HOUR_MS)),
+        Decision::Rejected(Rejection::SaleClosed),
+        "closed by the clock of now"
+    );
+}
+
+#[test]
+fn deadlines_wait_while_server_time_has_gone_ahead_of_them() {
+    let mut stock = stock(item("sku-1", 9));
+    let (order, _entries) = placed(stock.reserve(one_unit("alice"), &POLICY, moment(0)));
+    let due = order.pay_by.expect("it is to be paid");
+    let stepped = |due| Moment { now: moment(3 * HOUR_MS), due };
+    let (later, _entries) = placed(stock.reserve(one_unit("bob"), &POLICY, stepped(moment(1))));
+    assert_eq!(later.created_at, moment(3 * HOUR_MS));
+    assert!(stock.expire(9, stepped(Timestamp::from_millis(due.millis() - 1))).is_empty());
+    assert_eq!(stock.expire(9, stepped(due)).len(), 1, "only the one whose time is up");
 }
 
 #[test]

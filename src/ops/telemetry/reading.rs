@@ -7,12 +7,13 @@ use std::sync::atomic::Ordering;
 
 use doorbuster_actors::observe::CommitTrigger;
 use doorbuster_actors::sale::PublishedItem;
+use doorbuster_actors::time::Clock;
 
 use super::Telemetry;
 use super::busiest::Busiest;
 use super::views::{ByState, LayerView};
 use crate::gate::redis::BreakerState;
-use crate::ops::verdict::reading::{ItemReading, Reading, Switches, TROUBLE};
+use crate::ops::verdict::reading::{ClockReading, ItemReading, Reading, Switches, TROUBLE};
 
 impl Telemetry {
     /// The server as of now.
@@ -33,6 +34,7 @@ impl Telemetry {
             commit_us: writer.commits_measured().commit_us.snapshot(),
             writer_queue: writer.mailbox.depth(),
             is_redis_away: self.redis.as_ref().is_some_and(|redis| redis.observe().breaker != BreakerState::Closed),
+            clock: clock(&self.sale.clock),
             wrong_tokens: self.auth_failures.total(),
             lags: self.sinks().into_iter().map(|sink| (sink.sink, sink.lag_entries)).collect(),
             items: ByState::of(&all, self.sale.clock.now()),
@@ -49,6 +51,14 @@ impl Telemetry {
             is_closing: self.closing.load(Ordering::Relaxed),
             is_complete: self.sale.is_started(),
         }
+    }
+}
+
+fn clock(clock: &Clock) -> ClockReading {
+    ClockReading {
+        drift_s: clock.drift().seconds(),
+        ledger_ahead_s: clock.ledger_ahead().as_secs_f64(),
+        is_unset: clock.is_unset(),
     }
 }
 

@@ -46,6 +46,8 @@ pub struct Reading {
     pub writer_queue: u32,
     /// Whether there is a Redis that is not asked, or only probed.
     pub is_redis_away: bool,
+    /// The clocks.
+    pub clock: ClockReading,
     /// Wrong tokens on the operations listener.
     pub wrong_tokens: u64,
     /// Committed entries that the consumer of each sink has not confirmed.
@@ -56,6 +58,17 @@ pub struct Reading {
     pub mailbox_capacity: usize,
     /// The items whose actors had most to do.
     pub busiest: Vec<ItemReading>,
+}
+
+/// Server time beside the clocks that it comes from.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ClockReading {
+    /// Wall clock less server time, seconds.
+    pub drift_s: f64,
+    /// How far the ledger ends ahead of server time, seconds.
+    pub ledger_ahead_s: f64,
+    /// Whether the wall clock cannot have been set when the server started, and server time has not followed since.
+    pub is_unset: bool,
 }
 
 /// The actor of an item at one moment.

@@ -86,6 +86,12 @@ codes! {
     NearCapacity = "near-capacity", Degraded;
     /// The gate does without Redis.
     RedisUnavailable = "redis-unavailable", Degraded;
+    /// The wall clock had not been set when the server started.
+    ClockUnset = "clock-unset", Degraded;
+    /// The wall clock was set while the server ran.
+    ClockDrift = "clock-drift", Degraded;
+    /// The ledger was written by a clock that was ahead.
+    LedgerAhead = "ledger-ahead", Degraded;
     /// Buyers were told that the outcome is unknown.
     OutcomesUnknown = "outcomes-unknown", Degraded;
     /// Attempts were refused because the disk was full.

@@ -4,6 +4,7 @@
 
 use doorbuster_actors::sale::StorageState;
 
+use super::clock;
 use super::reading::{Evidence, ItemReading, Reading, TROUBLE};
 use super::reason::{Finding, ReasonCode};
 use super::text::{count, duration, percent};
@@ -43,7 +44,7 @@ pub(super) fn stopping(evidence: &Evidence<'_>) -> Vec<Finding> {
 /// What makes it worse than it should be.
 pub(super) fn degrading(evidence: &Evidence<'_>) -> Vec<Finding> {
     let now = evidence.now;
-    let mut found: Vec<_> = near_capacity(now).into_iter().chain(redis(now)).collect();
+    let mut found: Vec<_> = near_capacity(now).into_iter().chain(redis(now)).chain(clock::findings(now)).collect();
     if let Some(earlier) = evidence.earlier {
         found.extend(trouble(now, earlier));
         found.extend(slow_commits(now, earlier));

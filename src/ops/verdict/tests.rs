@@ -70,7 +70,7 @@ fn item(depth: u32) -> ItemReading {
 type Change = fn(&mut Scene);
 
 /// What is changed, the headline and a part of the text; and what is changed one step less, which is fine.
-const RULES: [(ReasonCode, Change, &str, &str, Change); 14] = [
+const RULES: [(ReasonCode, Change, &str, &str, Change); 17] = [
     (
         ReasonCode::StorageFull,
         |scene| scene.switches.storage = StorageState::Full,
@@ -132,6 +132,27 @@ const RULES: [(ReasonCode, Change, &str, &str, Change); 14] = [
         |scene| scene.now.is_redis_away = true,
         "Degraded: Redis does not answer",
         "No promise rests on Redis.",
+        |_| {},
+    ),
+    (
+        ReasonCode::ClockUnset,
+        |scene| scene.now.clock.is_unset = true,
+        "Degraded: the clock was not set at the start",
+        "Set it (NTP)",
+        |_| {},
+    ),
+    (
+        ReasonCode::ClockDrift,
+        |scene| scene.now.clock.drift_s = -10_800.5,
+        "Degraded: server time is not the wall clock's",
+        "The wall clock is 3h 1s behind server time",
+        |scene| scene.now.clock.drift_s = -10.0,
+    ),
+    (
+        ReasonCode::LedgerAhead,
+        |scene| scene.now.clock.ledger_ahead_s = 90.0,
+        "Degraded: the ledger is ahead of the clock",
+        "The ledger ends 1m 30s ahead of server time",
         |_| {},
     ),
     (
