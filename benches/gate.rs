@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use actix::System;
 use criterion::Criterion;
+use doorbuster::config::ThrottleScope;
 use doorbuster::gate::bucket::{Bucket, BucketSize, LocalBucket};
 use doorbuster::gate::funnel::{Funnel, Layer};
 use doorbuster::gate::pool::{Pool, PoolReturns, PoolVerdict};
@@ -61,7 +62,7 @@ impl Entrance {
             closing: Arc::new(AtomicBool::new(false)),
         };
         let layers = Layers {
-            throttle: Throttle::new(Arc::new(LocalThrottle::new(window)), None),
+            throttle: Throttle::new(Arc::new(LocalThrottle::new(window)), None, ThrottleScope::User),
             pool: Some((Pool::new(None, PoolReturns::local()), 1.0)),
             bucket: Some(bucket()),
         };

@@ -8,10 +8,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use doorbuster::config::OnError;
+use doorbuster::config::{OnError, ThrottleScope};
 use doorbuster::gate::redis::{Redis, RedisLink, RedisSettings};
-use doorbuster::gate::throttle::{LocalThrottle, Throttle};
-use doorbuster::gate::verdict::Verdict;
+use doorbuster::gate::throttle::{LocalThrottle, Throttle, ThrottleVerdict};
+use doorbuster::redis_client::{self, RedisAddress};
+use doorbuster_actors::ids::ItemId;
 use redis::aio::MultiplexedConnection;
 
 const WINDOW: Duration = Duration::from_mins(1);
@@ -20,11 +21,12 @@ const WINDOW: Duration = Duration::from_mins(1);
 const USERS: usize = 100_000;
 
 fn in_process(criterion: &mut Criterion) {
-    let throttle = Throttle::new(Arc::new(LocalThrottle::new(WINDOW)), None);
+    let throttle = Throttle::new(Arc::new(LocalThrottle::new(WINDOW)), None, ThrottleScope::User);
     let runtime = runtime();
     let passed = runtime.block_on(count_passed(&throttle));
     assert_eq!(passed, 1);
 
+    let item = item();
     let users: Vec<_> = (0..USERS).map(|user| format!("user-{user}")).collect();
     let (mut turn, mut now) = (0, Instant::now());
     criterion.bench_function("throttle/in process/passes", |bencher| {
@@ -33,11 +35,11 @@ fn in_process(criterion: &mut Criterion) {
             if turn == USERS {
                 (turn, now) = (0, now + WINDOW);
             }
-            assert_eq!(ready(throttle.admit(black_box(&users[turn]), now)), Verdict::Pass);
+            assert!(passes(&ready(throttle.admit(black_box(&users[turn]), &item, now))));
         });
     });
     criterion.bench_function("throttle/in process/is refused", |bencher| {
-        bencher.iter(|| ready(throttle.admit(black_box("ada"), now)));
+        bencher.iter(|| ready(throttle.admit(black_box("ada"), &item, now)));
     });
 }
 
@@ -45,14 +47,16 @@ fn on_redis(criterion: &mut Criterion) {
     let server = Server::start();
     let runtime = runtime();
     let settings = RedisSettings {
-        url: server.url(),
+        address: RedisAddress::new(&server.url()),
         timeout: Duration::from_secs(5),
         on_error: OnError::Closed,
         prefix: "bench:".to_owned(),
+        commands: vec![redis_client::Command::Throttle, redis_client::Command::ThrottleWait],
     };
     let redis = Redis::new(&settings).expect("the url is valid");
-    let throttle = Throttle::new(Arc::new(LocalThrottle::new(WINDOW)), Some(RedisLink::new(redis)));
-    let mut turn = 0_u64;
+    let throttle =
+        Throttle::new(Arc::new(LocalThrottle::new(WINDOW)), Some(RedisLink::new(redis)), ThrottleScope::User);
+    let (item, mut turn) = (item(), 0_u64);
     let mut user = move || {
         turn += 1;
         format!("user-{turn}")
@@ -61,8 +65,8 @@ fn on_redis(criterion: &mut Criterion) {
     assert_eq!(runtime.block_on(count_passed(&throttle)), 1);
     criterion.bench_function("throttle/redis/one command (SET NX EX)", |bencher| {
         bencher.iter(|| {
-            let verdict = runtime.block_on(throttle.admit(&user(), Instant::now()));
-            assert_eq!(verdict, Verdict::Pass);
+            let verdict = runtime.block_on(throttle.admit(&user(), &item, Instant::now()));
+            assert!(passes(&verdict));
         });
     });
 
@@ -88,13 +92,21 @@ async fn two_commands(connection: &mut MultiplexedConnection, user: &str) -> boo
 async fn count_passed(throttle: &Throttle) -> usize {
     let mut passed = 0;
     for _ in 0..64 {
-        passed += usize::from(throttle.admit("ada", Instant::now()).await == Verdict::Pass);
+        passed += usize::from(passes(&throttle.admit("ada", &item(), Instant::now()).await));
     }
     passed
 }
 
+fn item() -> ItemId {
+    "sku-1".parse().expect("an item id")
+}
+
+fn passes(verdict: &ThrottleVerdict) -> bool {
+    matches!(verdict, ThrottleVerdict::Pass(_))
+}
+
 /// The answer of a future that has nothing to wait for.
-fn ready(attempt: impl Future<Output = Verdict>) -> Verdict {
+fn ready(attempt: impl Future<Output = ThrottleVerdict>) -> ThrottleVerdict {
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
     match std::pin::pin!(attempt).poll(&mut context) {
         std::task::Poll::Ready(verdict) => verdict,

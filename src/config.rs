@@ -28,7 +28,9 @@ mod validate;
 mod value;
 mod web_origin;
 
-pub use choices::{AuthMode, Durability, InventorySource, JwtAlgorithm, LatePayment, OnError};
+pub use choices::{
+    AuthMode, Durability, InventorySource, JwtAlgorithm, LatePayment, OnError, StreamTrim, ThrottleScope,
+};
 pub use development::fill_secrets;
 pub use error::ConfigError;
 pub use explain::example;
@@ -159,6 +161,9 @@ section! {
         /// Time between two attempts of one user, at least `1ms` and at most `1day`; 0 = off. Default `5s`: people
         /// don't notice, scripts do.
         pub window: Duration = Duration::from_secs(5),
+        /// Who shares a window: a `user` over all items, or a `user_item` alone, so that a buyer may try another item
+        /// at once. Default `user`: a script that tries all items is one script.
+        pub scope: ThrottleScope = ThrottleScope::User,
     }
 }
 
@@ -184,8 +189,18 @@ section! {
 section! {
     /// `[redis]`: the gate's shared memory, for several servers. No promise depends on it.
     pub struct Redis in "redis" {
-        /// `redis://…` or `unix://…`; a password in it is never shown. Default empty: the gate remembers in process.
+        /// `redis://user:password@host:6379/0`, `rediss://…` (TLS) or `unix:///run/redis.sock?user=…&pass=…&db=0`;
+        /// user, password and database may be left out. SIGHUP reads it again. Default empty: the gate remembers in
+        /// process.
         pub url: Option<RedisUrl> = None,
+        /// PEM file with the authorities that may have signed Redis' certificate, for `rediss://`. Default empty: those
+        /// of the system.
+        pub tls_ca_file: Option<PathBuf> = None,
+        /// PEM file with our own certificate, where Redis asks for one (`tls-auth-clients`); with `tls_key_file`.
+        /// Default empty: none.
+        pub tls_certificate_file: Option<PathBuf> = None,
+        /// PEM file with its private key. Default empty: none.
+        pub tls_key_file: Option<PathBuf> = None,
         /// Longest wait for an answer of Redis, at least `1ms` and at most `5s`. Default `50ms`: a hundred times what
         /// it usually takes.
         pub timeout: Duration = Duration::from_millis(50),
@@ -242,6 +257,10 @@ section! {
         /// Redis stream that receives every entry, e.g. `doorbuster:orders`; needs `redis.url`. Default empty: the feed
         /// is pulled only.
         pub redis_stream: Option<String> = None,
+        /// What is removed from that stream: what is `acknowledged` by every consumer group and confirmed by the
+        /// inventory, what is `confirmed` by the inventory alone, or nothing (`off`). Done whenever there are 10,000
+        /// such entries, and else every 10 s; the newest entry stays. Default `acknowledged`: nobody misses an entry.
+        pub redis_trim: StreamTrim = StreamTrim::Acknowledged,
         /// Bearer token of the pull feed, at least 32 bytes. Secret; default empty: the admin token.
         pub token: Secret = Secret::default(),
     }

@@ -28,9 +28,6 @@ pub enum FeedError {
     /// The data file.
     #[error(transparent)]
     Read(#[from] ReadError),
-    /// The address of Redis.
-    #[error("redis.url: not a redis url the feed can use")]
-    RedisUrl,
     /// The operating system has no thread left.
     #[error("cannot start a thread of the feed: {0}")]
     Thread(#[from] std::io::Error),

@@ -16,14 +16,17 @@ use std::time::{Duration, Instant};
 
 use doorbuster_actors::ids::{IdempotencyKey, UserId};
 use doorbuster_actors::request::{Rejection, Unavailable};
-use doorbuster_actors::sale::{Permit, PublishedItem, SaleView, Token, TokenOutcome};
+use doorbuster_actors::sale::{Outcome, Permit, PublishedItem, SaleView, Token, TokenOutcome};
 
 use bucket::Bucket;
 use funnel::{Funnel, FunnelGuard};
 use pool::{Pool, PoolVerdict, token_limit};
 use single_flight::{Leader, SingleFlight};
-use throttle::Throttle;
+use throttle::{Throttle, ThrottleVerdict, Window};
 use verdict::Verdict;
+
+/// What a buyer who is refused for no fault of theirs is told to wait, where nothing better is known.
+const SOON: Duration = Duration::from_secs(1);
 
 /// "Come again later".
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,6 +66,51 @@ impl From<Unavailable> for Refusal {
     fn from(unavailable: Unavailable) -> Self {
         Self::Unavailable(unavailable)
     }
+}
+
+impl Refusal {
+    /// When it makes sense to try again.
+    fn retry_after(&self) -> Duration {
+        match self {
+            Self::Throttled { retry_after } | Self::NoToken { retry_after } | Self::RateLimited { retry_after } => {
+                *retry_after
+            }
+            Self::Rejected(_) | Self::Unavailable(_) | Self::Overloaded | Self::GateUnavailable => SOON,
+        }
+    }
+}
+
+/// Whether an answer from behind the gate costs the buyer their window: an order does, and what is their own doing.
+fn keeps_window(outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::Confirmed(_) | Outcome::Replayed(_) => true,
+        Outcome::Unavailable(_) => false,
+        Outcome::Rejected(rejection) => match rejection {
+            Rejection::SoldOut { .. }
+            | Rejection::SaleNotStarted { .. }
+            | Rejection::SalePaused
+            | Rejection::SaleClosed => false,
+            Rejection::LimitReached { .. }
+            | Rejection::CoolingDown { .. }
+            | Rejection::KeyReused
+            | Rejection::AmountOutOfRange
+            | Rejection::SupplyOutOfRange
+            | Rejection::WrongPayment
+            | Rejection::StockFixed
+            | Rejection::NotScheduled
+            | Rejection::InvalidTransition { .. }
+            | Rejection::UnknownOrder => true,
+        },
+    }
+}
+
+/// An attempt that has passed all layers.
+#[derive(Debug)]
+pub struct Admitted {
+    /// What it holds of the pool.
+    pub token: Token,
+    /// The window that it has opened; see [`Gate::settle`].
+    pub window: Window,
 }
 
 /// Somebody who wants to buy something.
@@ -148,15 +196,37 @@ impl Gate {
         SameKey { first, is_used: self.shared.sale.used_keys.contains(fingerprint) }
     }
 
-    /// All layers behind the replay.
-    pub async fn admit(&self, guard: &mut FunnelGuard<'_>, attempt: Attempt<'_>) -> Result<Token, Refusal> {
+    /// All layers behind the replay. A refusal behind the throttle gives the buyer's window back: it is not their
+    /// doing.
+    pub async fn admit(&self, guard: &mut FunnelGuard<'_>, attempt: Attempt<'_>) -> Result<Admitted, Refusal> {
         guard.pass();
         self.on_sale(attempt)?;
         guard.pass();
         enough_left(attempt)?;
         guard.pass();
-        self.throttle(attempt).await?;
+        let window = self.throttle(attempt).await?;
         guard.pass();
+        match self.tokens(guard, attempt).await {
+            Ok(token) => Ok(Admitted { token, window }),
+            Err(refusal) => {
+                self.give_back(window, refusal.retry_after()).await;
+                Err(refusal)
+            }
+        }
+    }
+
+    /// The stock and the ledger have answered. What is no order and not the buyer's doing gives their window back.
+    pub async fn settle(&self, window: Window, outcome: &Outcome) {
+        if !keeps_window(outcome) {
+            self.give_back(window, SOON).await;
+        }
+    }
+
+    async fn give_back(&self, window: Window, told: Duration) {
+        self.layers.throttle.give_back(window, told, Instant::now()).await;
+    }
+
+    async fn tokens(&self, guard: &mut FunnelGuard<'_>, attempt: Attempt<'_>) -> Result<Token, Refusal> {
         let token = self.pool(attempt).await?;
         guard.pass();
         self.bucket().await?;
@@ -170,11 +240,12 @@ impl Gate {
         Ok(item.state(now).check_open(item.definition().opens_at, now)?)
     }
 
-    async fn throttle(&self, attempt: Attempt<'_>) -> Result<(), Refusal> {
-        match self.layers.throttle.admit(attempt.user.as_str(), Instant::now()).await {
-            Verdict::Pass => Ok(()),
-            Verdict::Refused { retry_after } => Err(Refusal::Throttled { retry_after }),
-            Verdict::GateUnavailable => Err(Refusal::GateUnavailable),
+    async fn throttle(&self, attempt: Attempt<'_>) -> Result<Window, Refusal> {
+        let item = &attempt.published.definition().id;
+        match self.layers.throttle.admit(attempt.user.as_str(), item, Instant::now()).await {
+            ThrottleVerdict::Pass(window) => Ok(window),
+            ThrottleVerdict::Refused { retry_after } => Err(Refusal::Throttled { retry_after }),
+            ThrottleVerdict::GateUnavailable => Err(Refusal::GateUnavailable),
         }
     }
 

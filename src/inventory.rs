@@ -39,6 +39,7 @@ use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use crate::config::{Config, InventorySource, Loaded};
+use crate::redis_client::{RedisAddress, UnusableAddress};
 use crate::signals::{Signals, Told};
 use gauges::Gauges;
 use ops::State;
@@ -46,7 +47,6 @@ use pull::Pull;
 pub use pull::UnusableUrl;
 use reader::Reader;
 use redis_source::RedisSource;
-pub use redis_source::UnusableRedisUrl;
 use source::Source;
 use store::Store;
 pub use store::StoreError;
@@ -58,9 +58,9 @@ pub enum InventoryError {
     /// `inventory.source` is a URL that cannot be asked.
     #[error(transparent)]
     Url(#[from] UnusableUrl),
-    /// `redis.url` cannot be used.
+    /// The way to Redis cannot be used.
     #[error(transparent)]
-    RedisUrl(#[from] UnusableRedisUrl),
+    Redis(#[from] UnusableAddress),
     /// `inventory.source` is `redis`, and a key it needs is not set.
     #[error("{0}: must be set: inventory.source is redis")]
     Missing(&'static str),
@@ -135,9 +135,9 @@ fn source(config: &Config, store: &Store) -> Result<Source, InventoryError> {
             Ok(Source::Pull(Pull::new(url, token)?))
         }
         InventorySource::Redis => {
-            let url = config.redis.url.as_ref().ok_or(InventoryError::Missing("redis.url"))?;
+            let address = RedisAddress::of(&config.redis).ok_or(InventoryError::Missing("redis.url"))?;
             let stream = config.feed.redis_stream.as_deref().ok_or(InventoryError::Missing("feed.redis_stream"))?;
-            Ok(Source::Redis(Box::new(RedisSource::new(url, stream, store.consumer()?)?)))
+            Ok(Source::Redis(Box::new(RedisSource::new(&address, stream, store.consumer()?)?)))
         }
     }
 }

@@ -14,6 +14,7 @@
 //! | [`inventory`] | the independent inventory system: knows the feed's wire format, not the server |
 //! | [`server`] | the composition root: builds all of it bottom-up and closes it top-down |
 //! | [`commands`] | the command line, one file or folder a command |
+//! | [`redis_client`] | the way to Redis and the state of each kind of command, for gate, feed and inventory |
 //! | [`config`], [`catalogue`] | what an operator says |
 //! | [`logs`] | what an operator hears |
 //! | [`signals`] | what a signal means to a process that serves |
@@ -31,5 +32,6 @@ pub mod http;
 pub mod inventory;
 pub mod logs;
 pub mod ops;
+pub mod redis_client;
 pub mod server;
 pub mod signals;

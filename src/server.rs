@@ -27,7 +27,7 @@ use crate::auth::IdentityError;
 use crate::catalogue::CatalogueError;
 use crate::config::{ConfigError, Loaded};
 use crate::feed::FeedError;
-use crate::gate::redis::InvalidRedisUrl;
+use crate::redis_client::UnusableAddress;
 use crate::signals::{Signals, Told};
 
 use build::Server;
@@ -58,9 +58,9 @@ pub enum ServeError {
         /// What is wrong with it.
         source: IdentityError,
     },
-    /// The address of Redis.
-    #[error("redis.url: {0}")]
-    Redis(#[from] InvalidRedisUrl),
+    /// The way to Redis.
+    #[error(transparent)]
+    Redis(#[from] UnusableAddress),
     /// A listener.
     #[error("{key}: cannot listen on {address}: {source}")]
     Listen {
@@ -116,11 +116,13 @@ pub async fn run(
         tracing::warn!(%item, ?by, "fault injection: the actor of this item is slow");
     }
     let mut port_file = PortFile::clear(&loaded.config)?;
-    let server = Server::build(loaded, injected_delay)?;
+    let mut server = Server::build(loaded, injected_delay)?;
     server.sale.started().await;
+    server.redis_tried().await;
     port_file.write(server.listen, server.ops_listen)?;
     banner::print(loaded, &server);
-    let takers = vec![reload::origins(Arc::clone(&server.cors)), reload::token_keys(Arc::clone(&server.identity))];
+    let mut takers = vec![reload::origins(Arc::clone(&server.cors)), reload::token_keys(Arc::clone(&server.identity))];
+    takers.extend(server.redis.as_ref().map(|redis| reload::redis(Arc::clone(redis.client()))));
     let reload = Reload::new(loaded, read_again, takers);
     while signals.next().await == Told::Reload {
         reload.run();

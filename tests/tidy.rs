@@ -25,22 +25,23 @@ const SERVER: &[(&str, &str)] = &[
     ("logs", ""),
     ("signals", ""),
     ("catalogue", "actors::ids actors::item actors::time"),
-    ("feed", "actors::ids actors::ledger actors::time"),
-    ("gate", "config actors::ids actors::observe actors::request actors::sale"),
+    ("redis_client", "config"),
+    ("feed", "config redis_client actors::ids actors::ledger actors::time"),
+    ("gate", "config redis_client actors::ids actors::observe actors::request actors::sale"),
     ("http", "gate actors::entry actors::ids actors::item actors::request actors::sale actors::time"),
     ("auth", "config http actors::ids actors::request"),
     ("api", "auth config gate http actors::entry actors::ids actors::item actors::request actors::sale"),
     (
         "ops",
-        "api auth catalogue config feed gate http actors::entry actors::ids actors::item actors::observe \
+        "api auth catalogue config feed gate http redis_client actors::entry actors::ids actors::item actors::observe \
          actors::request actors::sale actors::time",
     ),
     (
         "server",
-        "api auth catalogue config feed gate http ops signals actors::data_file actors::ids actors::item \
+        "api auth catalogue config feed gate http ops redis_client signals actors::data_file actors::ids actors::item \
          actors::ledger actors::request actors::sale actors::time",
     ),
-    ("inventory", "config http signals actors::data_file"),
+    ("inventory", "config http redis_client signals actors::data_file"),
     (
         "commands",
         "auth config feed inventory logs server signals actors::data_file actors::entry actors::ids actors::item \
@@ -97,7 +98,11 @@ const PLACES: &[(&str, &[&str], &str)] = &[
         "answer with a value; http makes a response of it",
     ),
     ("^actix", &["actors/src"], "send it through a `SaleHandle`"),
-    ("^redis", &["src/gate/redis", "src/feed/redis", "src/inventory/redis_source"], "ask a `RedisLink`"),
+    (
+        "^redis",
+        &["src/redis_client", "src/gate/redis", "src/feed/redis", "src/inventory/redis_source"],
+        "ask a `RedisLink`",
+    ),
     (
         "^rusqlite",
         &["actors/src/ledger", "actors/src/data_file", "src/feed/reader", "src/inventory", "src/commands"],

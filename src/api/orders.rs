@@ -18,7 +18,7 @@ use super::items::Items;
 use super::trace_sampler::Sampler;
 use crate::auth::Identity;
 use crate::gate::funnel::FunnelGuard;
-use crate::gate::{Attempt, Gate};
+use crate::gate::{Admitted, Attempt, Gate};
 use crate::http::json::respond;
 use crate::http::order_view::{OrderView, Shown};
 use crate::http::problem::Problem;
@@ -129,9 +129,11 @@ impl Orders {
                 }
             }
         }
-        let token = self.gate.admit(guard, attempt).await?;
+        let Admitted { token, window } = self.gate.admit(guard, attempt).await?;
         let reservation = Reservation { user, quantity, key };
-        self.answer(within(self.client.handle.reserve(&published, reservation, token, permit)).await)
+        let outcome = within(self.client.handle.reserve(&published, reservation, token, permit)).await;
+        self.gate.settle(window, &outcome).await;
+        self.answer(outcome)
     }
 
     fn answer(&self, outcome: Outcome) -> Result<HttpResponse, Problem> {

@@ -44,7 +44,7 @@ impl From<InventoryError> for Failure {
         match error {
             InventoryError::Store(_) => Self::storage(error),
             InventoryError::Url(_)
-            | InventoryError::RedisUrl(_)
+            | InventoryError::Redis(_)
             | InventoryError::Missing(_)
             | InventoryError::Listen { .. } => Self::configuration(error),
             InventoryError::Ended(_) | InventoryError::Panicked => Self::new(error),

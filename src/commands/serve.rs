@@ -80,7 +80,6 @@ impl From<ServeError> for Failure {
             | ServeError::Catalogue { .. }
             | ServeError::Identity { .. }
             | ServeError::Redis(_)
-            | ServeError::Feed(FeedError::RedisUrl)
             | ServeError::Listen { .. }
             | ServeError::Descriptors { .. }
             | ServeError::PortFile { .. } => Self::configuration(error),

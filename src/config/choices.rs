@@ -91,6 +91,28 @@ closed_set! {
 }
 
 closed_set! {
+    /// Who shares a window of the throttle.
+    ThrottleScope {
+        /// A buyer, whatever they want to buy.
+        User = "user",
+        /// A buyer of one item; another item is another window.
+        UserItem = "user_item",
+    }
+}
+
+closed_set! {
+    /// What is removed from the Redis stream of the feed.
+    StreamTrim {
+        /// What the inventory has confirmed and every consumer group has acknowledged.
+        Acknowledged = "acknowledged",
+        /// What the inventory has confirmed, whatever other consumer groups have read.
+        Confirmed = "confirmed",
+        /// Nothing.
+        Off = "off",
+    }
+}
+
+closed_set! {
     /// What a payment after the expiry leads to.
     LatePayment {
         /// The money goes back.

@@ -42,7 +42,7 @@ pub(super) fn comment(path: &str) -> String {
         let rest = rest.to_owned();
         words = rest.get(..1).unwrap_or_default().to_uppercase() + rest.get(1..).unwrap_or_default();
     }
-    let is_secret = |(key, setting): &(&str, &mut dyn super::Setting)| *key == path && setting.is_secret();
+    let is_secret = |(key, setting): &(&str, &mut dyn super::Setting)| *key == path && setting.may_be_in_file();
     if Config::default().settings().iter().any(is_secret) {
         let key = path.rsplit('.').next().unwrap_or(path);
         write!(words, " Or `{key}{SECRET_FILE_SUFFIX}`: the path of a file with it.").expect("a String takes any text");

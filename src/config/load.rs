@@ -77,12 +77,20 @@ pub fn load(sources: Sources) -> Result<Loaded, ConfigError> {
         (Requested::None, None, None) => Cause::NothingGiven,
     };
     let mut loaded = Loaded { ignored, ..Loaded::defaults(cause, exposed) };
-    loaded.wanted = sources.wanted.map(|lists| lists.iter().flat_map(|list| first_given(list, &levels)).collect());
+    let is_used = |key: &&'static str| *key != "redis.url" || takes_from_redis(&levels);
+    let wanted = |lists: Vec<&[_]>| lists.iter().flat_map(|list| first_given(list, &levels)).filter(is_used).collect();
+    loaded.wanted = sources.wanted.map(wanted);
     levels.into_iter().try_for_each(|level| loaded.overlay(level))?;
     loaded.settle_mode();
     validate(&loaded)?;
     loaded.look_at_public_keys();
     Ok(loaded)
+}
+
+/// Whether the inventory takes its entries from Redis: only then it needs the address.
+fn takes_from_redis(levels: &[Vec<Entry>]) -> bool {
+    let source = levels.iter().flatten().rfind(|entry| entry.key == "inventory.source");
+    source.is_some_and(|entry| entry.given.as_text() == Some("redis"))
 }
 
 /// The keys of a list up to the first that is given: whatever comes after it is not used.
@@ -184,7 +192,7 @@ impl Loaded {
                     Given::Toml(value) => setting.set_toml(value),
                 }
                 .map_err(|mismatch| error(&mismatch))?;
-            } else if setting.is_secret() && Some(name) == secret {
+            } else if setting.may_be_in_file() && Some(name) == secret {
                 let path = given.as_text().ok_or_else(|| error(&"expected a path"))?;
                 let path = Path::new(path);
                 if self.wanted.as_ref().is_some_and(|wanted| !wanted.contains(&name)) {

@@ -90,7 +90,7 @@ pub(super) fn identity_key(name: &str, text: Option<&str>) -> Option<&'static st
     let secret_in_file = name.strip_suffix(super::secret::SECRET_FILE_SUFFIX);
     let mut config = Config::default();
     let known = config.settings().into_iter().find(|(key, setting)| {
-        let in_file = setting.is_secret() && Some(*key) == secret_in_file;
+        let in_file = setting.may_be_in_file() && Some(*key) == secret_in_file;
         let says_who = key.starts_with("auth.") || setting.holds_secret(text.unwrap_or_default());
         in_file || (*key == name && says_who)
     });

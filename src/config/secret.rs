@@ -97,7 +97,9 @@ impl fmt::Debug for RedisUrl {
 }
 
 impl Value for RedisUrl {
-    const EXPECTED: &'static str = "a URL like redis://127.0.0.1:6379 or unix:///run/redis.sock";
+    const EXPECTED: &'static str =
+        "a URL like redis://127.0.0.1:6379, rediss://redis.example.com:6380 or unix:///run/redis.sock";
+    const IN_FILE: bool = true;
 
     /// A password stands before `@`, or in the parameter `pass` of a socket.
     fn holds_secret(text: &str) -> bool {
@@ -105,7 +107,7 @@ impl Value for RedisUrl {
     }
 
     fn from_text(text: &str) -> Option<Self> {
-        let known = ["redis://", "unix://", "redis+unix://"].iter().any(|scheme| text.starts_with(scheme));
+        let known = ["redis://", "rediss://", "unix://", "redis+unix://"].iter().any(|scheme| text.starts_with(scheme));
         known.then(|| Self(text.to_owned()))
     }
 

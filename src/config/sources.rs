@@ -132,7 +132,7 @@ fn environment_names() -> Vec<(String, String)> {
     let mut keys = Vec::new();
     for (key, setting) in Config::default().settings() {
         keys.push(key.to_owned());
-        if setting.is_secret() {
+        if setting.may_be_in_file() {
             keys.push(format!("{key}{SECRET_FILE_SUFFIX}"));
         }
     }

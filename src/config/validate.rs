@@ -68,7 +68,7 @@ pub fn validate(loaded: &Loaded) -> Result<(), ConfigError> {
         .and_then(|()| clock(config))
         .and_then(|()| payment(config))
         .and_then(|()| gate(config))
-        .and_then(|()| redis(config))
+        .and_then(|()| redis(loaded))
         .and_then(|()| inventory(config))
         .and_then(|()| if loaded.is_whole() { identity(config) } else { Ok(()) })
         .and_then(|()| secrets(config));
@@ -142,14 +142,17 @@ fn gate(config: &Config) -> Result<(), ConfigError> {
     check(gate.bucket.burst == 0 || gate.bucket.rate > 0, "gate.bucket.burst", "needs gate.bucket.rate")
 }
 
-fn redis(config: &Config) -> Result<(), ConfigError> {
-    let redis = &config.redis;
+fn redis(loaded: &Loaded) -> Result<(), ConfigError> {
+    let (config, redis) = (&loaded.config, &loaded.config.redis);
     check(redis.timeout >= MIN_REDIS_TIME, "redis.timeout", "must be at least 1ms")?;
     at_most(redis.timeout, MAX_REDIS_TIMEOUT, "redis.timeout")?;
     let visible = redis.prefix.bytes().all(|byte| byte.is_ascii_graphic());
     let reason = format!("must be at most {MAX_REDIS_PREFIX} visible ASCII characters");
     check(visible && redis.prefix.len() <= MAX_REDIS_PREFIX, "redis.prefix", reason)?;
-    let reachable = config.feed.redis_stream.is_none() || redis.url.is_some();
+    let pair = redis.tls_certificate_file.is_some() == redis.tls_key_file.is_some();
+    check(pair, "redis.tls_certificate_file", "needs redis.tls_key_file, and the other way round")?;
+    // Who does not use the address need not be able to read its file.
+    let reachable = config.feed.redis_stream.is_none() || redis.url.is_some() || loaded.is_given("redis.url");
     check(reachable, "feed.redis_stream", "needs redis.url")
 }
 
@@ -259,7 +262,9 @@ pub fn wanted(purposes: &[Purpose]) -> Wanted {
         Purpose::Operate => Some(&["auth.admin_token"][..]),
         Purpose::Pull => Some(&["feed.token", "auth.admin_token"][..]),
     });
-    lists.collect()
+    let lists: Wanted = lists.collect();
+    let address = purposes.contains(&Purpose::Pull).then_some(&["redis.url"][..]);
+    lists.map(|lists| lists.into_iter().chain(address).collect())
 }
 
 /// Checks that the secrets which `purpose` needs are there.

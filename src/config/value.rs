@@ -17,8 +17,10 @@ pub(super) struct Mismatch(&'static str);
 pub(super) trait Value: Sized {
     /// What a value looks like, to end the sentence "expected …".
     const EXPECTED: &'static str;
-    /// Whether the value must not be shown, and may be read from a file instead.
+    /// Whether the value must not be shown.
     const SECRET: bool = false;
+    /// Whether the value may be read from a file instead: `<key>_file`.
+    const IN_FILE: bool = Self::SECRET;
 
     /// Whether this text contains a secret: always where the type is one, and in some texts of other types.
     fn holds_secret(_text: &str) -> bool {
@@ -48,7 +50,7 @@ pub(super) trait Setting {
     fn set_toml(&mut self, value: &toml::Value) -> Result<(), Mismatch>;
     fn to_toml(&self) -> toml::Value;
     fn whole(&self) -> String;
-    fn is_secret(&self) -> bool;
+    fn may_be_in_file(&self) -> bool;
     fn holds_secret(&self, text: &str) -> bool;
 }
 
@@ -71,8 +73,8 @@ impl<T: Value> Setting for T {
         Value::whole(self)
     }
 
-    fn is_secret(&self) -> bool {
-        T::SECRET
+    fn may_be_in_file(&self) -> bool {
+        T::IN_FILE
     }
 
     fn holds_secret(&self, text: &str) -> bool {
@@ -219,6 +221,7 @@ impl Value for PathBuf {
 impl<T: Value> Value for Option<T> {
     const EXPECTED: &'static str = T::EXPECTED;
     const SECRET: bool = T::SECRET;
+    const IN_FILE: bool = T::IN_FILE;
 
     fn holds_secret(text: &str) -> bool {
         T::holds_secret(text)
@@ -252,6 +255,11 @@ mod tests {
         assert_eq!(<f64 as Value>::from_text("2"), <f64 as Value>::from_toml(&2.into()));
         let list = toml::Value::from(vec!["10.0.0.0/8", "::1/128"]);
         assert_eq!(Vec::<IpNet>::from_text("10.0.0.0/8, ::1/128"), Vec::<IpNet>::from_toml(&list));
+    }
+
+    #[test]
+    fn lists_are_separated_by_commas_on_the_command_line() {
+        assert_eq!(Vec::<IpNet>::from_text("10.0.0.0/8, ::1/128").map(|list| list.len()), Some(2));
     }
 
     #[test]

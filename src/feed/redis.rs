@@ -5,7 +5,7 @@
 //! The stream is a window on the ledger that can be lost at any time. Its consumer writes the last entry it has made
 //! durable to the key `<stream>:cursor`, after each batch and once a second. It takes only the entry after its last
 //! one: an older one it has, and before a later one something is missing, which the relay notices by itself and
-//! publishes again.
+//! publishes again. Other consumers have groups of their own: what all groups have acknowledged counts for them.
 
 mod plan;
 mod stream;
@@ -13,15 +13,16 @@ mod stream;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use redis::Client;
 use tokio::time::sleep;
 
 use super::reader::{ReadError, Reader, SeqRange};
 use super::wire::Line;
 use super::{Feed, FeedError};
-use plan::{Action, MOST_AT_ONCE, StreamState, next_step, trim_to};
+use crate::config::StreamTrim;
+use crate::redis_client::{CallPermit, Command, Health, SharedClient};
+use plan::{Action, MOST_AT_ONCE, Readers, StreamState, TRIM_AFTER, next_step, trim_to};
 use stream::{LastEntry, Stream, StreamFault};
 
 /// First and longest pause after a fault: soon enough for a hiccup, seldom enough for an outage.
@@ -36,12 +37,23 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How often the cursor is looked at when its consumer has enough to do.
 const ASK_EVERY: Duration = Duration::from_millis(100);
 
-/// Where the stream is. Deliberately without `Debug`: the URL may carry a password.
+/// How often little is trimmed, the consumer groups are asked for that, and it is tried whether Redis would take
+/// entries while there are none.
+const TIDY_EVERY: Duration = Duration::from_secs(10);
+
+/// How often the groups are asked while many entries wait to be trimmed, and what fails is tried again.
+const LOOK_CLOSER_EVERY: Duration = Duration::from_secs(1);
+
+/// Where the stream is, and who is told how it fares. Deliberately without `Debug`: the client may hold a password.
 pub struct RelaySettings {
-    /// `redis://[user:password@]host:port/db` or `unix:///path`.
-    pub url: String,
+    /// The way to Redis.
+    pub client: Arc<SharedClient>,
+    /// The state of each kind of command.
+    pub health: Arc<Health>,
     /// The key of the stream.
     pub stream: String,
+    /// What is removed from it.
+    pub trim: StreamTrim,
 }
 
 /// The relay's thread; ends when this is dropped, or when the feed closes.
@@ -54,8 +66,14 @@ impl Relay {
     /// Starts relaying `feed`. Redis need not be there yet.
     pub fn start(settings: &RelaySettings, feed: &Arc<Feed>) -> Result<Self, FeedError> {
         let worker = Worker {
-            client: stream::client(&settings.url).map_err(|_unusable| FeedError::RedisUrl)?,
+            client: Arc::clone(&settings.client),
+            health: Arc::clone(&settings.health),
             key: settings.stream.clone(),
+            trim: settings.trim,
+            readers: Readers::Unknown,
+            trimmed_at: None,
+            asked_at: None,
+            tried_at: None,
             reader: Reader::open(&feed.path)?,
             feed: Arc::clone(feed),
             confirmed: None,
@@ -113,8 +131,16 @@ enum Wait {
 
 /// What runs on the thread.
 struct Worker {
-    client: Client,
+    client: Arc<SharedClient>,
+    health: Arc<Health>,
     key: String,
+    trim: StreamTrim,
+    /// How far the consumer groups were when they were asked last.
+    readers: Readers,
+    trimmed_at: Option<Instant>,
+    asked_at: Option<Instant>,
+    /// When it was tried whether Redis would take entries.
+    tried_at: Option<Instant>,
     reader: Reader,
     feed: Arc<Feed>,
     /// What the consumer confirmed last. It is durable there, so it counts even if Redis has forgotten it.
@@ -136,16 +162,31 @@ impl Worker {
 
     async fn relay(&mut self) -> Infallible {
         loop {
-            let fault = match Stream::connect(&self.client, &self.key).await {
+            let connected = Stream::connect(&self.client.get(), &self.key).await;
+            let fault = match connected {
                 Ok(stream) => self.follow(stream).await,
-                Err(fault) => fault.into(),
+                Err(fault) => {
+                    self.told(Command::FeedLook, Err::<Infallible, _>(fault)).map_or_else(Fault::from, |no| match no {})
+                }
             };
-            if self.becomes(RelayStatus::Failing) {
+            // The state of each kind of command tells what is wrong with Redis.
+            if self.becomes(RelayStatus::Failing) && matches!(fault, Fault::Ledger(_)) {
                 tracing::warn!(%fault, "the feed cannot be relayed to redis: tried again and again");
             }
             sleep(self.back_off).await;
             self.back_off = BACK_OFF.1.min(self.back_off * 2);
         }
+    }
+
+    /// Passes an answer on, and tells the state of its kind of command about it.
+    fn told<T>(&self, command: Command, answer: Result<T, StreamFault>) -> Result<T, StreamFault> {
+        let now = Instant::now();
+        let permit = self.health.permit(command, now).unwrap_or(CallPermit::Ordinary);
+        match &answer {
+            Ok(_) => self.health.succeeded(command, permit, now),
+            Err(fault) => self.health.failed(command, permit, fault.failure(), now),
+        }
+        answer
     }
 
     async fn follow(&mut self, mut stream: Stream) -> Fault {
@@ -159,11 +200,18 @@ impl Worker {
     }
 
     async fn round(&mut self, stream: &mut Stream) -> Result<Wait, Fault> {
-        let (stream_state, last) = stream.look().await?;
-        let stream_state = self.confirm(stream_state);
+        let (stream_state, last) = self.told(Command::FeedLook, stream.look().await)?;
+        self.try_out(stream).await;
+        let mut stream_state = self.confirm(stream_state);
         let last_seq = self.feed.last_seq();
         let is_ours = self.recognizes(last, last_seq)?;
-        let step = if is_ours { next_step(stream_state, last_seq) } else { Action::Refuse };
+        let mut step = if is_ours { next_step(stream_state, last_seq) } else { Action::Refuse };
+        if step == Action::StartAnew && stream_state.cursor.is_none() {
+            // Somebody has removed entries, and nobody confirms any: have all groups read them?
+            self.asked_at = None;
+            stream_state.readers = self.readers(stream, LOOK_CLOSER_EVERY).await;
+            step = next_step(stream_state, last_seq);
+        }
         if step == Action::Refuse {
             if self.becomes(RelayStatus::Refusing) {
                 let (stream, found) = (&self.key, stream_state);
@@ -174,10 +222,45 @@ impl Worker {
         if self.becomes(RelayStatus::Working) {
             tracing::info!(stream = self.key, "the feed is relayed to redis");
         }
-        if let Some(first) = trim_to(stream_state) {
-            stream.trim(first).await?;
-        }
+        self.tidy(stream, stream_state).await?;
         self.take(step, stream, last_seq).await
+    }
+
+    /// Removes what the rule says nobody needs.
+    async fn tidy(&mut self, stream: &mut Stream, mut stream_state: StreamState) -> Result<(), Fault> {
+        let is_time = is_due(self.trimmed_at, TIDY_EVERY);
+        if self.trim == StreamTrim::Acknowledged {
+            let is_long = stream_state.span.is_some_and(|span| span.length >= TRIM_AFTER);
+            let every = if is_long { LOOK_CLOSER_EVERY } else { TIDY_EVERY };
+            stream_state.readers = self.readers(stream, every).await;
+        }
+        if is_time {
+            self.trimmed_at = Some(Instant::now());
+        }
+        if let Some(first) = trim_to(stream_state, self.trim, is_time) {
+            self.told(Command::FeedTrim, stream.trim(first).await)?;
+        }
+        Ok(())
+    }
+
+    /// How far the consumer groups are: asked now, if it is time.
+    async fn readers(&mut self, stream: &mut Stream, every: Duration) -> Readers {
+        if is_due(self.asked_at, every) {
+            self.asked_at = Some(Instant::now());
+            let readers = self.told(Command::FeedTrim, stream.readers().await);
+            self.readers = readers.unwrap_or(Readers::Unknown);
+        }
+        self.readers
+    }
+
+    /// Tries whether Redis would take and remove entries, though there may be none: an account may be denied just that.
+    async fn try_out(&mut self, stream: &mut Stream) {
+        let is_doubtful = [Command::FeedPublish, Command::FeedTrim].iter().any(|kind| self.health.is_doubtful(*kind));
+        if is_due(self.tried_at, if is_doubtful { LOOK_CLOSER_EVERY } else { TIDY_EVERY }) {
+            self.tried_at = Some(Instant::now());
+            let _in_its_state = self.told(Command::FeedPublish, stream.try_to_publish().await);
+            let _in_its_state = self.told(Command::FeedTrim, stream.trim(0).await);
+        }
     }
 
     async fn take(&mut self, step: Action, stream: &mut Stream, last_seq: u64) -> Result<Wait, Fault> {
@@ -188,11 +271,13 @@ impl Worker {
             Action::StartAnew => {
                 let after = self.confirmed.unwrap_or(0);
                 tracing::warn!(after, "the stream lacks entries that its consumer needs: published again");
-                stream.delete().await?;
+                self.told(Command::FeedTrim, stream.delete().await)?;
+                (self.readers, self.asked_at) = (Readers::Unknown, None); // the groups went with it
                 Ok(Wait::None)
             }
             Action::Publish { after, upto } => {
-                stream.publish(&self.entries(after, upto)?).await?;
+                let entries = self.entries(after, upto)?;
+                self.told(Command::FeedPublish, stream.publish(&entries).await)?;
                 self.known = upto;
                 Ok(if upto - after == MOST_AT_ONCE { Wait::None } else { Wait::Pace })
             }
@@ -225,10 +310,15 @@ impl Worker {
     /// Remembers what is confirmed, or recalls it.
     fn confirm(&mut self, stream_state: StreamState) -> StreamState {
         self.confirmed = stream_state.cursor.or(self.confirmed);
-        if let Some(place) = self.confirmed.or(stream_state.span.map(|span| span.top)) {
+        let acknowledged = match self.readers {
+            Readers::UpTo(seq) => Some(seq),
+            Readers::Unknown | Readers::Nobody => None,
+        };
+        let published = stream_state.span.map(|span| span.top);
+        if let Some(place) = self.confirmed.or(acknowledged).or(published) {
             self.feed.relayed.set(place);
         }
-        StreamState { cursor: self.confirmed, ..stream_state }
+        StreamState { cursor: self.confirmed, readers: self.readers, ..stream_state }
     }
 
     async fn rest(&self, rest: Wait) {
@@ -251,6 +341,10 @@ impl Worker {
     fn becomes(&mut self, status: RelayStatus) -> bool {
         std::mem::replace(&mut self.status, status) != status
     }
+}
+
+fn is_due(last: Option<Instant>, every: Duration) -> bool {
+    last.is_none_or(|last| last.elapsed() >= every)
 }
 
 /// Whether two lines tell the same entry, however they are written.

@@ -16,6 +16,7 @@ pub use returns::{PoolReturns, RETURN_QUEUE, ReturnDrain};
 use super::redis::{RedisFault, RedisLink};
 use super::verdict::Verdict;
 use crate::config::OnError;
+use crate::redis_client::Cause;
 
 /// What a refused attempt is told to wait: a token comes back when an order falls through, which cannot be foreseen.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -133,7 +134,7 @@ impl Pool {
             pool.count(quantity);
             Ok(PoolVerdict::Pass(Token { pool, quantity, mirror: Some((item, returns)) }))
         });
-        call.await.unwrap_or(Err(RedisFault::Failed)) // the runtime is going down
+        call.await.unwrap_or(Err(RedisFault::Failed(Cause::Unexpected))) // the runtime is going down
     }
 }
 

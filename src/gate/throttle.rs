@@ -1,132 +1,111 @@
-//! **Job:** per-user throttle: of all attempts of one user within a window, the first passes.
-//! **Owns:** the table of users whose window is open (in process), or their keys (in Redis).
-//! **Never:** extends a window because of a refused attempt, or grows past its cap.
+//! **Job:** throttle per buyer: of all attempts within a window, the first passes; a window that was for nothing goes
+//! back.
+//! **Owns:** who shares a window, and where windows are: in process, or in Redis.
+//! **Never:** extends a window because of a refused attempt, or lets anybody pass more often because they are refused
+//! later on.
+//!
+//! A refusal behind the throttle that is not the buyer's doing does not cost them the window (`Gate` knows which those
+//! are). So that nobody can hammer an item that way, a buyer gets the first [`FULL_GIVE_BACKS`] windows of a window's
+//! time back whole; of further ones is left what the answer said in `Retry-After`. Who waits that long never meets the
+//! throttle, who does not gets to the next layer once in that time.
 
-use std::collections::hash_map::RandomState;
-use std::hash::{BuildHasher, BuildHasherDefault, Hasher};
+mod local;
+
+use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use dashmap::DashMap;
-use dashmap::mapref::entry::Entry;
+use doorbuster_actors::ids::ItemId;
 
-use super::redis::RedisLink;
+pub use local::{FULL_GIVE_BACKS, LocalThrottle, MAX_USERS};
+
+use super::redis::{Opened, RedisLink, RedisWindow};
 use super::verdict::Verdict;
+use crate::config::{OnError, ThrottleScope};
+use local::LocalWindow;
 
-/// Users the table remembers at once. At its cap it takes about 36 MiB, and a window of five seconds then covers
-/// 200,000 different users per second, several times what one box can answer.
-pub const MAX_USERS: usize = 1_048_576;
+/// Who shares a window: a buyer, or a buyer of one item. As a text, no two are the same, whatever a user id consists
+/// of: an item id has no colon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Who<'w> {
+    item: Option<&'w str>,
+    user: &'w str,
+}
 
-/// Parts of the table, each with its own lock. A sweep holds one part at a time: about 4,000 users, some ten
-/// microseconds, which an attempt on another thread can wait.
-const SHARDS: usize = 256;
+impl<'w> Who<'w> {
+    /// A buyer, whatever they want.
+    #[must_use]
+    pub fn user(user: &'w str) -> Self {
+        Self { item: None, user }
+    }
 
-const _: () = assert!(SHARDS.is_power_of_two() && MAX_USERS.is_multiple_of(SHARDS));
+    /// A buyer of one item.
+    #[must_use]
+    pub fn of_item(user: &'w str, item: &'w ItemId) -> Self {
+        Self { item: Some(item.as_str()), user }
+    }
+}
 
-/// The in-process form, shared by all workers.
-///
-/// A user is remembered by a keyed 64-bit hash: nobody can aim at another's slot, and at the cap a new user is
-/// mistaken for a remembered one once in 10¹³ times.
+impl fmt::Display for Who<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.item {
+            None => write!(f, "throttle:{}", self.user),
+            Some(item) => write!(f, "throttle_item:{item}:{}", self.user),
+        }
+    }
+}
+
+/// The window that an attempt has opened.
 #[derive(Debug)]
-pub struct LocalThrottle {
-    /// Nanoseconds.
-    window: u64,
-    epoch: Instant,
-    hasher: RandomState,
-    /// Hash of the user → nanoseconds since `epoch` at which their window ends.
-    ends: DashMap<u64, u64, BuildHasherDefault<AsIs>>,
-    users: AtomicUsize,
-    unremembered_total: AtomicU64,
+#[must_use = "it may have to go back"]
+pub struct Window(Place);
+
+#[derive(Debug)]
+enum Place {
+    /// There is no throttle, or it let the attempt pass without remembering it.
+    Nowhere,
+    InProcess(LocalWindow),
+    InRedis(RedisWindow),
 }
 
-impl LocalThrottle {
-    /// A throttle that lets each user pass once per `window`. An empty window is no throttle at all.
-    #[must_use]
-    pub fn new(window: Duration) -> Self {
-        Self {
-            window: nanos(window),
-            epoch: Instant::now(),
-            hasher: RandomState::new(),
-            ends: DashMap::with_hasher_and_shard_amount(BuildHasherDefault::default(), SHARDS),
-            users: AtomicUsize::new(0),
-            unremembered_total: AtomicU64::new(0),
-        }
-    }
-
-    /// Passes the first attempt of a user and refuses the rest until the window of that first one is over.
-    ///
-    /// While the table is full, users who are not in it pass and are not remembered: a throttle may weaken.
-    pub fn admit(&self, user: &str, now: Instant) -> Verdict {
-        if self.window == 0 {
-            return Verdict::Pass;
-        }
-        let now = nanos(now.saturating_duration_since(self.epoch));
-        let end = now.saturating_add(self.window);
-        match self.ends.entry(self.hasher.hash_one(user)) {
-            Entry::Occupied(window) if *window.get() > now => {
-                return Verdict::Refused { retry_after: Duration::from_nanos(*window.get() - now) };
-            }
-            Entry::Occupied(mut window) => *window.get_mut() = end,
-            Entry::Vacant(place) => {
-                if self.users.fetch_add(1, Relaxed) < MAX_USERS {
-                    place.insert(end);
-                } else {
-                    self.users.fetch_sub(1, Relaxed);
-                    self.unremembered_total.fetch_add(1, Relaxed);
-                }
-            }
-        }
-        Verdict::Pass
-    }
-
-    /// Forgets the users whose window is over. To be called once a second, from a thread that serves no requests:
-    /// a full table takes tens of milliseconds.
-    pub fn sweep(&self, now: Instant) {
-        let now = nanos(now.saturating_duration_since(self.epoch));
-        let mut forgotten = 0;
-        self.ends.retain(|_, end| {
-            let open = *end > now;
-            forgotten += usize::from(!open);
-            open
-        });
-        self.users.fetch_sub(forgotten, Relaxed);
-    }
-
-    /// Users in the table, those whose window ended since the last sweep included.
-    #[must_use]
-    pub fn users(&self) -> usize {
-        self.users.load(Relaxed)
-    }
-
-    /// Attempts that passed without being remembered because the table was full.
-    #[must_use]
-    pub fn unremembered_total(&self) -> u64 {
-        self.unremembered_total.load(Relaxed)
+impl Window {
+    /// No window at all.
+    pub fn none() -> Self {
+        Self(Place::Nowhere)
     }
 }
 
-/// The keys of the table are hashes already.
-#[derive(Debug, Default, Clone, Copy)]
-struct AsIs(u64);
+/// What the throttle says about one attempt.
+#[derive(Debug)]
+pub enum ThrottleVerdict {
+    /// On to the next layer, with the window that begins now.
+    Pass(Window),
+    /// An earlier attempt's window is open.
+    Refused {
+        /// Until its end.
+        retry_after: Duration,
+    },
+    /// Redis gave no answer and the policy is [`OnError::Closed`].
+    GateUnavailable,
+}
 
-impl Hasher for AsIs {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, _: &[u8]) {
-        unreachable!("only u64 keys are hashed");
-    }
-
-    fn write_u64(&mut self, key: u64) {
-        self.0 = key;
+impl From<ThrottleVerdict> for Verdict {
+    fn from(verdict: ThrottleVerdict) -> Self {
+        match verdict {
+            ThrottleVerdict::Pass(_) => Self::Pass,
+            ThrottleVerdict::Refused { retry_after } => Self::Refused { retry_after },
+            ThrottleVerdict::GateUnavailable => Self::GateUnavailable,
+        }
     }
 }
 
-/// Saturating: 584 years are for ever.
-fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+impl From<Result<Option<LocalWindow>, Duration>> for ThrottleVerdict {
+    fn from(opened: Result<Option<LocalWindow>, Duration>) -> Self {
+        match opened {
+            Ok(window) => Self::Pass(Window(window.map_or(Place::Nowhere, Place::InProcess))),
+            Err(retry_after) => Self::Refused { retry_after },
+        }
+    }
 }
 
 /// One worker's throttle: in Redis if there is a link, else in process.
@@ -134,93 +113,73 @@ fn nanos(duration: Duration) -> u64 {
 pub struct Throttle {
     local: Arc<LocalThrottle>,
     redis: Option<RedisLink>,
+    scope: ThrottleScope,
 }
 
 impl Throttle {
     /// `local` is shared by all workers; `redis` is this worker's.
     #[must_use]
-    pub fn new(local: Arc<LocalThrottle>, redis: Option<RedisLink>) -> Self {
-        Self { local, redis }
+    pub fn new(local: Arc<LocalThrottle>, redis: Option<RedisLink>, scope: ThrottleScope) -> Self {
+        Self { local, redis, scope }
     }
 
-    /// Lets one attempt of the user pass per window. In process it never waits; in Redis it is exactly one command.
-    pub async fn admit(&self, user: &str, now: Instant) -> Verdict {
-        let Some(link) = &self.redis else { return self.local.admit(user, now) };
-        let window = Duration::from_nanos(self.local.window);
+    /// Lets one attempt pass per window. In process it never waits. In Redis it is exactly one command, and one more
+    /// for an attempt that is refused: how long it has to wait.
+    pub async fn admit(&self, user: &str, item: &ItemId, now: Instant) -> ThrottleVerdict {
+        let who = match self.scope {
+            ThrottleScope::User => Who::user(user),
+            ThrottleScope::UserItem => Who::of_item(user, item),
+        };
+        let Some(link) = &self.redis else { return self.local.open(who, now).into() };
+        let window = self.local.window();
         if window.is_zero() {
-            return Verdict::Pass;
+            return ThrottleVerdict::Pass(Window::none());
         }
-        match link.first_in_window(user, window).await {
-            Ok(true) => Verdict::Pass,
-            Ok(false) => Verdict::Refused { retry_after: window },
-            Err(_) => link.on_error().verdict(|| self.local.admit(user, now)),
+        match link.open_window(&who.to_string(), window).await {
+            Ok(Opened::Yes(window)) => ThrottleVerdict::Pass(Window(Place::InRedis(window))),
+            Ok(Opened::No { key }) => {
+                let left = link.window_left(&key).await.ok().flatten();
+                ThrottleVerdict::Refused { retry_after: left.unwrap_or(window) }
+            }
+            Err(_) => match link.on_error() {
+                OnError::Local => self.local.open(who, now).into(),
+                OnError::Closed => ThrottleVerdict::GateUnavailable,
+                OnError::Open => ThrottleVerdict::Pass(Window::none()),
+            },
+        }
+    }
+
+    /// Gives a window back, if it is still the one that was opened. `told`: what the buyer is told to wait.
+    pub async fn give_back(&self, window: Window, told: Duration, now: Instant) {
+        match window.0 {
+            Place::Nowhere => {}
+            Place::InProcess(window) => self.local.give_back(window, told, now),
+            Place::InRedis(window) => {
+                let Some(link) = self.redis.clone() else { return };
+                let keep = self.local.left_of(self.local.hash(&window.key()), told, now);
+                // In a task of its own, so that it is done also when the buyer has gone. A fault is in the state of the
+                // command; the buyer then waits for the end of the window.
+                let given_back = tokio::spawn(async move { link.give_back_window(&window, keep).await });
+                let _joined = given_back.await;
+            }
         }
     }
 }
 
 #[cfg(test)]
-#[expect(clippy::unchecked_time_subtraction, reason = "a moment before the end of a constant span")]
 mod tests {
     use super::*;
 
-    const WINDOW: Duration = Duration::from_secs(5);
-    const TICK: Duration = Duration::from_nanos(1);
-
     #[test]
-    fn the_first_attempt_passes_and_the_rest_wait_for_the_end_of_its_window() {
-        let (throttle, start) = (LocalThrottle::new(WINDOW), Instant::now());
-        assert_eq!(throttle.admit("ada", start), Verdict::Pass);
-        for wait in [Duration::ZERO, WINDOW / 2, WINDOW - TICK] {
-            let refused = Verdict::Refused { retry_after: WINDOW - wait };
-            assert_eq!(throttle.admit("ada", start + wait), refused, "a refusal must not extend the window");
+    fn no_two_buyers_share_a_text() {
+        let item = |id: &str| id.parse::<ItemId>().expect("an item id");
+        let (one, two) = (item("sku-1"), item("sku-1.b"));
+        let users = ["ann", "sku-1:ann", "b:ann", "throttle:ann", "item:sku-1:ann", "{ann}", "auth0|5f7c", "a b"];
+        let mut texts = std::collections::BTreeSet::new();
+        for user in users {
+            for who in [Who::user(user), Who::of_item(user, &one), Who::of_item(user, &two)] {
+                assert!(texts.insert(who.to_string()), "{who}");
+            }
         }
-        assert_eq!(throttle.admit("bob", start), Verdict::Pass);
-        assert_eq!(throttle.admit("ada", start + WINDOW), Verdict::Pass);
-        assert_eq!(throttle.admit("ada", start + WINDOW), Verdict::Refused { retry_after: WINDOW });
-    }
-
-    #[test]
-    fn of_sixty_four_simultaneous_attempts_one_passes() {
-        let (throttle, now, line) = (LocalThrottle::new(WINDOW), Instant::now(), std::sync::Barrier::new(64));
-        let attempt = || {
-            line.wait();
-            throttle.admit("ada", now) == Verdict::Pass
-        };
-        let passed = std::thread::scope(|scope| {
-            let attempts: Vec<_> = (0..64).map(|_| scope.spawn(attempt)).collect();
-            attempts.into_iter().map(|one| one.join().expect("no panic")).filter(|pass| *pass).count()
-        });
-        assert_eq!(passed, 1);
-    }
-
-    #[test]
-    fn a_sweep_forgets_ended_windows_only() {
-        let (throttle, start) = (LocalThrottle::new(WINDOW), Instant::now());
-        throttle.admit("ada", start);
-        throttle.admit("bob", start + TICK);
-        throttle.sweep(start + WINDOW);
-        assert_eq!((throttle.users(), throttle.ends.len()), (1, 1));
-        assert_ne!(throttle.admit("bob", start + WINDOW), Verdict::Pass);
-    }
-
-    #[test]
-    fn ten_million_users_leave_the_table_at_its_cap() {
-        let (throttle, start) = (LocalThrottle::new(WINDOW), Instant::now());
-        for user in 0..10_000_000_u64 {
-            assert_eq!(throttle.admit(&format!("{user}"), start), Verdict::Pass);
-        }
-        assert_eq!((throttle.users(), throttle.ends.len()), (MAX_USERS, MAX_USERS));
-        assert_eq!(throttle.unremembered_total(), 10_000_000 - MAX_USERS as u64);
-        assert!(throttle.ends.capacity() <= 4 * MAX_USERS, "capacity {}", throttle.ends.capacity());
-        assert_ne!(throttle.admit("0", start), Verdict::Pass, "those inside stay throttled");
-        throttle.sweep(start + WINDOW);
-        assert_eq!((throttle.users(), throttle.ends.len()), (0, 0));
-    }
-
-    #[test]
-    fn an_empty_window_throttles_nobody() {
-        let (throttle, now) = (LocalThrottle::new(Duration::ZERO), Instant::now());
-        assert!((0..3).all(|_| throttle.admit("ada", now) == Verdict::Pass));
-        assert_eq!(throttle.users(), 0);
     }
 }

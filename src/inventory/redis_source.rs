@@ -4,11 +4,10 @@
 
 use std::time::{Duration, Instant};
 
-use redis::io::tcp::TcpSettings;
-use redis::{Client, Cmd, Connection, ConnectionLike, FromRedisValue, IntoConnectionInfo, RedisError, Value};
+use redis::{Client, Cmd, Connection, ConnectionLike, FromRedisValue, RedisError, Value};
 
 use super::delivery::{Delivery, FetchFault, Fetched};
-use crate::config::RedisUrl;
+use crate::redis_client::{Cause, Failure, RedisAddress, UnusableAddress};
 
 /// The consumer group; every inventory of a stream is in it.
 const GROUP: &str = "inventory";
@@ -26,11 +25,6 @@ const PENDING_PAGE: u32 = 1_000;
 /// How long a stream may end before our cursor. After a loss the relay may begin too early and needs a moment to get
 /// here; a stream of another ledger stays behind.
 const BEHIND_FOR: Duration = Duration::from_secs(10);
-
-/// The URL is not one the inventory can use. The text says nothing of its content.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("redis.url: not a redis url the inventory can use (redis://host:port/db or unix:///path)")]
-pub struct UnusableRedisUrl;
 
 /// One consumer of a stream.
 pub(super) struct RedisSource {
@@ -51,14 +45,10 @@ impl RedisSource {
     /// `consumer` is the data file's name in the group. Nobody is asked yet.
     ///
     /// # Errors
-    /// The URL does not parse, or needs a transport that is not built in (TLS).
-    pub(super) fn new(url: &RedisUrl, stream: &str, consumer: String) -> Result<Self, UnusableRedisUrl> {
-        let info = url.expose().into_connection_info().map_err(|_| UnusableRedisUrl)?;
-        let session = info.redis_settings().clone().set_skip_set_lib_name();
-        let transport = TcpSettings::default().set_nodelay(true);
-        let info = info.set_redis_settings(session).set_tcp_settings(transport);
+    /// The part of the address that cannot be used.
+    pub(super) fn new(address: &RedisAddress, stream: &str, consumer: String) -> Result<Self, UnusableAddress> {
         Ok(Self {
-            client: Client::open(info).map_err(|_| UnusableRedisUrl)?,
+            client: address.client()?,
             connection: None,
             stream: stream.to_owned(),
             cursor_key: format!("{stream}:cursor"),
@@ -212,21 +202,24 @@ impl RedisSource {
     }
 }
 
-/// What Redis said, as far as it may be shown: the code of its error or the kind of ours, never its own words.
+/// What Redis said, as far as it may be shown: the code of its error, and what it means; never its own words.
 struct Fault {
+    /// `ERR` is no code.
     code: String,
+    cause: Cause,
 }
 
 impl From<RedisError> for Fault {
     fn from(error: RedisError) -> Self {
-        let is_code = |code: &&str| code.bytes().all(|byte| byte.is_ascii_uppercase());
-        Self { code: error.code().filter(is_code).unwrap_or_else(|| error.category()).to_owned() }
+        let failure = Failure::from(&error);
+        Self { code: failure.code.map(String::from).unwrap_or_default(), cause: failure.cause }
     }
 }
 
 impl From<Fault> for FetchFault {
-    fn from(fault: Fault) -> Self {
-        Self::Unavailable(format!("redis: {}", fault.code))
+    fn from(Fault { code, cause }: Fault) -> Self {
+        let code = if code.is_empty() { code } else { format!(" ({code})") };
+        Self::Unavailable(format!("redis: {}{code}: {}", cause.as_str(), cause.advice()))
     }
 }
 

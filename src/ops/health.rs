@@ -10,12 +10,13 @@ use super::OpsState;
 use super::verdict::{Level, ReasonCode, Verdict};
 
 /// The checks by their names, and the reasons for which each fails.
-const CHECKS: [(&str, &[ReasonCode]); 5] = [
+const CHECKS: [(&str, &[ReasonCode]); 6] = [
     ("open", &[ReasonCode::Closing]),
     ("cores", &[ReasonCode::Starting]),
     ("storage", &[ReasonCode::StorageFull, ReasonCode::StorageLocked, ReasonCode::StorageMoved]),
     ("writer", &[ReasonCode::CommitsStalled]),
     ("balance", &[ReasonCode::BalanceWrong]),
+    ("gate", &[ReasonCode::GateClosed]),
 ];
 
 #[derive(Deserialize, IntoParams)]
@@ -45,7 +46,8 @@ struct Report {
 #[derive(Serialize, ToSchema)]
 struct Check {
     /// `open`: the server is not closing; `cores`: all threads are there; `storage`: the ledger can be written;
-    /// `writer`: it commits what waits; `balance`: no audit found an item that does not add up.
+    /// `writer`: it commits what waits; `balance`: no audit found an item that does not add up; `gate`: no layer
+    /// needs a Redis that cannot be used.
     name: &'static str,
     ok: bool,
 }

@@ -7,6 +7,7 @@ mod page;
 use std::collections::BTreeMap;
 use std::fmt::{self, Error};
 use std::sync::Arc;
+use std::time::Instant;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use doorbuster_actors::observe::CommitTrigger;
@@ -22,6 +23,7 @@ use super::telemetry::Telemetry;
 use super::telemetry::layers::outcomes;
 use super::verdict::{Level, ReasonCode, Verdict};
 use crate::http::exposition;
+use crate::redis_client::{Cause, Command, CommandHealth};
 use page::{Page, label};
 
 /// Items with a time series of their own, the first ones: a series per item of a large catalogue would be a load for
@@ -192,9 +194,35 @@ fn feed_and_redis(telemetry: &Telemetry, page: &mut Page<'_>) -> Result<(), Erro
     page.counter("doorbuster_redis_calls", "Calls of the gate to Redis", redis.calls_total)?;
     page.counter("doorbuster_redis_failures", "Calls that failed", redis.failures_total)?;
     page.counter("doorbuster_redis_timeouts", "Calls that were not answered in time", redis.timeouts_total)?;
-    page.counter("doorbuster_redis_breaker_opened", "How often the circuit breaker opened", redis.opened_total)?;
+    page.counter("doorbuster_redis_breaker_opened", "How often a circuit breaker opened", redis.opened_total)?;
     let is_open = u64::from(redis.state != "closed");
-    page.gauge("doorbuster_redis_breaker_open", "1 while Redis is not asked, or only probed", is_open)
+    page.gauge("doorbuster_redis_breaker_open", "1 while Redis is not asked, or only probed", is_open)?;
+    commands_of_redis(telemetry, page)
+}
+
+/// Every cause of every kind of command that is in use, from the start: an alarm needs the 0 before the 1.
+fn commands_of_redis(telemetry: &Telemetry, page: &mut Page<'_>) -> Result<(), Error> {
+    let Some(redis) = &telemetry.redis else { return Ok(()) };
+    let seen = redis.health().observe(Instant::now());
+    let labels =
+        |command: Command, cause: Cause| [label("command", command.as_str()), label("cause", cause.as_str())].concat();
+    let causes = |seen: &CommandHealth| {
+        Cause::ALL.iter().map({
+            let command = seen.command;
+            move |cause| (command, *cause)
+        })
+    };
+    let failing = seen.iter().flat_map(|seen| {
+        let now = seen.failing.as_ref().map(|failure| failure.cause);
+        causes(seen).map(move |(command, cause)| (labels(command, cause), u64::from(now == Some(cause))))
+    });
+    let help = "1 while a kind of Redis command fails, for the cause of it";
+    page.gauges("doorbuster_redis_command_failing", help, failing)?;
+    let failures = seen
+        .iter()
+        .flat_map(|seen| causes(seen).map(|(command, cause)| (labels(command, cause), seen.failures[cause as usize])));
+    let help = "Redis commands that failed, by kind and cause";
+    page.counters("doorbuster_redis_command_failures", help, failures)
 }
 
 fn identity(telemetry: &Telemetry, page: &mut Page<'_>) -> Result<(), Error> {

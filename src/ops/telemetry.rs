@@ -21,14 +21,15 @@ use doorbuster_actors::sale::StorageState;
 use crate::auth::Identity;
 use crate::feed::{Feed, Sink};
 use crate::gate::funnel::Funnel;
-use crate::gate::redis::{BreakerState, Redis};
+use crate::gate::redis::Redis;
 use crate::http::response_counters::ResponseCounters;
+use crate::redis_client::{BreakerState, Trouble};
 
 use super::auth_failures::AuthFailures;
 use process::Process;
 use views::{
-    CoreView, DistributionView, FeedView, OperationsView, PurchasesView, RedisView, StorageView, TriggersView,
-    WithBuckets, WriterView,
+    CoreView, DistributionView, FeedView, OperationsView, PurchasesView, RedisTroubleView, RedisView, StorageView,
+    TriggersView, WithBuckets, WriterView,
 };
 
 /// Everything that is observed.
@@ -139,6 +140,7 @@ impl Telemetry {
             failures_total: seen.failures_total,
             timeouts_total: seen.timeouts_total,
             opened_total: seen.opened_total,
+            failing: self.redis.as_ref()?.health().troubles().into_iter().map(failing).collect(),
         })
     }
 
@@ -160,6 +162,15 @@ impl Telemetry {
         let mut log = self.data_file.as_os_str().to_owned();
         log.push("-wal");
         StorageView { file_bytes: size_of_file(&self.data_file), wal_bytes: size_of_file(Path::new(&log)) }
+    }
+}
+
+fn failing(Trouble { command, failure }: Trouble) -> RedisTroubleView {
+    RedisTroubleView {
+        command: command.as_str(),
+        cause: failure.cause.as_str(),
+        code: failure.code.map(Into::into),
+        advice: failure.cause.advice(),
     }
 }
 

@@ -14,6 +14,7 @@ use actix_web::{App, web};
 use doorbuster_actors::Sale;
 use doorbuster_actors::data_file::Medium;
 use doorbuster_actors::sale::InjectedDelay;
+use tokio::sync::oneshot;
 
 use super::ServeError;
 use super::clock_watch::{self, Following};
@@ -44,10 +45,14 @@ use crate::http::connection::{Connections, Limits};
 use crate::http::order_view::Shown;
 use crate::http::query_config;
 use crate::http::response_counters::ResponseCounters;
+use crate::redis_client::{Command, RedisAddress};
 use crate::signals::Signals;
 
 /// Bytes that one client may leave unread on our side: more than two of our largest answers.
 const MAX_UNFLUSHED: usize = 4 << 20;
+
+/// How long a start waits for Redis to be tried out: one that answers does so at once.
+const FIRST_TRY: Duration = Duration::from_secs(1);
 
 /// The same of all clients. Past it those that have been stuck longest are closed.
 const MAX_UNFLUSHED_TOTAL: usize = 256 << 20;
@@ -67,6 +72,9 @@ pub(super) struct Server {
     feed: Arc<Feed>,
     relay: Option<Relay>,
     housekeeping: Housekeeping,
+    pub(super) redis: Option<Arc<Redis>>,
+    /// Redis was tried out once.
+    tried_redis: Option<oneshot::Receiver<()>>,
 }
 
 impl Server {
@@ -75,6 +83,7 @@ impl Server {
         let config = &loaded.config;
         let identity = Arc::new(identity(loaded)?);
         let redis = open_redis(config)?;
+        let tried_redis = watch_redis(redis.as_ref());
         let descriptors = descriptors::raise_limit();
         let limits = limits(config, descriptors)?;
         let (connections, per_address) = (limits.connections, limits.per_address);
@@ -88,7 +97,8 @@ impl Server {
         clock_watch::look_at_start(&sale.view().clock);
         let medium = Medium::of(&config.storage.path);
         let shown = Shown { durability: sale::promised(config, &medium) };
-        let shared = share(loaded, (&sale, shown), workers, identity, redis, events::limits(limits.connections));
+        let streams = events::limits(limits.connections);
+        let shared = share(loaded, (&sale, shown), workers, identity, redis.clone(), streams);
         let housekeeping = Housekeeping::start(Chores {
             throttle: Arc::clone(&shared.throttle),
             sale: Arc::clone(sale.view()),
@@ -97,7 +107,7 @@ impl Server {
             following: Following { after: config.clock.follow_after, pay_within: config.payment.pay_within },
         })?;
         let feed = Arc::new(Feed::open(&config.storage.path, sale.view().status.last_seq())?);
-        let relay = start_relay(config, &feed)?;
+        let relay = start_relay(config, shared.redis.as_ref(), &feed)?;
         let operations = operations::open((ops_socket, listen), descriptors, loaded, &shared, &feed)?;
         let (closing, responses) = (Arc::clone(&shared.gate.closing), Arc::clone(&shared.responses));
         let identity = Arc::clone(&shared.identity);
@@ -119,7 +129,16 @@ impl Server {
             feed,
             relay,
             housekeeping,
+            redis,
+            tried_redis,
         })
+    }
+
+    /// Until Redis was tried out, or that takes too long.
+    pub(super) async fn redis_tried(&mut self) {
+        if let Some(tried) = self.tried_redis.take() {
+            let _known_later = tokio::time::timeout(FIRST_TRY, tried).await;
+        }
     }
 
     /// Top-down: readiness off, listeners closed, purchases in flight answered, ledger written and closed.
@@ -155,14 +174,27 @@ pub(super) fn identity(loaded: &Loaded) -> Result<Identity, ServeError> {
 }
 
 pub(super) fn open_redis(config: &Config) -> Result<Option<Arc<Redis>>, ServeError> {
-    let Some(url) = &config.redis.url else { return Ok(None) };
+    let Some(address) = RedisAddress::of(&config.redis) else { return Ok(None) };
     let settings = RedisSettings {
-        url: url.expose().to_owned(),
+        address,
         timeout: config.redis.timeout,
         on_error: config.redis.on_error,
         prefix: config.redis.prefix.clone(),
+        commands: redis_commands(config),
     };
     Ok(Some(Redis::new(&settings)?))
+}
+
+/// The kinds of commands that layers and feed will send: only those may fail.
+fn redis_commands(config: &Config) -> Vec<Command> {
+    let (gate, feed) = (&config.gate, &config.feed);
+    let is_sent = |command: &Command| match command {
+        Command::Throttle | Command::ThrottleWait | Command::ThrottleReturn => !gate.throttle.window.is_zero(),
+        Command::PoolTake | Command::PoolReturn => gate.pool.factor > 0.0,
+        Command::BucketLease => gate.bucket.rate > 0,
+        Command::FeedLook | Command::FeedPublish | Command::FeedTrim => feed.redis_stream.is_some(),
+    };
+    Command::ALL.into_iter().filter(is_sent).collect()
 }
 
 fn share(
@@ -184,6 +216,7 @@ fn share(
         gate,
         identity,
         throttle: Arc::new(LocalThrottle::new(config.gate.throttle.window)),
+        throttle_scope: config.gate.throttle.scope,
         pool: (config.gate.pool.factor > 0.0).then(|| (pool_returns(redis.as_ref()), config.gate.pool.factor)),
         bucket: BucketSize::new(config.gate.bucket.rate, config.gate.bucket.burst)
             .map(|size| Arc::new(LocalBucket::new(size))),
@@ -201,7 +234,9 @@ fn share(
 fn pool_returns(redis: Option<&Arc<Redis>>) -> PoolReturns {
     let Some(redis) = redis else { return PoolReturns::local() };
     let (returns, drain) = PoolReturns::to_redis();
-    actix_web::rt::spawn(drain.run(RedisLink::new(Arc::clone(redis))));
+    let link = RedisLink::new(Arc::clone(redis));
+    link.stay_connected();
+    actix_web::rt::spawn(drain.run(link));
     returns
 }
 
@@ -239,8 +274,20 @@ fn open_public(
     listener::open("public", socket, count, (&Connections::new(limits), keep_alive), app)
 }
 
-fn start_relay(config: &Config, feed: &Arc<Feed>) -> Result<Option<Relay>, ServeError> {
-    let (Some(url), Some(stream)) = (&config.redis.url, &config.feed.redis_stream) else { return Ok(None) };
-    let settings = RelaySettings { url: url.expose().to_owned(), stream: stream.clone() };
+fn start_relay(config: &Config, redis: Option<&Arc<Redis>>, feed: &Arc<Feed>) -> Result<Option<Relay>, ServeError> {
+    let (Some(redis), Some(stream)) = (redis, &config.feed.redis_stream) else { return Ok(None) };
+    let settings = RelaySettings {
+        client: Arc::clone(redis.client()),
+        health: Arc::clone(redis.health()),
+        stream: stream.clone(),
+        trim: config.feed.redis_trim,
+    };
     Ok(Some(Relay::start(&settings, feed)?))
+}
+
+/// Finds out how Redis does, from now on; the first time before anybody can buy. One that is absent holds nothing up.
+fn watch_redis(redis: Option<&Arc<Redis>>) -> Option<oneshot::Receiver<()>> {
+    let (told, first_round) = oneshot::channel();
+    actix_web::rt::spawn(gate::redis::watch(Arc::clone(redis?), told));
+    Some(first_round)
 }

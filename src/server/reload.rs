@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::api::cors::Cors;
 use crate::auth::Identity;
 use crate::config::{ConfigError, Loaded, changed_keys};
+use crate::redis_client::{RedisAddress, SharedClient};
 
 /// Reads the configuration as the start did.
 pub type ReadAgain<'a> = &'a dyn Fn() -> Result<Loaded, ConfigError>;
@@ -35,6 +36,16 @@ pub(super) fn origins(cors: Arc<Cors>) -> Taker {
 pub(super) fn token_keys(identity: Arc<Identity>) -> Taker {
     let take = move |loaded: &Loaded| identity.renew(loaded).map_err(|unfit| unfit.to_string());
     let keys = &["auth.jwt_secret", "auth.jwt_previous_secret", "auth.jwt_public_key_file"];
+    Taker { keys, take: Box::new(take) }
+}
+
+/// The way to Redis: another password, other certificates, another place.
+pub(super) fn redis(client: Arc<SharedClient>) -> Taker {
+    let take = move |loaded: &Loaded| match RedisAddress::of(&loaded.config.redis) {
+        Some(address) => client.renew(&address).map_err(|unusable| unusable.to_string()),
+        None => Err("redis.url: a server that began with Redis goes on with it until the next start".to_owned()),
+    };
+    let keys = &["redis.url", "redis.tls_ca_file", "redis.tls_certificate_file", "redis.tls_key_file"];
     Taker { keys, take: Box::new(take) }
 }
 

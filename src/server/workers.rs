@@ -18,7 +18,7 @@ use crate::api::payments::Payments;
 use crate::api::storefront::Storefront;
 use crate::api::trace_sampler::Sampler;
 use crate::auth::Identity;
-use crate::config::Secret;
+use crate::config::{Secret, ThrottleScope};
 use crate::gate::bucket::{Bucket, LocalBucket};
 use crate::gate::funnel::Funnel;
 use crate::gate::pool::{Pool, PoolReturns};
@@ -35,6 +35,7 @@ pub(super) struct Shared {
     pub(super) gate: gate::Shared,
     pub(super) identity: Arc<Identity>,
     pub(super) throttle: Arc<LocalThrottle>,
+    pub(super) throttle_scope: ThrottleScope,
     pub(super) pool: Option<(PoolReturns, f64)>,
     pub(super) bucket: Option<Arc<LocalBucket>>,
     pub(super) redis: Option<Arc<Redis>>,
@@ -91,8 +92,11 @@ impl Shared {
     fn gate(&self, worker: usize) -> Gate {
         // One connection per worker carries all layers.
         let link = self.redis.as_ref().map(|redis| RedisLink::new(Arc::clone(redis)));
+        if let Some(link) = &link {
+            link.stay_connected();
+        }
         let layers = Layers {
-            throttle: Throttle::new(Arc::clone(&self.throttle), link.clone()),
+            throttle: Throttle::new(Arc::clone(&self.throttle), link.clone(), self.throttle_scope),
             pool: self.pool.as_ref().map(|(returns, factor)| (Pool::new(link.clone(), returns.clone()), *factor)),
             bucket: self.bucket.as_ref().map(|bucket| Bucket::new(Arc::clone(bucket), link.clone())),
         };

@@ -3,6 +3,7 @@
 //! **Never:** trusts the feed about what should be in it: that is read from the data file.
 
 mod relay;
+mod trim;
 
 use std::time::{Duration, Instant};
 

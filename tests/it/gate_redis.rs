@@ -7,18 +7,22 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use doorbuster::config::OnError;
+use doorbuster::config::{OnError, ThrottleScope};
 use doorbuster::gate::bucket::{Bucket, BucketSize, LocalBucket};
 use doorbuster::gate::pool::{Pool, PoolReturns, PoolVerdict, Token};
 use doorbuster::gate::redis::{Redis, RedisLink, RedisSettings};
 use doorbuster::gate::throttle::{LocalThrottle, Throttle};
 use doorbuster::gate::verdict::Verdict;
+use doorbuster::redis_client::{Command, RedisAddress};
 use doorbuster_actors::ids::ItemId;
 use doorbuster_actors::sale::ItemPool;
 use tokio::task::JoinSet;
 
 mod faults;
 mod server;
+mod told;
+mod ways;
+mod windows;
 
 use server::{PATIENCE, RedisServer};
 
@@ -27,8 +31,13 @@ use server::{PATIENCE, RedisServer};
 const TIMEOUT: Duration = Duration::from_millis(200);
 
 fn redis(url: &str, on_error: OnError, timeout: Duration) -> Arc<Redis> {
-    let settings = RedisSettings { url: url.to_owned(), timeout, on_error, prefix: "doorbuster:".to_owned() };
-    Redis::new(&settings).expect("the url is valid")
+    redis_at(RedisAddress::new(url), on_error, timeout)
+}
+
+fn redis_at(address: RedisAddress, on_error: OnError, timeout: Duration) -> Arc<Redis> {
+    let commands = Command::ALL.into_iter().filter(|command| !command.is_of_feed()).collect();
+    let settings = RedisSettings { address, timeout, on_error, prefix: "doorbuster:".to_owned(), commands };
+    Redis::new(&settings).expect("the address is valid")
 }
 
 /// A link to a Redis that works: whatever is not an answer is `GateUnavailable`, and fails the test.
@@ -41,7 +50,13 @@ fn item() -> ItemId {
 }
 
 fn throttle(redis: &Arc<Redis>, window: Duration) -> Throttle {
-    Throttle::new(Arc::new(LocalThrottle::new(window)), Some(RedisLink::new(Arc::clone(redis))))
+    let link = RedisLink::new(Arc::clone(redis));
+    Throttle::new(Arc::new(LocalThrottle::new(window)), Some(link), ThrottleScope::User)
+}
+
+/// What the throttle says to an attempt of the user; the window stays.
+async fn attempt(throttle: &Throttle, user: &str) -> Verdict {
+    throttle.admit(user, &item(), Instant::now()).await.into()
 }
 
 fn bucket(redis: &Arc<Redis>, rate: u32, burst: u32) -> Bucket {
@@ -78,7 +93,7 @@ impl Layers {
     }
 
     async fn throttle_of(&self, user: &str) -> Verdict {
-        self.throttle.admit(user, Instant::now()).await
+        attempt(&self.throttle, user).await
     }
 
     /// The token of a passed attempt is spent.
@@ -135,13 +150,14 @@ async fn an_attempt_is_one_command() {
     for (window, expiry) in [(Duration::from_secs(5), r#""EX" "5""#), (Duration::from_millis(2_500), r#""PX" "2500""#)]
     {
         let throttle = throttle(&redis, window);
-        throttle.admit("first-connects", Instant::now()).await;
+        attempt(&throttle, "first-connects").await;
         let recorder = server.recorder();
         for user in ["ada", "ada", "bob"] {
-            throttle.admit(user, Instant::now()).await;
+            attempt(&throttle, user).await;
         }
-        let commands = recorder.stop(&server);
-        assert_eq!(commands.len(), 3, "{commands:?}");
+        let (waits, commands): (Vec<_>, Vec<_>) =
+            recorder.stop(&server).into_iter().partition(|command| command.contains(r#""PTTL""#));
+        assert_eq!((commands.len(), waits.len()), (3, 1), "only who is refused asks for how long: {commands:?}");
         assert!(commands.iter().all(|command| command.contains(r#""SET" "doorbuster:throttle:"#)), "{commands:?}");
         assert!(commands.iter().all(|command| command.contains(r#""NX""#) && command.contains(expiry)), "{commands:?}");
         redis::cmd("FLUSHALL").exec(&mut server.observer()).expect("the server answers");
@@ -157,11 +173,15 @@ fn of_sixty_four_simultaneous_attempts_of_one_user_one_passes() {
         start.wait();
         let attempt = |_| {
             let throttle = Arc::clone(&throttle);
-            async move { throttle.admit("ada", Instant::now()).await }
+            async move { self::attempt(&throttle, "ada").await }
         };
         let verdicts = (0..16).map(attempt).collect::<JoinSet<_>>().join_all().await;
-        let refused = Verdict::Refused { retry_after: Duration::from_mins(1) };
-        assert!(verdicts.iter().all(|verdict| *verdict == Verdict::Pass || *verdict == refused), "{verdicts:?}");
+        let is_known = |verdict: &Verdict| match verdict {
+            Verdict::Pass => true,
+            Verdict::Refused { retry_after } => *retry_after <= Duration::from_mins(1),
+            Verdict::GateUnavailable => false,
+        };
+        assert!(verdicts.iter().all(is_known), "{verdicts:?}");
         verdicts.iter().filter(|verdict| **verdict == Verdict::Pass).count()
     });
     assert_eq!(passed.iter().sum::<usize>(), 1);
@@ -178,12 +198,12 @@ async fn the_next_attempt_passes_after_the_window_and_not_before() {
     };
     let (window, throttle) = (300, throttle(&working(&server), Duration::from_millis(300)));
     let before_first = time();
-    assert_eq!(throttle.admit("ada", Instant::now()).await, Verdict::Pass);
+    assert_eq!(attempt(&throttle, "ada").await, Verdict::Pass);
     let after_first = time();
     let deadline = Instant::now() + PATIENCE;
     loop {
         let before = time();
-        let verdict = throttle.admit("ada", Instant::now()).await;
+        let verdict = attempt(&throttle, "ada").await;
         let after = time();
         if verdict == Verdict::Pass {
             assert!(after >= before_first + window, "passed {} ms early", before_first + window - after);
@@ -328,7 +348,7 @@ fn a_redis_that_is_flushed_all_the_time_causes_no_error() {
         scope.spawn(flush);
         runtime().block_on(async {
             for _ in 0..2_000 {
-                assert_ne!(throttle.admit("ada", Instant::now()).await, Verdict::GateUnavailable);
+                assert_ne!(attempt(&throttle, "ada").await, Verdict::GateUnavailable);
                 assert_ne!(bucket.admit(Instant::now()).await, Verdict::GateUnavailable);
                 drop(pass(pool.admit(&item(), &item_pool, 5, 1).await));
             }
@@ -357,5 +377,5 @@ async fn scripts_that_were_flushed_are_loaded_again() {
 async fn a_unix_socket_will_do() {
     let server = RedisServer::start(&[]);
     let redis = redis(&server.unix_url(), OnError::Closed, PATIENCE);
-    assert_eq!(throttle(&redis, Duration::from_secs(5)).admit("ada", Instant::now()).await, Verdict::Pass);
+    assert_eq!(attempt(&throttle(&redis, Duration::from_secs(5)), "ada").await, Verdict::Pass);
 }

@@ -117,9 +117,10 @@ function lag({ sink, lag_entries: entries }, earlier) {
 function redis(now, before) {
   if (!now) return ["redis", "Redis", "not used"];
   const failed = before ? now.failures_total + now.timeouts_total - before.failures_total - before.timeouts_total : 0;
-  const text = BREAKER[now.state] ?? now.state;
+  const failing = (now.failing ?? []).map(({ command, cause }) => `${command} fails (${cause.replaceAll("_", " ")})`);
+  const text = [BREAKER[now.state] ?? now.state, ...failing].join(", ");
   return ["redis", "Redis", failed > 0 ? `${text}, ${count(failed)} failed in 10 s` : text,
-    { tone: now.state === "closed" ? false : "warn" }];
+    { tone: now.state === "closed" && failing.length === 0 ? false : "warn" }];
 }
 
 /** The line under the name of the page. */

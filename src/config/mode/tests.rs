@@ -86,10 +86,10 @@ fn identities(folder: &Folder) -> Vec<(String, String)> {
             "auth.jwt_public_key_file" => secret_file.as_str(),
             _ => CANARY,
         };
-        if key.starts_with("auth.") || setting.is_secret() {
+        if key.starts_with("auth.") || setting.holds_secret("") {
             given.push((key.to_owned(), value.to_owned()));
         }
-        if setting.is_secret() {
+        if setting.may_be_in_file() {
             given.push((format!("{key}_file"), secret_file.clone()));
         }
     }

@@ -5,6 +5,8 @@
 //! Entry `n` of the ledger is entry `n-0` of the stream. So Redis itself refuses an entry that is there already, and
 //! the ends and the length of the stream say whether anything is missing in it.
 
+use crate::config::StreamTrim;
+
 /// Entries by which the stream may be ahead of its consumer: about 40 MB in Redis, and minutes of a sale in which a
 /// consumer may be down without anybody noticing.
 pub(super) const MOST_AHEAD: u64 = 100_000;
@@ -44,6 +46,30 @@ pub(super) struct StreamState {
     pub(super) span: Option<Span>,
     /// The last entry that the consumer has confirmed, if it ever did.
     pub(super) cursor: Option<u64>,
+    /// How far the consumer groups have come.
+    pub(super) readers: Readers,
+}
+
+/// The consumer groups of the stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Readers {
+    /// Nobody has asked, or it could not be learnt.
+    Unknown,
+    /// There is none.
+    Nobody,
+    /// Each has acknowledged everything up to this entry.
+    UpTo(u64),
+}
+
+impl StreamState {
+    /// The last entry that nobody needs any more: the one that is confirmed, and without anybody who confirms the one
+    /// that all groups have acknowledged.
+    fn done(self) -> u64 {
+        self.cursor.unwrap_or(match self.readers {
+            Readers::UpTo(seq) => seq,
+            Readers::Unknown | Readers::Nobody => 0,
+        })
+    }
 }
 
 /// What to do.
@@ -68,13 +94,13 @@ pub(super) enum Action {
 
 /// The next step, while the ledger is committed up to `last_seq`.
 pub(super) fn next_step(stream_state: StreamState, last_seq: u64) -> Action {
-    let StreamState { span, cursor } = stream_state;
+    let StreamState { span, cursor, .. } = stream_state;
     let confirmed = cursor.unwrap_or(0);
     let top = span.map_or(confirmed, |span| span.top);
     if confirmed > last_seq || top > last_seq {
         return Action::Refuse;
     }
-    if span.is_some_and(|span| span.lacks(confirmed + 1)) {
+    if span.is_some_and(|span| span.lacks(stream_state.done() + 1)) {
         return Action::StartAnew;
     }
     if top == last_seq {
@@ -88,11 +114,18 @@ pub(super) fn next_step(stream_state: StreamState, last_seq: u64) -> Action {
     Action::Publish { after: top, upto: most.min(top + MOST_AT_ONCE) }
 }
 
-/// The first entry that the stream should keep, if it is time to forget those before it.
-pub(super) fn trim_to(stream_state: StreamState) -> Option<u64> {
-    let (span, confirmed) = (stream_state.span?, stream_state.cursor?);
-    let confirmed = confirmed.min(span.top);
-    (confirmed.saturating_sub(span.first) >= TRIM_AFTER).then_some(confirmed + 1)
+/// The first entry that the stream should keep, if there is anything to forget before it. The newest one stays: it says
+/// whose stream it is. `is_time`: whether little is worth a command, too.
+pub(super) fn trim_to(stream_state: StreamState, rule: StreamTrim, is_time: bool) -> Option<u64> {
+    let (span, cursor) = (stream_state.span?, stream_state.cursor);
+    let done = match (rule, stream_state.readers) {
+        (StreamTrim::Off, _) | (StreamTrim::Acknowledged, Readers::Unknown) => None,
+        (StreamTrim::Confirmed, _) | (StreamTrim::Acknowledged, Readers::Nobody) => cursor,
+        (StreamTrim::Acknowledged, Readers::UpTo(seq)) => Some(cursor.map_or(seq, |cursor| cursor.min(seq))),
+    }?;
+    let first = done.saturating_add(1).min(span.top);
+    let most = first.saturating_sub(span.first);
+    (most >= TRIM_AFTER || (is_time && most > 0)).then_some(first)
 }
 
 #[cfg(test)]
@@ -104,7 +137,7 @@ mod tests {
     }
 
     fn step(span: impl Into<Option<Span>>, cursor: Option<u64>, last_seq: u64) -> Action {
-        next_step(StreamState { span: span.into(), cursor }, last_seq)
+        next_step(StreamState { span: span.into(), cursor, readers: Readers::Unknown }, last_seq)
     }
 
     #[test]
@@ -159,11 +192,51 @@ mod tests {
     }
 
     #[test]
+    fn what_all_groups_have_acknowledged_may_be_missing_where_nobody_confirms() {
+        let state = |cursor, readers| StreamState { span: Some(stream(6, 9)), cursor, readers };
+        assert_eq!(next_step(state(None, Readers::UpTo(5)), 9), Action::Wait);
+        assert_eq!(next_step(state(None, Readers::UpTo(4)), 9), Action::StartAnew);
+        assert_eq!(next_step(state(Some(4), Readers::UpTo(9)), 9), Action::StartAnew, "the inventory needs it");
+    }
+
+    #[test]
     fn only_what_was_confirmed_is_forgotten_and_only_now_and_then() {
-        let trim = |span: Span, cursor| trim_to(StreamState { span: Some(span), cursor });
-        assert_eq!(trim(stream(1, 2 * TRIM_AFTER), Some(TRIM_AFTER + 1)), Some(TRIM_AFTER + 2));
-        assert_eq!(trim(stream(1, 2 * TRIM_AFTER), Some(TRIM_AFTER)), None);
-        assert_eq!(trim(stream(1, 2 * TRIM_AFTER), None), None);
-        assert_eq!(trim_to(StreamState { span: None, cursor: Some(TRIM_AFTER) }), None);
+        let trim = |span: Span, cursor, is_time| {
+            trim_to(
+                StreamState { span: Some(span), cursor, readers: Readers::Nobody },
+                StreamTrim::Acknowledged,
+                is_time,
+            )
+        };
+        assert_eq!(trim(stream(1, 2 * TRIM_AFTER), Some(TRIM_AFTER), false), Some(TRIM_AFTER + 1));
+        assert_eq!(trim(stream(1, 2 * TRIM_AFTER), Some(TRIM_AFTER - 1), false), None);
+        assert_eq!(trim(stream(1, 2 * TRIM_AFTER), Some(TRIM_AFTER - 1), true), Some(TRIM_AFTER));
+        assert_eq!(trim(stream(1, 9), Some(9), true), Some(9), "the newest one stays");
+        assert_eq!(trim(stream(9, 9), Some(9), true), None);
+        assert_eq!(trim(stream(1, 9), Some(0), true), None);
+        assert_eq!(trim(stream(1, 9), None, true), None);
+    }
+
+    #[test]
+    fn the_rule_says_whose_word_counts() {
+        let trim =
+            |rule, cursor, readers| trim_to(StreamState { span: Some(stream(1, 9)), cursor, readers }, rule, true);
+        for (rule, cursor, readers, first) in [
+            (StreamTrim::Acknowledged, Some(5), Readers::UpTo(3), Some(4)),
+            (StreamTrim::Acknowledged, Some(3), Readers::UpTo(5), Some(4)),
+            (StreamTrim::Acknowledged, None, Readers::UpTo(3), Some(4)),
+            (StreamTrim::Acknowledged, Some(5), Readers::Nobody, Some(6)),
+            (StreamTrim::Acknowledged, Some(5), Readers::Unknown, None),
+            (StreamTrim::Confirmed, Some(5), Readers::UpTo(3), Some(6)),
+            (StreamTrim::Confirmed, None, Readers::UpTo(3), None),
+            (StreamTrim::Off, Some(5), Readers::UpTo(5), None),
+        ] {
+            assert_eq!(trim(rule, cursor, readers), first, "{rule} {cursor:?} {readers:?}");
+        }
+        assert_eq!(trim_to(StreamState { span: None, ..state() }, StreamTrim::Confirmed, true), None);
+    }
+
+    fn state() -> StreamState {
+        StreamState { span: None, cursor: Some(TRIM_AFTER), readers: Readers::Nobody }
     }
 }

@@ -6,17 +6,14 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::io::tcp::TcpSettings;
-use redis::{AsyncConnectionConfig, Client, IntoConnectionInfo as _, RedisError, RedisResult, Value, cmd, pipe};
+use redis::{AsyncConnectionConfig, Client, FromRedisValue, RedisError, RedisResult, Value, cmd, pipe};
 
-use super::plan::{Span, StreamState};
+use super::plan::{Readers, Span, StreamState};
+use crate::redis_client::{Cause, Failure};
 
 /// Longest wait for a connection or an answer. Nobody is waiting for the relay, and a Redis that writes its file may
 /// be slow for a moment; but a connection that is gone without a word should not look alive for long.
 const TIMEOUT: Duration = Duration::from_secs(2);
-
-/// Longest error code that is written to the log, in bytes. The longest of Redis' own has 14.
-const MAX_CODE_LENGTH: usize = 16;
 
 /// The one field of an entry of the stream; its value is a line of the feed.
 const FIELD: &str = "entry";
@@ -25,24 +22,21 @@ const FIELD: &str = "entry";
 #[derive(Debug, thiserror::Error)]
 pub(super) enum StreamFault {
     /// No answer, or an error.
-    #[error("{}", reason(.0))]
+    #[error("{}", Failure::from(.0).cause.as_str())]
     Redis(#[from] RedisError),
     /// The keys hold something else than a feed.
     #[error("{0}")]
     Unexpected(&'static str),
 }
 
-/// A text for the log: the error's code if it looks like one (`OOM`, `READONLY`), else its kind.
-fn reason(error: &RedisError) -> &str {
-    let is_code = |code: &&str| code.len() <= MAX_CODE_LENGTH && code.bytes().all(|byte| byte.is_ascii_uppercase());
-    error.code().filter(is_code).unwrap_or_else(|| error.category())
-}
-
-/// The URL of a Redis, checked. Opens no connection.
-pub(super) fn client(url: &str) -> RedisResult<Client> {
-    let info = url.into_connection_info()?;
-    let session = info.redis_settings().clone().set_skip_set_lib_name();
-    Client::open(info.set_redis_settings(session).set_tcp_settings(TcpSettings::default().set_nodelay(true)))
+impl StreamFault {
+    /// What the state of a kind of command is told.
+    pub(super) fn failure(&self) -> Failure {
+        match self {
+            Self::Redis(error) => error.into(),
+            Self::Unexpected(_) => Failure { cause: Cause::WrongType, code: None },
+        }
+    }
 }
 
 /// The stream, over one connection. After a fault, make a new one.
@@ -74,7 +68,46 @@ impl Stream {
         };
         let cursor = redis::from_redis_value::<Option<u64>>(cursor?);
         let cursor = cursor.map_err(|_| StreamFault::Unexpected("the cursor is not a number"))?;
-        Ok((StreamState { span, cursor }, last))
+        Ok((StreamState { span, cursor, readers: Readers::Unknown }, last))
+    }
+
+    /// How far the consumer groups have come, the slowest of them.
+    pub(super) async fn readers(&mut self) -> Result<Readers, StreamFault> {
+        let groups: RedisResult<Vec<HashMap<String, Value>>> =
+            cmd("XINFO").arg("GROUPS").arg(&self.key).query_async(&mut self.connection).await;
+        let groups = match groups {
+            Err(error) if is_about(&error, "no such key") => return Ok(Readers::Nobody),
+            answer => answer?,
+        };
+        let mut slowest = None;
+        for group in &groups {
+            let floor = self.acknowledged_by(group).await?;
+            slowest = Some(slowest.map_or(floor, |other: u64| other.min(floor)));
+        }
+        Ok(slowest.map_or(Readers::Nobody, Readers::UpTo))
+    }
+
+    /// The entry up to which the group has acknowledged everything.
+    async fn acknowledged_by(&mut self, group: &HashMap<String, Value>) -> Result<u64, StreamFault> {
+        let pending = group.get("pending").and_then(as_number).ok_or(FOREIGN)?;
+        if pending == 0 {
+            return group.get("last-delivered-id").and_then(leading_number).ok_or(FOREIGN);
+        }
+        let Some(Value::BulkString(name)) = group.get("name") else { return Err(FOREIGN) };
+        let summary: Value = cmd("XPENDING").arg(&self.key).arg(name).query_async(&mut self.connection).await?;
+        let Value::Array(parts) = summary else { return Err(FOREIGN) };
+        let first = parts.get(1).and_then(leading_number);
+        // None is pending any more: looked at the next time.
+        Ok(first.map_or(0, |first| first.saturating_sub(1)))
+    }
+
+    /// Asks Redis to add an entry that no stream takes, to learn whether it would take others.
+    pub(super) async fn try_to_publish(&mut self) -> Result<(), StreamFault> {
+        let impossible = cmd("XADD").arg(&self.key).arg("0-0").arg(FIELD).arg("").to_owned();
+        match impossible.query_async::<Value>(&mut self.connection).await {
+            Err(error) if is_about(&error, "must be greater than 0-0") => Ok(()),
+            answer => Ok(answer.map(drop)?),
+        }
     }
 
     /// Publishes entries in their order, all or none. One that Redis refuses because it has it, or a later one, is
@@ -136,6 +169,16 @@ fn entry(value: &Value) -> Option<LastEntry> {
     let [id, Value::Array(members)] = parts.as_slice() else { return None };
     let [_field, Value::BulkString(line)] = members.as_slice() else { return None };
     Some((seq(id)?, line.clone()))
+}
+
+fn as_number(value: &Value) -> Option<u64> {
+    u64::from_redis_value_ref(value).ok()
+}
+
+/// The first number of any id: entries of ours have no other with it.
+fn leading_number(id: &Value) -> Option<u64> {
+    let Value::BulkString(id) = id else { return None };
+    std::str::from_utf8(id).ok()?.split_once('-')?.0.parse().ok()
 }
 
 /// The number of an entry of ours: `<seq>-0`.

@@ -13,6 +13,7 @@ use super::BucketSize;
 use crate::config::OnError;
 use crate::gate::redis::{RedisFault, RedisLink};
 use crate::gate::verdict::Verdict;
+use crate::redis_client::Cause;
 
 /// Blocks per second that a worker fetches at full rate: often enough that a block is a small part of the rate, and
 /// rarely enough (every 10 ms) that the bucket's key is no bottleneck.
@@ -129,7 +130,7 @@ impl Lease {
             }
         }
         let fetch = tokio::spawn(self.clone().fetch(turn));
-        fetch.await.unwrap_or(Err(RedisFault::Failed)) // the runtime is going down
+        fetch.await.unwrap_or(Err(RedisFault::Failed(Cause::Unexpected))) // the runtime is going down
     }
 
     /// Fetches a block and takes the first token of it. Runs in a task of its own, so that the block arrives also
@@ -146,7 +147,9 @@ impl Lease {
         let (granted, next) = answer?;
         ready.tokens = granted;
         ready.stale_at = Some(now + LEASE_TTL);
-        ready.empty_until = (granted < wanted).then(|| now + next + self.refill());
+        // Nobody asks before this, so this is what there is to be told.
+        let next = next + self.refill();
+        ready.empty_until = (granted < wanted).then(|| now + next);
         match ready.take(now) {
             Phase::Response(verdict) => Ok(verdict),
             Phase::Fetch(_) => Ok(Verdict::Refused { retry_after: next }),

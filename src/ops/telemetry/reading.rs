@@ -12,8 +12,9 @@ use doorbuster_actors::time::Clock;
 use super::Telemetry;
 use super::busiest::Busiest;
 use super::views::{ByState, LayerView};
-use crate::gate::redis::BreakerState;
+use crate::config::OnError;
 use crate::ops::verdict::reading::{ClockReading, ItemReading, Reading, Switches, TROUBLE};
+use crate::redis_client::{BreakerState, Trouble};
 
 impl Telemetry {
     /// The server as of now.
@@ -35,12 +36,21 @@ impl Telemetry {
             writer_queue: writer.mailbox.depth(),
             is_redis_away: self.redis.as_ref().is_some_and(|redis| redis.observe().breaker != BreakerState::Closed),
             clock: clock(&self.sale.clock),
+            redis_troubles: self.redis.as_ref().map(|redis| redis.health().troubles()).unwrap_or_default(),
+            is_gate_closed: self.is_gate_closed(),
             wrong_tokens: self.auth_failures.total(),
             lags: self.sinks().into_iter().map(|sink| (sink.sink, sink.lag_entries)).collect(),
             items: ByState::of(&all, self.sale.clock.now()),
             mailbox_capacity: self.sale.mailbox_capacity(),
             busiest: busiest.published_items().iter().map(item).collect(),
         }
+    }
+
+    /// Whether nobody can pass the gate: a layer needs Redis, which cannot be used, and the policy is to stay closed.
+    fn is_gate_closed(&self) -> bool {
+        let closes = |trouble: &Trouble| trouble.command.decides() && !trouble.failure.cause.is_partial();
+        let redis = self.redis.as_ref().filter(|redis| redis.on_error() == OnError::Closed);
+        redis.is_some_and(|redis| redis.health().troubles().iter().any(closes))
     }
 
     /// What stops a sale from one moment to the next.

@@ -258,7 +258,8 @@ pub struct FeedView {
 /// The gate's Redis.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct RedisView {
-    /// Of the circuit breaker: `closed`, `open` or `half_open`.
+    /// Of the circuit breaker that is furthest from closed: `closed`, `open` or `half_open`. Each kind of command has
+    /// one.
     pub state: &'static str,
     /// Calls that were made.
     pub calls_total: u64,
@@ -266,8 +267,24 @@ pub struct RedisView {
     pub failures_total: u64,
     /// Those of the failed that were not answered in time.
     pub timeouts_total: u64,
-    /// How often the breaker opened.
+    /// How often a breaker opened.
     pub opened_total: u64,
+    /// The kinds of commands that fail now.
+    pub failing: Vec<RedisTroubleView>,
+}
+
+/// A kind of command that Redis does not answer as it must.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = RedisTrouble)]
+pub struct RedisTroubleView {
+    /// Which: `throttle`, `pool_take`, `feed_publish`, ….
+    pub command: &'static str,
+    /// Why: `unreachable`, `no_permission`, `read_only`, ….
+    pub cause: &'static str,
+    /// The code of Redis' error, if it has one: `NOPERM`.
+    pub code: Option<String>,
+    /// What to do, as a sentence.
+    pub advice: &'static str,
 }
 
 /// The data file.

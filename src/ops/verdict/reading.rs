@@ -11,6 +11,7 @@ use doorbuster_actors::sale::StorageState;
 
 use super::reason::ReasonCode;
 use crate::ops::telemetry::views::ByState;
+use crate::redis_client::Trouble;
 
 /// Answers that say "not now" or "nobody knows": when they grow, the server is in trouble, not the buyer. Each with its
 /// reason and its words.
@@ -48,6 +49,10 @@ pub struct Reading {
     pub is_redis_away: bool,
     /// The clocks.
     pub clock: ClockReading,
+    /// The kinds of Redis commands that fail.
+    pub redis_troubles: Vec<Trouble>,
+    /// Whether nobody can pass the gate because of them.
+    pub is_gate_closed: bool,
     /// Wrong tokens on the operations listener.
     pub wrong_tokens: u64,
     /// Committed entries that the consumer of each sink has not confirmed.

@@ -82,6 +82,8 @@ codes! {
     BalanceWrong = "balance-wrong", Stopped;
     /// Decisions wait for the writer, and it commits nothing.
     CommitsStalled = "commits-stalled", Stopped;
+    /// A layer of the gate needs Redis, which cannot be used, and `redis.on_error` is `closed`.
+    GateClosed = "gate-closed", Stopped;
     /// Nearly as many purchases are in flight as may be.
     NearCapacity = "near-capacity", Degraded;
     /// The gate does without Redis.
@@ -92,6 +94,8 @@ codes! {
     ClockDrift = "clock-drift", Degraded;
     /// The ledger was written by a clock that was ahead.
     LedgerAhead = "ledger-ahead", Degraded;
+    /// Redis refuses kinds of commands, and somebody has to change something.
+    RedisRefuses = "redis-refuses", Degraded;
     /// Buyers were told that the outcome is unknown.
     OutcomesUnknown = "outcomes-unknown", Degraded;
     /// Attempts were refused because the disk was full.

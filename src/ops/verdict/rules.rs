@@ -9,6 +9,7 @@ use super::reading::{Evidence, ItemReading, Reading, TROUBLE};
 use super::reason::{Finding, ReasonCode};
 use super::text::{count, duration, percent};
 use super::window;
+use crate::redis_client::{Cause, Trouble};
 
 /// Percent of the purchases that may be in flight from which the server counts as nearly at capacity: past all of them,
 /// buyers get 503.
@@ -37,7 +38,7 @@ const NAMED: usize = 3;
 
 /// What stops the sale.
 pub(super) fn stopping(evidence: &Evidence<'_>) -> Vec<Finding> {
-    let rules = [storage, closing, starting, balance, stalled];
+    let rules = [storage, closing, starting, balance, stalled, gate_closed];
     rules.iter().filter_map(|rule| rule(evidence)).collect()
 }
 
@@ -125,9 +126,52 @@ fn near_capacity(now: &Reading) -> Option<Finding> {
     is_near.then(|| Finding::new(ReasonCode::NearCapacity, "nearly at capacity", text()))
 }
 
-fn redis(now: &Reading) -> Option<Finding> {
-    let text = "The circuit breaker of Redis is open; “redis.on_error” decides at the gate. No promise rests on Redis.";
-    now.is_redis_away.then(|| Finding::new(ReasonCode::RedisUnavailable, "Redis does not answer", text))
+fn gate_closed(evidence: &Evidence<'_>) -> Option<Finding> {
+    let text = || {
+        let first = evidence.now.redis_troubles.iter().find(|trouble| trouble.command.decides());
+        let advice = first.map_or("", |trouble| trouble.failure.cause.advice());
+        format!("A layer of the gate needs Redis, and “redis.on_error” is “closed”: nobody can buy. {advice}")
+    };
+    evidence
+        .now
+        .is_gate_closed
+        .then(|| Finding::new(ReasonCode::GateClosed, "the gate is closed without Redis", text()))
+}
+
+/// Redis is away as a whole, or refuses what it will go on refusing until somebody changes something.
+fn redis(now: &Reading) -> Vec<Finding> {
+    let away = |trouble: &&Trouble| !trouble.failure.cause.needs_somebody();
+    let is_away = now.redis_troubles.iter().any(|trouble| away(&trouble));
+    let only_open = now.is_redis_away && now.redis_troubles.is_empty();
+    let mut found = Vec::new();
+    if is_away || only_open {
+        let what = if only_open { "The circuit breaker of Redis is open.".to_owned() } else { told(now, away) };
+        let text = format!("{what} No promise rests on Redis.");
+        found.push(Finding::new(ReasonCode::RedisUnavailable, "Redis does not answer", text));
+    }
+    let refusals = told(now, |trouble| !away(trouble));
+    if !refusals.is_empty() {
+        found.push(Finding::new(ReasonCode::RedisRefuses, "Redis refuses commands", refusals));
+    }
+    found
+}
+
+/// Causes, each with the kinds of commands that have it, what that means and what to do.
+fn told(now: &Reading, is_meant: impl Fn(&&Trouble) -> bool) -> String {
+    let mut sentences = Vec::new();
+    for cause in Cause::ALL {
+        let failing = |trouble: &&Trouble| trouble.failure.cause == *cause && is_meant(trouble);
+        let troubles: Vec<_> = now.redis_troubles.iter().filter(failing).collect();
+        let Some(first) = troubles.first() else { continue };
+        let kinds: Vec<_> = troubles.iter().map(|trouble| trouble.command.as_str()).collect();
+        let code = first.failure.code.as_deref().map(|code| format!(", {code}")).unwrap_or_default();
+        sentences.push(format!("Failing: {} ({}{code}). {}", kinds.join(", "), cause.as_str(), cause.advice()));
+        let mut consequences: Vec<_> =
+            troubles.iter().map(|trouble| trouble.command.consequence().to_owned()).collect();
+        consequences.dedup();
+        sentences.append(&mut consequences);
+    }
+    sentences.join(" ")
 }
 
 /// Seconds between two readings, at least one.

@@ -10,6 +10,7 @@ use doorbuster_actors::sale::StorageState;
 use super::reading::{ItemReading, Reading, Switches, TROUBLE};
 use super::*;
 use crate::ops::telemetry::views::ByState;
+use crate::redis_client::{Cause, Command, Failure, Trouble};
 
 /// A server that sells, with what a rule looks at changed.
 struct Scene {
@@ -70,7 +71,7 @@ fn item(depth: u32) -> ItemReading {
 type Change = fn(&mut Scene);
 
 /// What is changed, the headline and a part of the text; and what is changed one step less, which is fine.
-const RULES: [(ReasonCode, Change, &str, &str, Change); 17] = [
+const RULES: [(ReasonCode, Change, &str, &str, Change); 19] = [
     (
         ReasonCode::StorageFull,
         |scene| scene.switches.storage = StorageState::Full,
@@ -121,6 +122,13 @@ const RULES: [(ReasonCode, Change, &str, &str, Change); 17] = [
         |scene| (scene.now.writer_queue, scene.now.commits) = (999, scene.recent.commits),
     ),
     (
+        ReasonCode::GateClosed,
+        |scene| scene.now.is_gate_closed = true,
+        "Stopped: the gate is closed without Redis",
+        "nobody can buy",
+        |_| {},
+    ),
+    (
         ReasonCode::NearCapacity,
         |scene| scene.now.in_flight = 80,
         "Degraded: nearly at capacity",
@@ -153,6 +161,13 @@ const RULES: [(ReasonCode, Change, &str, &str, Change); 17] = [
         |scene| scene.now.clock.ledger_ahead_s = 90.0,
         "Degraded: the ledger is ahead of the clock",
         "The ledger ends 1m 30s ahead of server time",
+        |_| {},
+    ),
+    (
+        ReasonCode::RedisRefuses,
+        |scene| scene.now.redis_troubles.push(trouble(Command::PoolTake, Cause::NoPermission)),
+        "Degraded: Redis refuses commands",
+        "Failing: pool_take (no_permission). The account lacks a permission",
         |_| {},
     ),
     (
@@ -218,6 +233,23 @@ fn each_answer_that_means_trouble_is_a_reason_while_it_grows() {
         let over = verdict(|scene| (scene.now.troubled[at], scene.earlier.troubled[at]) = (7, 7));
         assert_eq!(over.level, Level::Healthy, "{code:?} of long ago");
     }
+}
+
+fn trouble(command: Command, cause: Cause) -> Trouble {
+    Trouble { command, failure: Failure { cause, code: None } }
+}
+
+#[test]
+fn kinds_of_redis_commands_with_one_cause_share_a_sentence() {
+    let found = verdict(|scene| {
+        let unreachable = [Command::Throttle, Command::PoolTake].map(|kind| trouble(kind, Cause::Unreachable));
+        scene.now.redis_troubles.extend(unreachable);
+        scene.now.redis_troubles.push(trouble(Command::FeedPublish, Cause::OutOfMemory));
+    });
+    assert_eq!(codes(&found), [ReasonCode::RedisUnavailable, ReasonCode::RedisRefuses]);
+    let texts: Vec<_> = found.reasons.iter().map(|reason| reason.text.as_str()).collect();
+    assert!(texts[0].starts_with("Failing: throttle, pool_take (unreachable). Nothing answers"), "{texts:?}");
+    assert!(texts[1].starts_with("Failing: feed_publish (out_of_memory). Redis has reached"), "{texts:?}");
 }
 
 #[test]

@@ -5,8 +5,8 @@
 use std::time::{Duration, Instant};
 
 use doorbuster::config::OnError;
-use doorbuster::gate::redis::{BreakerState, FAILURES_TO_OPEN};
 use doorbuster::gate::verdict::Verdict;
+use doorbuster::redis_client::{BreakerState, FAILURES_TO_OPEN};
 
 use super::Layers;
 use super::server::{PATIENCE, RedisServer, impostor};
@@ -48,7 +48,11 @@ async fn assert_every_policy(url: &str) {
         assert_policy!(layers, pool);
         assert_policy!(layers, bucket);
         let seen = layers.redis.observe();
-        assert!(seen.failures_total >= u64::from(FAILURES_TO_OPEN), "{url} {seen:?}");
+        assert_eq!((seen.failures_total, seen.breaker), (6, BreakerState::Closed), "{url} {seen:?}");
+        while layers.redis.observe().failures_total < 4 + u64::from(FAILURES_TO_OPEN) {
+            layers.throttle().await;
+        }
+        let seen = layers.redis.observe();
         assert_eq!((seen.breaker, seen.opened_total), (BreakerState::Open, 1), "{url}");
         layers.assert_not_asked().await;
     }

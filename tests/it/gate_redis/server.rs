@@ -31,6 +31,11 @@ impl RedisServer {
         format!("redis://127.0.0.1:{}/0", self.port)
     }
 
+    /// Where it runs, and would write its file.
+    pub(crate) fn directory(&self) -> &std::path::Path {
+        self.directory.path()
+    }
+
     pub(crate) fn unix_url(&self) -> String {
         format!("unix://{}/socket", self.directory.path().display())
     }
