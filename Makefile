@@ -1,7 +1,8 @@
 # `make test` is everything CI runs: it installs what the tests need, then format, lints, tests.
 
 # Debian packages the tests use, and the program each is recognised by.
-TEST_TOOLS = redis-server:redis-server openssl:openssl chromium:chromium chromium-driver:chromedriver strace:strace faketime:faketime
+TEST_TOOLS = redis-server:redis-server openssl:openssl chromium:chromium chromium-driver:chromedriver strace:strace \
+  nginx:nginx faketime:faketime
 # The same of the peers of `make bench`. pg_ctlcluster comes with the server, not with its clients.
 BENCH_TOOLS = redis-server:redis-server redis-tools:redis-benchmark postgresql:pg_ctlcluster
 TOOLS = $(TEST_TOOLS)
@@ -59,6 +60,8 @@ $(DENY) $(SHEAR):
 	  --only-binary :all: --target "$$root" --requirement ".ci/$$name.txt" && test -x "$@" \
 	  || cargo install --quiet --debug --locked --version $(from_source) --root "$$root" "$$name"
 
+# While this installs, no service starts (policy-rc.d, invoke-rc.d(8)): the tests run their own nginx and Redis on ports
+# of their own, and port 80 stays as it was. A policy that the machine has already is left alone.
 prepare: ## installs the Debian packages that the tests use
 	@missing=""; \
 	for tool in $(TOOLS); do \
@@ -67,6 +70,9 @@ prepare: ## installs the Debian packages that the tests use
 	[ -z "$$missing" ] && exit 0; \
 	sudo=""; [ "$$(id -u)" = 0 ] || sudo=sudo; \
 	echo "installing$$missing"; \
+	no_start=/usr/sbin/policy-rc.d; trap "$$sudo rm -f $$no_start" EXIT INT TERM; \
+	if [ -e $$no_start ]; then trap - EXIT INT TERM; else \
+	  printf '#!/bin/sh\nexit 101\n' | $$sudo tee $$no_start >/dev/null; $$sudo chmod 755 $$no_start; fi; \
 	$$sudo apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq --no-install-recommends $$missing
 
 # Our figures, their baselines and the peers, side by side: target/bench/report.md and .json. ROUNDS, SECONDS and

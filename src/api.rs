@@ -17,7 +17,7 @@ use std::sync::Arc;
 use actix_web::web::{self, ServiceConfig};
 use doorbuster_actors::request::Reason;
 
-use crate::config::Mode;
+use crate::config::{BasePath, Mode};
 use crate::http::not_found;
 use crate::http::problem::{self, ASKED, BODY, NAMED, PARAMETERS, PURCHASE, STEP, WRITTEN};
 use crate::http::route::{Access, GET_AND_HEAD, OPEN, Table, anybody};
@@ -72,8 +72,12 @@ pub fn table(mode: Mode) -> Table {
     }
 }
 
-/// The public listener.
-pub fn routes(mode: Mode, config: &mut ServiceConfig) {
-    table(mode).serve(config);
+/// The public listener, below a path that may be empty.
+pub fn routes(mode: Mode, base_path: &BasePath, config: &mut ServiceConfig) {
+    if base_path.is_empty() {
+        table(mode).serve(config);
+    } else {
+        config.service(web::scope(base_path.as_str()).configure(|config| table(mode).serve(config)));
+    }
     config.default_service(web::to(not_found));
 }

@@ -10,7 +10,6 @@ use actix_web::http::header::AUTHORIZATION;
 use arc_swap::ArcSwap;
 use doorbuster_actors::ids::UserId;
 use doorbuster_actors::request::Reason;
-use ipnet::IpNet;
 
 mod error;
 mod inspection;
@@ -24,6 +23,7 @@ mod token;
 use crate::config::{Auth, AuthMode, JwtAlgorithm, Loaded};
 use crate::http::bearer::bearer;
 use crate::http::problem::Problem;
+use crate::http::trusted_proxies::TrustedProxies;
 use key_file::KeyFile;
 use keys::Keys;
 use refusal::Refusals;
@@ -38,14 +38,15 @@ pub use token::Pass;
 /// How buyers prove who they are, and how often somebody could not.
 pub struct Identity {
     way: Way,
+    proxies: TrustedProxies,
     refusals: Refusals,
 }
 
 enum Way {
     /// By a token.
     Jwt(Box<Jwt>),
-    /// By a header that a proxy in one of these networks wrote.
-    Header(Vec<IpNet>),
+    /// By a header that a trusted proxy wrote.
+    Header,
 }
 
 struct Jwt {
@@ -61,10 +62,11 @@ impl Identity {
     /// How the configuration says.
     pub fn new(loaded: &Loaded) -> Result<Self, IdentityError> {
         let way = match loaded.config.auth.mode {
-            AuthMode::Header => Way::Header(loaded.config.server.trusted_proxies.clone()),
+            AuthMode::Header => Way::Header,
             AuthMode::Jwt => Way::Jwt(Box::new(Jwt::new(loaded)?)),
         };
-        Ok(Self { way, refusals: Refusals::default() })
+        let proxies = TrustedProxies::new(&loaded.config.server.trusted_proxies);
+        Ok(Self { way, proxies, refusals: Refusals::default() })
     }
 
     /// Who sent the request.
@@ -76,17 +78,24 @@ impl Identity {
     pub fn pass(&self, request: &HttpRequest) -> Result<Pass, Problem> {
         let pass = match &self.way {
             Way::Jwt(jwt) => token_of(request).and_then(|token| jwt.check(token)),
-            Way::Header(trusted) => {
-                let peer = request.peer_addr().map(|address| address.ip().to_canonical());
-                let user = forwarded(request, peer.filter(|peer| trusted.iter().any(|network| network.contains(peer))));
+            Way::Header => {
+                let peer = request.peer_addr().map(|address| address.ip());
+                let user = forwarded(request, peer.filter(|peer| self.proxies.trusts(*peer)));
                 user.map(|user| Pass { user, expires_at: None })
             }
         };
         pass.map_err(|cause| {
             self.refusals.count(cause);
-            tracing::debug!(cause = cause.as_str(), why = cause.why(), "nobody we know");
+            let client = || self.client(request).map(tracing::field::display);
+            tracing::debug!(cause = cause.as_str(), why = cause.why(), client = client(), "nobody we know");
             unauthenticated()
         })
+    }
+
+    /// From where the request came: the client's address, behind proxies that are trusted.
+    #[must_use]
+    pub fn client(&self, request: &HttpRequest) -> Option<IpAddr> {
+        self.proxies.client(request.peer_addr(), request.headers())
     }
 
     /// Causes and how often each came, since the start.
@@ -117,7 +126,7 @@ impl Identity {
         match (&self.way, self.file()) {
             (_, Some((jwt, file))) => file.look(true, |text| jwt.take(text)),
             (Way::Jwt(jwt), None) => jwt.keys.store(Arc::new(Keys::own(&loaded.config.auth)?)),
-            (Way::Header(_), None) => {}
+            (Way::Header, None) => {}
         }
         Ok(())
     }
@@ -126,14 +135,14 @@ impl Identity {
     pub fn inspect(&self, token: &[u8]) -> Result<Inspection, IdentityError> {
         match &self.way {
             Way::Jwt(jwt) => Ok(Inspection::of(token, &jwt.auth, &jwt.keys.load())),
-            Way::Header(_) => Err(IdentityError::NoTokens),
+            Way::Header => Err(IdentityError::NoTokens),
         }
     }
 
     fn file(&self) -> Option<(&Jwt, &KeyFile)> {
         match &self.way {
             Way::Jwt(jwt) => jwt.file.as_ref().map(|file| (&**jwt, file)),
-            Way::Header(_) => None,
+            Way::Header => None,
         }
     }
 }

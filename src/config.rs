@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+mod base_path;
 mod choices;
 mod development;
 mod error;
@@ -28,6 +29,7 @@ mod validate;
 mod value;
 mod web_origin;
 
+pub use base_path::BasePath;
 pub use choices::{
     AuthMode, Durability, InventorySource, JwtAlgorithm, LatePayment, OnError, StreamTrim, ThrottleScope,
 };
@@ -74,8 +76,9 @@ section! {
         /// request make room. Default 0: what the limit of open files allows, less a reserve for operations and ledger,
         /// at most 20,000.
         pub max_connections: usize = 0,
-        /// Of them from one address (IPv6: as it is), at most 1000000; 0 = any number. Trusted proxies are exempt.
-        /// Default 0: behind one address there may be a whole campus.
+        /// Of them from one address (IPv6: as it is), at most 1000000; 0 = any number. Trusted proxies are exempt: a
+        /// connection of theirs carries requests of many clients, which only they can count. Default 0: behind one
+        /// address there may be a whole campus.
         pub max_connections_per_address: usize = 0,
         /// How long a client may take nothing of what is written for it before it is closed, at least `1s` and at most
         /// `5m`. Default `10s`: phones in tunnels come back sooner or not at all.
@@ -84,9 +87,12 @@ section! {
         /// at most `1h`. Default `75s`: longer than nginx and most balancers keep theirs (60 s), so that it is they who
         /// close, and no request meets a closing connection. Behind Google's balancer (600 s) `620s`.
         pub keep_alive: Duration = Duration::from_secs(75),
-        /// Networks (CIDR) whose `X-Forwarded-For` and `X-User-Id` are believed. Default none: anybody can write a
-        /// header.
+        /// Networks (CIDR) whose `X-Forwarded-For`, `X-Forwarded-Proto` and `X-User-Id` are believed, on both
+        /// listeners. Default none: anybody can write a header.
         pub trusted_proxies: Vec<IpNet> = Vec::new(),
+        /// Path below which everything public lives, like `/sale`, where a proxy passes paths on as they are; at most
+        /// 200 bytes. Not needed behind one that removes it. Default empty: the root.
+        pub base_path: BasePath = BasePath::default(),
         /// Origins whose pages may buy (CORS), like `https://shop.example.com`; read again on SIGHUP. Default none:
         /// only pages of the shop's own origin.
         pub allowed_origins: Vec<WebOrigin> = Vec::new(),

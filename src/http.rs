@@ -4,9 +4,11 @@
 
 pub mod assets;
 pub mod bearer;
+pub(crate) mod below;
 pub mod body;
 pub mod connection;
 pub mod error_responses;
+pub(crate) mod event_stream;
 pub mod exposition;
 pub mod hangup;
 pub mod item_view;
@@ -18,6 +20,7 @@ pub mod response_counters;
 pub mod route;
 pub mod sale_client;
 pub mod schemas;
+pub mod trusted_proxies;
 
 use actix_web::http::Method;
 use actix_web::http::header::ALLOW;

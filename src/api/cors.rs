@@ -13,6 +13,7 @@ use actix_web::http::header::{
 use parking_lot::RwLock;
 
 use crate::config::WebOrigin;
+use crate::http::trusted_proxies::TrustedProxies;
 
 /// Methods of the public routes.
 const METHODS: &str = "GET, HEAD, POST";
@@ -46,11 +47,11 @@ impl Cors {
 
     /// The answer to a browser that asks whether a page may send what it wants to; none if nobody asks that. A page
     /// that may not is told which origin does.
-    pub(super) fn preflight(&self, request: &ServiceRequest) -> Option<HttpResponse> {
+    pub(super) fn preflight(&self, request: &ServiceRequest, proxies: &TrustedProxies) -> Option<HttpResponse> {
         let headers = request.headers();
         let asks = request.method() == Method::OPTIONS && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD);
         let origin = headers.get(ORIGIN).filter(|_| asks)?;
-        let allowed = if self.allows(origin) { Some(origin.clone()) } else { own_origin(headers) };
+        let allowed = if self.allows(origin) { Some(origin.clone()) } else { own_origin(request, proxies) };
         let mut answer = HttpResponse::NoContent();
         answer.insert_header((VARY, "Origin"));
         if let Some(allowed) = allowed {
@@ -76,8 +77,9 @@ impl Cors {
     }
 }
 
-/// Ours, as far as we know it: a proxy that speaks TLS may stand in front of us.
-fn own_origin(headers: &HeaderMap) -> Option<HeaderValue> {
-    let host = headers.get(HOST)?.to_str().ok()?;
-    HeaderValue::from_str(&format!("http://{host}")).ok()
+/// Ours, as far as we know it: a proxy that speaks TLS may stand in front of us, and is believed if it is trusted.
+fn own_origin(request: &ServiceRequest, proxies: &TrustedProxies) -> Option<HeaderValue> {
+    let host = request.headers().get(HOST)?.to_str().ok()?;
+    let scheme = if proxies.is_https(request.peer_addr(), request.headers()) { "https" } else { "http" };
+    HeaderValue::from_str(&format!("{scheme}://{host}")).ok()
 }

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::http::Method;
-use actix_web::http::header::CONTENT_TYPE;
 use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse};
 use doorbuster_actors::entry::{Order, Status};
@@ -19,8 +18,7 @@ use futures_util::stream::unfold;
 
 use super::{ApiState, AtApi};
 use crate::auth::{Pass, unauthenticated};
-use crate::http::hangup::Hangup;
-use crate::http::json::private;
+use crate::http::event_stream;
 use crate::http::order_view::Shown;
 use crate::http::problem::Problem;
 use crate::http::sale_client::SaleClient;
@@ -48,8 +46,10 @@ pub fn limits(connections: usize) -> Limits {
 /// Pushes an order on each change, first as it is now.
 ///
 /// Each event is an `order`, its data the order. Its id is the order's status: a status never comes back, so
-/// `Last-Event-ID` says exactly what the client knows. A buyer may have eight streams at once. A stream ends when the
-/// token expires that it was opened with; open it again with a fresh one.
+/// `Last-Event-ID` says exactly what the client knows. A comment comes at least every 15 seconds: who hears nothing for
+/// longer is cut off, or behind a proxy that holds events back, and asks `GET /v1/orders/{order_id}` instead. A buyer
+/// may have eight streams at once. A stream ends when the token expires that it was opened with; open it again with a
+/// fresh one.
 #[utoipa::path(get, path = "/v1/orders/{order_id}/events", operation_id = "stream_order", tag = "orders",
     params(("order_id" = inline(schemas::OrderId), Path), schemas::LastEvent),
     responses((status = 200, description = "Events, until the token expires.", body = String,
@@ -66,15 +66,14 @@ async fn open(state: &ApiState, request: &HttpRequest) -> Result<HttpResponse, P
     }
     let order = state.orders.own_of(pass.user.clone(), request).await?;
     if request.method() == Method::HEAD {
-        return Ok(private(&mut HttpResponse::Ok()).insert_header((CONTENT_TYPE, "text/event-stream")).finish());
+        return Ok(event_stream::head());
     }
     let watch = state.orders.items.sale.watchers.watch(order.id, &pass.user, state.events.limits).map_err(crowded)?;
     let published = state.orders.items.sale.directory.find_number(order.id.item).ok_or_else(Problem::not_found)?;
     let known = request.headers().get("Last-Event-ID").and_then(|id| id.to_str().ok()).and_then(status_of);
     let (client, shown) = (state.orders.client.clone(), state.orders.shown);
     let follower = Follower { client, shown, published, order, pass, watch, known, ready: VecDeque::from([retry()]) };
-    let events = Hangup::of(request).ends(events(follower));
-    Ok(private(&mut HttpResponse::Ok()).insert_header((CONTENT_TYPE, "text/event-stream")).streaming(events))
+    Ok(event_stream::respond(request, events(follower)))
 }
 
 fn crowded(crowded: Crowded) -> Problem {

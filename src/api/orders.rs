@@ -114,14 +114,15 @@ impl Orders {
         in_range.then_some(()).ok_or(Rejection::AmountOutOfRange)?;
         guard.pass();
         let attempt = Attempt { user: &user, published: &published, quantity, key: key.as_ref() };
-        let trace = self.sampler.trace(attempt);
+        let client = || self.identity.client(request);
+        let trace = self.sampler.trace(attempt, client);
         let mut permit = self.gate.enter(guard)?.traced(trace);
         let same_key = self.gate.same_key(attempt).await;
         if let (true, Some(key)) = (same_key.is_used, &key) {
             let payload = (user.clone(), quantity, key.clone());
             match within(self.client.handle.lookup_by_key(&published, payload, permit)).await {
                 Outcome::Rejected(Rejection::UnknownOrder) => {
-                    permit = self.gate.stay()?.traced(self.sampler.trace(attempt));
+                    permit = self.gate.stay()?.traced(self.sampler.trace(attempt, client));
                 }
                 Outcome::Replayed(order) => return Ok(self.replayed(guard, order)),
                 outcome @ (Outcome::Confirmed(_) | Outcome::Rejected(_) | Outcome::Unavailable(_)) => {

@@ -6,19 +6,22 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use actix_web::Error;
-use actix_web::body::MessageBody;
+use actix_web::body::{BoxBody, EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Version;
 use actix_web::http::header::{
-    ACCEPT, CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, HeaderValue, ORIGIN, TRANSFER_ENCODING,
+    ACCEPT, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderValue, LOCATION, ORIGIN, TRANSFER_ENCODING,
 };
 use actix_web::middleware::Next;
+use actix_web::{Error, HttpResponse};
 use doorbuster_actors::request::Reason;
 
 use super::cors::Cors;
+use crate::config::BasePath;
+use crate::http::below::below;
 use crate::http::problem::Problem;
 use crate::http::response_counters::ResponseCounters;
+use crate::http::trusted_proxies::TrustedProxies;
 
 /// Longest path with its query, in bytes: what proxies in front of us usually pass on.
 pub const MAX_URI: usize = 8 * 1024;
@@ -29,6 +32,10 @@ pub struct RequestChecks {
     pub closing: Arc<AtomicBool>,
     /// Whose pages may buy.
     pub cors: Arc<Cors>,
+    /// Who is believed about the client.
+    pub proxies: TrustedProxies,
+    /// Below which path everything lives.
+    pub base_path: BasePath,
     /// The requests and answers of this worker.
     pub responses: Arc<ResponseCounters>,
 }
@@ -42,12 +49,12 @@ pub async fn check(
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let _inside = checks.responses.enter();
     let origin = request.headers().get(ORIGIN).cloned();
-    let early = acceptable(&request).map_err(|problem| problem.respond()).err();
-    if let Some(early) = early.or_else(|| checks.cors.preflight(&request)) {
+    let early = checks.early(&request);
+    if let Some(early) = early.or_else(|| checks.cors.preflight(&request, &checks.proxies)) {
         let mut response = request.into_response(early);
         checks.cors.mark(origin.as_ref(), response.headers_mut());
         checks.responses.count(response.status().as_u16());
-        return Ok(response.map_into_right_body());
+        return Ok(checks.below_base(response).map_into_right_body());
     }
     let mut response = next.call(request).await?;
     checks.cors.mark(origin.as_ref(), response.headers_mut());
@@ -56,10 +63,47 @@ pub async fn check(
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         response.response_mut().head_mut().set_connection_type(actix_web::http::ConnectionType::Close);
     }
-    Ok(response.map_into_left_body())
+    Ok(checks.below_base(response).map_into_left_body())
 }
 
-fn acceptable(request: &ServiceRequest) -> Result<(), Problem> {
+impl RequestChecks {
+    /// The answer to a request whose route is not even looked at.
+    fn early(&self, request: &ServiceRequest) -> Option<HttpResponse> {
+        match self.base_path.strip(request.path()) {
+            None => Some(Problem::not_found().respond()),
+            // Relative links of the page lie below it only with the slash.
+            Some("") if !self.base_path.is_empty() => Some(to_the_front(request)),
+            Some(path) => acceptable(request, path).map_err(|problem| problem.respond()).err(),
+        }
+    }
+
+    /// The answer, what it names of ours below the base path. Handlers know nothing of it.
+    fn below_base<B: MessageBody + 'static>(&self, mut response: ServiceResponse<B>) -> ServiceResponse<EitherBody<B>> {
+        let base_path = self.base_path.as_str();
+        if base_path.is_empty() {
+            return response.map_into_left_body();
+        }
+        let location = response.headers().get(LOCATION).map(|path| [base_path.as_bytes(), path.as_bytes()].concat());
+        if let Some(location) = location.and_then(|path| HeaderValue::from_bytes(&path).ok()) {
+            response.headers_mut().insert(LOCATION, location);
+        }
+        if response.headers().get(CONTENT_TYPE).is_none_or(|kind| kind != "application/problem+json") {
+            return response.map_into_left_body();
+        }
+        response.map_body(|_, body| match body.try_into_bytes() {
+            Ok(document) => EitherBody::right(BoxBody::new(below(base_path, document))),
+            Err(body) => EitherBody::left(body),
+        })
+    }
+}
+
+/// From the base path to the front page below it.
+fn to_the_front(request: &ServiceRequest) -> HttpResponse {
+    let query = request.uri().query().map_or_else(String::new, |query| format!("?{query}"));
+    HttpResponse::PermanentRedirect().insert_header((LOCATION, format!("/{query}"))).finish()
+}
+
+fn acceptable(request: &ServiceRequest, path: &str) -> Result<(), Problem> {
     let headers = request.headers();
     let length = request.uri().path_and_query().map_or(0, |path| path.as_str().len());
     if length > MAX_URI {
@@ -72,7 +116,7 @@ fn acceptable(request: &ServiceRequest) -> Result<(), Problem> {
     if headers.contains_key(CONTENT_LENGTH) && headers.contains_key(TRANSFER_ENCODING) {
         return Err(Problem::new(Reason::Malformed, "send Content-Length or Transfer-Encoding, not both").and_close());
     }
-    let (sent, detail) = sent_at(request.path());
+    let (sent, detail) = sent_at(path);
     if takes(headers, sent) { Ok(()) } else { Err(Problem::new(Reason::NotAcceptable, detail)) }
 }
 

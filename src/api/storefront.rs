@@ -32,7 +32,8 @@ struct Guest {
 /// The pages of the shop.
 pub struct Storefront {
     site: Site,
-    page: File,
+    list: File,
+    item: File,
     /// What signs the tokens of guests; only in development mode.
     guests: Option<Auth>,
 }
@@ -49,8 +50,8 @@ impl Storefront {
             (None, AuthMode::Jwt) => "token",
             (None, AuthMode::Header) => "proxy",
         };
-        let page = site.page("store/index.html", &[("buyer", buyer)]);
-        Self { site, page, guests }
+        let page = |root| site.page("store/index.html", root, &[("buyer", buyer)]);
+        Self { list: page("./"), item: page("../"), site, guests }
     }
 
     fn guest(&self) -> Option<HttpResponse> {
@@ -63,14 +64,14 @@ impl Storefront {
 
 /// `GET /`: what is for sale.
 pub(super) async fn list(state: AtApi, request: HttpRequest) -> HttpResponse {
-    pages::respond(&request, &state.storefront.page)
+    pages::respond(&request, &state.storefront.list)
 }
 
 /// `GET /items/{item_id}`: one item. Whether it exists is for the page to find out; what cannot be an id is not found.
 pub(super) async fn item(state: AtApi, request: HttpRequest) -> HttpResponse {
     let id = request.match_info().get("item_id").map(str::parse::<ItemId>);
     match id {
-        Some(Ok(_id)) => pages::respond(&request, &state.storefront.page),
+        Some(Ok(_id)) => pages::respond(&request, &state.storefront.item),
         Some(Err(_)) | None => Problem::not_found().respond(),
     }
 }

@@ -3,6 +3,7 @@
 //! **Never:** costs more than a look at a flag while purchases are not traced.
 
 use std::cell::Cell;
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use doorbuster_actors::sale::{TARGET, Trace};
@@ -25,13 +26,14 @@ pub struct Sampler {
 impl Sampler {
     /// The spans of this attempt, if it is one of those that are traced: `RUST_LOG=doorbuster::purchase=debug`.
     #[must_use]
-    pub fn trace(&self, attempt: Attempt<'_>) -> Option<Box<Trace>> {
+    pub fn trace(&self, attempt: Attempt<'_>, client: impl FnOnce() -> Option<IpAddr>) -> Option<Box<Trace>> {
         if !enabled!(target: TARGET, Level::DEBUG) || !self.is_one_of_them(Instant::now()) {
             return None;
         }
         let definition = attempt.published.definition();
         let (item, user, quantity) = (&definition.id, attempt.user, attempt.quantity);
-        Some(Trace::begin(debug_span!(target: TARGET, "purchase", %item, %user, quantity)))
+        let client = client().map(tracing::field::display);
+        Some(Trace::begin(debug_span!(target: TARGET, "purchase", %item, %user, quantity, client)))
     }
 
     fn is_one_of_them(&self, now: Instant) -> bool {

@@ -99,13 +99,13 @@ fn sell(demo: &Demo, recipe: LaunchSpec, keys: &Keys<'_>, out: &mut impl Write) 
 fn crowd(demo: &Demo, url: &str, keys: &Keys<'_>) -> Result<Orders, BenchError> {
     let run = prepare::run_name();
     let users = prepare::minted(&run, demo.users, keys);
-    let (address, host) = prepare::resolve(url)?;
+    let (address, host, base_path) = prepare::resolve(url)?;
     let workload = Workload { run, users: demo.users.into(), clicks: CLICKS, items: ITEMS.len(), zipf: 0.5, seed: 1 };
     Ok(Orders {
         address,
         host,
         users,
-        items: ITEMS.map(|(id, ..)| (id.into(), prepare::path(id))).to_vec(),
+        items: ITEMS.map(|(id, ..)| (id.into(), prepare::path(base_path, id))).to_vec(),
         body: prepare::body(1),
         quantity: 1,
         workload,

@@ -23,6 +23,7 @@ max_connections_per_address = 0
 write_stall = "10s"
 keep_alive = "75s"
 trusted_proxies = []
+base_path = ""
 allowed_origins = []
 [storage]
 path = "data/doorbuster.db"
@@ -207,6 +208,7 @@ pub(super) const BEYOND_LIMITS: &[(&str, &str)] = &[
     ("server.ops_listen", "127.0.0.1:8080"),
     ("server.keep_alive", "999ms"),
     ("server.keep_alive", "3601s"),
+    ("server.base_path", "/sale/"),
     ("storage.path", ""),
     ("storage.max_batch", "0"),
     ("storage.max_batch", "65537"),

@@ -1,7 +1,8 @@
 //! **Job:** stands between a socket and the HTTP library: one request at a time, in time, in bounded memory, and a
 //! problem document where the library would refuse with a bare status.
 //! **Owns:** the last words on a connection whose bytes are no longer HTTP, and its time-outs.
-//! **Never:** changes what a request says, but for an upgrade that is not taken, or cuts the answer to an earlier one.
+//! **Never:** changes what a request says, but for an upgrade that is not taken and a length that is none, or cuts the
+//! answer to an earlier one.
 //!
 //! **Memory.** The library answers pipelined requests into a buffer without a limit, whether anybody reads or not. So
 //! it is given the next request only when the answer to the one before is on its way, and nothing at all while the
@@ -25,7 +26,7 @@ use tokio::time::{Instant, Sleep, timeout};
 use super::hangup::Hangup;
 use super::problem::Problem;
 use chunks::Parsed;
-use head_guard::{HeadGuard, Violation, bare_refusal};
+use head_guard::{HeadGuard, NO_BODY, Violation, bare_refusal};
 
 pub use head_guard::MAX_HEAD;
 pub use registry::{Connections, Limits, NoRoom, SLACK, Ticket};
@@ -121,7 +122,11 @@ impl Connection {
     /// Says what was refused, as the last words on this connection.
     fn poll_leave(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.state = match std::mem::replace(&mut self.state, State::Left) {
-            State::Refused(stream, violation) => State::Leaving(Box::pin(say_and_leave(stream, violation))),
+            State::Refused(stream, violation) => {
+                let refusal = Problem::new(violation.reason(), violation.to_string()).and_close();
+                let refusal = refusal.to_bytes(&self.ticket.limits().base_path);
+                State::Leaving(Box::pin(say_and_leave(stream, refusal)))
+            }
             other @ (State::Open(_) | State::Leaving(_) | State::Left) => other,
         };
         let State::Leaving(refusal) = &mut self.state else { return Poll::Ready(Ok(())) };
@@ -131,8 +136,7 @@ impl Connection {
     }
 }
 
-async fn say_and_leave(mut stream: TcpStream, violation: Violation) -> io::Result<()> {
-    let refusal = Problem::new(violation.reason(), violation.to_string()).and_close().to_bytes();
+async fn say_and_leave(mut stream: TcpStream, refusal: Vec<u8>) -> io::Result<()> {
     let leave = async {
         stream.write_all(&refusal).await?;
         stream.shutdown().await?;
@@ -164,6 +168,10 @@ impl Open {
             if !self.held.is_empty() {
                 match self.guard.step(&mut self.held) {
                     Ok(Parsed::Incomplete) => {}
+                    Ok(Parsed::Lengthless(at)) => {
+                        drop(self.held.splice(at..at, NO_BODY.iter().copied()));
+                        continue;
+                    }
                     Ok(step) => {
                         self.released = self.follow(step);
                         continue;
@@ -200,7 +208,7 @@ impl Open {
     fn hand_on_read(&mut self, buffer: &mut ReadBuf<'_>, before: usize) -> Result<bool, Violation> {
         let step = self.guard.step(&mut buffer.filled_mut()[before..]).inspect_err(|_| buffer.set_filled(before));
         let step = step?;
-        if step == Parsed::Incomplete {
+        if matches!(step, Parsed::Incomplete | Parsed::Lengthless(_)) {
             return Ok(false);
         }
         let passed = self.follow(step);
@@ -238,7 +246,7 @@ impl Open {
     /// Takes note of what was found, and returns how many bytes may be handed on.
     fn follow(&mut self, step: Parsed) -> usize {
         let (count, is_end) = match step {
-            Parsed::Incomplete => (0, false),
+            Parsed::Incomplete | Parsed::Lengthless(_) => (0, false),
             Parsed::More(count) => (count, false),
             Parsed::End(count) => (count, true),
             Parsed::Cut(count) => {

@@ -17,6 +17,7 @@ use doorbuster_actors::time::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::below::below;
 use super::json::written;
 use super::schemas;
 use crate::gate::Refusal;
@@ -188,9 +189,10 @@ impl Problem {
         response.body(self.document(status, title))
     }
 
-    /// The whole answer as HTTP/1.1 has it on the wire, for a connection on which nobody speaks HTTP any more.
+    /// The whole answer as HTTP/1.1 has it on the wire, for a connection on which nobody speaks HTTP any more. Its page
+    /// is below `base_path`.
     #[must_use]
-    pub fn to_bytes(&self) -> Vec<u8> {
+    pub fn to_bytes(&self, base_path: &str) -> Vec<u8> {
         let response = self.respond();
         let mut head = format!("HTTP/1.1 {}\r\n", response.status());
         for (name, value) in response.headers() {
@@ -198,6 +200,7 @@ impl Problem {
             head.push_str(&format!("{name}: {value}\r\n"));
         }
         let body = response.into_body().try_into_bytes().expect("a document is no stream");
+        let body = below(base_path, body);
         let (length, date) = (body.len(), HttpDate::from(SystemTime::now()));
         head.push_str(&format!("content-length: {length}\r\nconnection: close\r\ndate: {date}\r\n\r\n"));
         [head.as_bytes(), &body].concat()

@@ -2,7 +2,7 @@
 //! **Owns:** how long a wrong token waits, and how many may wait at once.
 //! **Never:** slows the right token, or a request that brings none: nobody guesses without guessing.
 
-use std::net::SocketAddr;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -13,6 +13,8 @@ use actix_web::http::ConnectionType;
 use actix_web::http::header::{AUTHORIZATION, CONNECTION, HeaderValue, WWW_AUTHENTICATE};
 use actix_web::middleware::Next;
 use parking_lot::Mutex;
+
+use crate::http::trusted_proxies::TrustedProxies;
 
 /// How long the first wrong token waits for its answer; each further one twice as long. Nobody notices a mistake.
 const FIRST_WAIT: Duration = Duration::from_millis(50);
@@ -75,15 +77,16 @@ impl Drop for Waiting<'_> {
 
 /// Lets the request through. If its token turns out to be wrong, the answer comes later.
 pub async fn slow<B: MessageBody + 'static>(
-    failures: Arc<AuthFailures>,
+    (failures, proxies): (Arc<AuthFailures>, TrustedProxies),
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<B>, actix_web::Error> {
-    let (guesses, peer) = (request.headers().contains_key(AUTHORIZATION), request.peer_addr());
+    let guesses = request.headers().contains_key(AUTHORIZATION);
+    let client = if guesses { proxies.client(request.peer_addr(), request.headers()) } else { None };
     let mut response = next.call(request).await?;
     // An answer that asks for a token, although there was one.
     if guesses && response.headers().contains_key(WWW_AUTHENTICATE) {
-        let wait = failures.count(peer, Instant::now());
+        let wait = failures.count(client, Instant::now());
         match failures.enter() {
             Some(_waiting) => tokio::time::sleep(wait).await,
             None => {
@@ -102,12 +105,12 @@ impl AuthFailures {
         self.total.load(Ordering::Relaxed)
     }
 
-    fn count(self: &Arc<Self>, peer: Option<SocketAddr>, now: Instant) -> Duration {
+    fn count(self: &Arc<Self>, client: Option<IpAddr>, now: Instant) -> Duration {
         self.total.fetch_add(1, Ordering::Relaxed);
         self.untold.fetch_add(1, Ordering::Relaxed);
         if !self.is_being_told.swap(true, Ordering::Relaxed) {
-            self.tell(peer);
-            actix_web::rt::spawn(Arc::clone(self).tell_the_rest(peer));
+            self.tell(client);
+            actix_web::rt::spawn(Arc::clone(self).tell_the_rest(client));
         }
         self.pace.lock().wait(now)
     }
@@ -120,20 +123,20 @@ impl AuthFailures {
     }
 
     /// A line a minute while there are more, however many.
-    async fn tell_the_rest(self: Arc<Self>, peer: Option<SocketAddr>) {
+    async fn tell_the_rest(self: Arc<Self>, client: Option<IpAddr>) {
         loop {
             tokio::time::sleep(TELL_EVERY).await;
             if self.untold.load(Ordering::Relaxed) == 0 {
                 self.is_being_told.store(false, Ordering::Relaxed);
                 return;
             }
-            self.tell(peer);
+            self.tell(client);
         }
     }
 
-    fn tell(&self, peer: Option<SocketAddr>) {
+    fn tell(&self, client: Option<IpAddr>) {
         let failures = self.untold.swap(0, Ordering::Relaxed);
-        let first_from = peer.map(|peer| peer.ip().to_string()).unwrap_or_default();
+        let first_from = client.map(|client| client.to_string()).unwrap_or_default();
         tracing::warn!(failures, first_from, "wrong tokens on the operations listener: somebody may be guessing");
     }
 }

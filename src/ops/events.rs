@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::http::Method;
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse, web};
 use doorbuster_actors::request::Reason;
@@ -20,7 +19,7 @@ use super::OpsState;
 use super::monitor::Monitor;
 use super::snapshot::Snapshot;
 use super::telemetry::Telemetry;
-use crate::http::hangup::Hangup;
+use crate::http::event_stream;
 use crate::http::problem::Problem;
 
 /// Time between two readings, and between two snapshots.
@@ -43,14 +42,10 @@ pub struct Snapshots {
 pub(super) async fn stream(state: web::ThinData<OpsState>, request: HttpRequest) -> HttpResponse {
     let watching = state.authorize(&request).and_then(|()| state.snapshots.watch());
     if request.method() == Method::HEAD && watching.is_ok() {
-        return HttpResponse::Ok().insert_header((CONTENT_TYPE, "text/event-stream")).finish();
+        return event_stream::head();
     }
     match watching {
-        Ok(events) => HttpResponse::Ok()
-            .insert_header((CONTENT_TYPE, "text/event-stream"))
-            .insert_header((CACHE_CONTROL, "no-store"))
-            .insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"))
-            .streaming(Hangup::of(&request).ends(events)),
+        Ok(events) => event_stream::respond(&request, events),
         Err(problem) => problem.respond(),
     }
 }

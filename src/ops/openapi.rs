@@ -2,8 +2,6 @@
 //! **Owns:** what is said once for all routes: title, tags, keys, servers.
 //! **Never:** names a route: the tables that serve them are asked.
 
-use std::net::SocketAddr;
-
 use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse, web};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
@@ -58,11 +56,11 @@ impl Modify for Keys {
     }
 }
 
-/// The document. `public` is the address of the public listener; the other one serves the document itself.
+/// The document. `public` is the URL of the public listener; the other one serves the document itself.
 #[must_use]
-pub fn document(public: SocketAddr, mode: Mode) -> Bytes {
+pub fn document(public: &str, mode: Mode) -> Bytes {
     let server = |url: String, description| ServerBuilder::new().url(url).description(Some(description)).build();
-    let public: Server = server(format!("http://{public}"), "public listener");
+    let public: Server = server(public.to_owned(), "public listener");
     let operations = server("/".to_owned(), "operations listener");
     let mut document = CommonSchemas::openapi();
     api::table(mode).describe(&mut document, &public);

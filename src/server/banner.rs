@@ -30,6 +30,7 @@ const DEVELOPMENT: &str = "\
 pub(super) fn print(loaded: &Loaded, server: &Server) {
     let config = &loaded.config;
     let (shop, ops) = (server.listen, server.ops_listen);
+    let base_path = &config.server.base_path;
     let redis = config.redis.url.as_ref().map_or("in process", |_| "Redis");
     let data = config.storage.path.display();
     tracing::info!(%shop, %ops, %data, gate = redis, prefix = %config.redis.prefix, "open");
@@ -38,7 +39,8 @@ pub(super) fn print(loaded: &Loaded, server: &Server) {
         Mode::Production => String::new(),
     };
     text.push_str(&format!(
-        "Doorbuster is open.\n  shop  http://{shop}/\n  ops   http://{ops}/\n  data  {data}\n  gate  {redis}\n"
+        "Doorbuster is open.\n  shop  http://{shop}{base_path}/\n  ops   http://{ops}/\n  data  {data}\n  \
+         gate  {redis}\n"
     ));
     if let Some(warning) = server.medium.warning() {
         tracing::warn!(%data, "{warning}");
@@ -74,8 +76,8 @@ fn how_to_buy(loaded: &Loaded, server: &Server) -> Option<String> {
         "\nSecrets were generated beside the data file, in development.toml.\n\
          The dashboard asks for its admin_token.\n\
          Buy something as {BUYER}:\n\n  \
-         curl -i http://{}/v1/items/{item}/orders -H 'Content-Type: application/json' -d '{{\"quantity\":1}}' \
+         curl -i http://{}{}/v1/items/{item}/orders -H 'Content-Type: application/json' -d '{{\"quantity\":1}}' \
          -H 'Idempotency-Key: first' -H 'Authorization: Bearer {token}'\n\n",
-        server.listen
+        server.listen, loaded.config.server.base_path
     ))
 }

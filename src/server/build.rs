@@ -6,7 +6,6 @@ use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use actix_web::middleware::from_fn;
@@ -31,7 +30,7 @@ use crate::api::events;
 use crate::api::request_checks::{self, RequestChecks};
 use crate::api::storefront::Storefront;
 use crate::auth::Identity;
-use crate::config::{Config, Loaded, Mode};
+use crate::config::{Config, Loaded};
 use crate::feed::Feed;
 use crate::feed::redis::{Relay, RelaySettings};
 use crate::gate;
@@ -45,6 +44,7 @@ use crate::http::connection::{Connections, Limits};
 use crate::http::order_view::Shown;
 use crate::http::query_config;
 use crate::http::response_counters::ResponseCounters;
+use crate::http::trusted_proxies::TrustedProxies;
 use crate::redis_client::{Command, RedisAddress};
 use crate::signals::Signals;
 
@@ -113,8 +113,7 @@ impl Server {
         let identity = Arc::clone(&shared.identity);
         let workers = (usize::from(workers), WorkerFactory::new(shared));
         let cors = Arc::new(Cors::new(config.server.allowed_origins.clone()));
-        let kind = (loaded.mode, config.server.keep_alive, Arc::clone(&cors));
-        let public = open_public(public_socket, kind, workers, &closing, limits)?;
+        let public = open_public(public_socket, (loaded, Arc::clone(&cors)), workers, &closing, limits)?;
         Ok(Self {
             listen,
             ops_listen,
@@ -251,25 +250,31 @@ pub(super) fn limits(config: &Config, descriptors: usize) -> Result<Limits, Serv
         write_stall: server.write_stall,
         unflushed: MAX_UNFLUSHED,
         unflushed_total: MAX_UNFLUSHED_TOTAL,
+        base_path: server.base_path.as_str().into(),
     })
 }
 
 fn open_public(
     socket: TcpListener,
-    (mode, keep_alive, cors): (Mode, Duration, Arc<Cors>),
+    (loaded, cors): (&Loaded, Arc<Cors>),
     (count, workers): (usize, WorkerFactory),
     closing: &Arc<AtomicBool>,
     limits: Limits,
 ) -> Result<ServerHandle, ServeError> {
     let (closing, workers) = (Arc::clone(closing), Arc::new(workers));
+    let (mode, server) = (loaded.mode, &loaded.config.server);
+    let (keep_alive, base_path) = (server.keep_alive, server.base_path.clone());
+    let proxies = TrustedProxies::new(&server.trusted_proxies);
     let app = move || {
         let (state, responses) = workers.equip();
-        let checks = Rc::new(RequestChecks { closing: Arc::clone(&closing), cors: Arc::clone(&cors), responses });
+        let (base_path, proxies) = (base_path.clone(), proxies.clone());
+        let (closing, cors) = (Arc::clone(&closing), Arc::clone(&cors));
+        let checks = Rc::new(RequestChecks { closing, cors, proxies, base_path: base_path.clone(), responses });
         App::new()
             .app_data(query_config())
             .app_data(web::ThinData(state))
             .wrap(from_fn(move |request, next| request_checks::check(Rc::clone(&checks), request, next)))
-            .configure(|config| api::routes(mode, config))
+            .configure(move |config| api::routes(mode, &base_path, config))
     };
     listener::open("public", socket, count, (&Connections::new(limits), keep_alive), app)
 }

@@ -96,7 +96,8 @@ fn accept(
             Ok((WithHangup::new(Connection::new(stream, ticket, hangup.clone()), hangup), peer))
         }
         Err(NoRoom) => {
-            let refusal = Problem::new(Reason::Overloaded, "there are too many connections").retry_soon().to_bytes();
+            let refusal = Problem::new(Reason::Overloaded, "there are too many connections").retry_soon();
+            let refusal = refusal.to_bytes(&connections.limits().base_path);
             // As much as the socket takes at once: a client for whom there is no room is not waited for.
             let _courtesy = stream.try_write(&refusal);
             Err(DispatchError::Io(std::io::Error::other("no room for another connection")))

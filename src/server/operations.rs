@@ -22,6 +22,7 @@ use crate::http::connection::{Connections, Limits};
 use crate::http::order_view::Shown;
 use crate::http::query_config;
 use crate::http::sale_client::SaleClient;
+use crate::http::trusted_proxies::TrustedProxies;
 use crate::ops;
 use crate::ops::auth_failures;
 use crate::ops::events::Snapshots;
@@ -46,7 +47,8 @@ pub(super) fn open(
 ) -> Result<ServerHandle, ServeError> {
     let config = &loaded.config;
     let telemetry = Arc::new(telemetry(config, shared, feed));
-    let openapi = ops::openapi::document(public, loaded.mode);
+    let openapi = ops::openapi::document(&format!("http://{public}{}", config.server.base_path), loaded.mode);
+    let proxies = TrustedProxies::new(&config.server.trusted_proxies);
     let limits = Limits {
         connections: ops_connections(descriptors),
         per_address: 0,
@@ -54,17 +56,20 @@ pub(super) fn open(
         write_stall: config.server.write_stall,
         unflushed: MAX_UNFLUSHED,
         unflushed_total: MAX_UNFLUSHED_TOTAL,
+        base_path: Arc::default(),
     };
     let keep_alive = config.server.keep_alive;
     let (config, sale, shown) = (config.clone(), Arc::clone(&shared.sale), shared.shown);
     let app = move || {
         let client = SaleClient { handle: sale.guest() };
         let state = equip(&config, client, shown, &telemetry, &openapi);
-        let failures = Arc::clone(&telemetry.auth_failures);
+        let (failures, proxies) = (Arc::clone(&telemetry.auth_failures), proxies.clone());
         App::new()
             .app_data(query_config())
             .app_data(web::ThinData(state))
-            .wrap(from_fn(move |request, next| auth_failures::slow(Arc::clone(&failures), request, next)))
+            .wrap(from_fn(move |request, next| {
+                auth_failures::slow((Arc::clone(&failures), proxies.clone()), request, next)
+            }))
             .configure(ops::routes)
     };
     listener::open("operations", socket, 1, (&Connections::new(limits), keep_alive), app)

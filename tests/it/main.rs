@@ -26,6 +26,7 @@ mod openapi;
 mod operations;
 mod origins;
 mod platform;
+mod proxies;
 mod queue;
 mod recovery;
 mod replay;

@@ -1,8 +1,11 @@
 // Job: requests to the operations listener, with the token.
-// Owns: how an answer that is not 2xx becomes a sentence.
+// Owns: where the listener is, and how an answer that is not 2xx becomes a sentence.
 // Never: repeats a request, or touches the page.
 
 import { token } from "./session.js";
+
+// This file is `assets/<version>/dashboard/api.js` below the listener, whatever path a proxy has put in front of it.
+const ROOT = new URL("../../../", import.meta.url);
 
 /** An answer that is not 2xx, with what the server says about it. */
 export class Refused extends Error {
@@ -18,10 +21,10 @@ export class Refused extends Error {
   }
 }
 
-/** Sends a request. Resolves to the response if it is 2xx, else throws `Refused`, or what `fetch` throws. */
+/** Sends a request to a path of the listener, like `/events`. Resolves to the response if it is 2xx, else throws `Refused`, or what `fetch` throws. */
 export async function send(path, options = {}) {
   const headers = { ...options.headers, Authorization: `Bearer ${token()}` };
-  const response = await fetch(path, { ...options, headers, cache: "no-store", credentials: "omit" });
+  const response = await fetch(new URL(`.${path}`, ROOT), { ...options, headers, cache: "no-store", credentials: "omit" });
   if (!response.ok) throw await refusal(response);
   return response;
 }

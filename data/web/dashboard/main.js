@@ -18,7 +18,7 @@ import { Sales } from "./sales.js";
 import * as session from "./session.js";
 import { Stream } from "./stream.js";
 import { verdict } from "./verdict.js";
-import { clock } from "./words.js";
+import { clock, span } from "./words.js";
 
 meanings.start();
 const readings = new Readings();
@@ -149,5 +149,6 @@ function light(current, lost) {
   setAttribute(document.body, "data-lost", lost !== null);
   setAttribute(find("#live-light"), "data-light", lost !== null ? "bad" : current ? "good" : "unknown");
   const text = current ? `Live · ${clock(Date.parse(current.captured_at))}` : "Connecting…";
-  setText(find("#live"), lost !== null ? `Lost since ${lost}` : text);
+  const silence = () => `No data for ${span((Date.now() - lost_since_ms) / 1000)}, since ${lost}`;
+  setText(find("#live"), lost !== null ? silence() : text);
 }

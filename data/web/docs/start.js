@@ -3,10 +3,12 @@
 "use strict";
 
 const TOKEN = "doorbuster.admin_token";
+// This page is `docs`, beside `openapi.json`, whatever path a proxy has put in front of it.
+const ROOT = new URL("./", location.href);
 const door = document.getElementById("door");
 
 async function open(token) {
-  const answer = await fetch("/openapi.json", { headers: { Authorization: `Bearer ${token}` } });
+  const answer = await fetch(new URL("openapi.json", ROOT), { headers: { Authorization: `Bearer ${token}` } });
   if (answer.status === 401) {
     sessionStorage.removeItem(TOKEN);
     return ask("This is not the admin token.");
@@ -27,7 +29,9 @@ function ask(reason) {
 
 function show(spec, token) {
   // The other listener is another origin, which does not let this page in.
-  const isOurs = (path, method) => spec.paths[path][method].servers[0].url === "/";
+  const ours = spec.servers.concat(Object.values(spec.paths).flatMap(operations)).filter(({ url }) => url === "/");
+  for (const server of ours) server.url = ROOT.href;
+  const isOurs = (path, method) => spec.paths[path][method].servers[0].url === ROOT.href;
   const onlyOurs = () => ({
     statePlugins: {
       spec: { wrapSelectors: { allowTryItOutFor: () => (_state, path, method) => isOurs(path, method) } },
@@ -44,6 +48,8 @@ function show(spec, token) {
     onComplete: () => ui.preauthorizeApiKey("admin", token),
   });
 }
+
+const operations = (path) => Object.values(path).flatMap(({ servers = [] }) => servers);
 
 function tell(error) {
   ask(`The document cannot be shown: ${error.message}`);

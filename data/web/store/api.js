@@ -1,11 +1,17 @@
 // Job: asks the server, once.
-// Owns: how long an answer may take, and what counts as none.
+// Owns: where the shop is, how long an answer may take, and what counts as none.
 // Never: asks again: whoever asks knows whether that is safe.
 
 import { learn } from './clock.js';
 
 // Three times what a purchase may take under load; past it the way is broken rather than slow.
 const PATIENCE_MS = 8000;
+
+// This file is `assets/<version>/store/api.js` below the shop, whatever path a proxy has put in front of it.
+const ROOT = new URL('../../../', import.meta.url);
+
+/** The address of something of the shop, for example `v1/items`. */
+export const urlOf = (path) => new URL(path, ROOT);
 
 /** Whether the request was carried out is not known. */
 export class NoAnswer extends Error {}
@@ -17,7 +23,7 @@ export async function ask(path, { method = 'GET', headers = {}, body } = {}) {
   const askedAt = performance.now();
   try {
     const all = { Accept: 'application/json', ...headers };
-    const response = await fetch(path, { method, headers: all, body, signal: abort.signal });
+    const response = await fetch(urlOf(path), { method, headers: all, body, signal: abort.signal });
     const answeredAt = performance.now();
     const text = await response.text();
     const isJson = /json/.test(response.headers.get('Content-Type'));

@@ -39,7 +39,7 @@ export const canBuy = () => isKnown() || isGuest();
 /** The headers that say who is asking. In development mode a buyer is made up when they are first needed. */
 export async function papers() {
   if (isGuest() && !isKnown()) {
-    const answer = await ask('/dev/buyer', { method: 'POST' });
+    const answer = await ask('dev/buyer', { method: 'POST' });
     if (answer.status === 201) memory.remember(TOKEN, answer.body.token);
     for (const listener of listeners) listener();
   }

@@ -1,83 +1,116 @@
-// Job: follows an order: each status the server pushes.
-// Owns: the stream (server-sent events read by `fetch`: an `EventSource` cannot say who is asking).
-// Never: keeps a stream open in a tab that nobody sees, or after the last status.
+// Job: follows orders: what the stream pushes, and what the shop answers where the stream is silent.
+// Owns: when to ask, and for how long nothing has been heard of an order.
+// Never: asks in a tab that nobody sees, or while the stream is alive.
 
-import { backoff, sleep } from './api.js';
+import { NoAnswer, ask } from './api.js';
 import * as buyer from './buyer.js';
+import * as clock from './clock.js';
+import * as stream from './stream.js';
 
-const LONGEST_PAUSE_MS = 15000;
-// The server says every 15 s that it is alive.
-const SILENCE_MS = 40000;
-const LAST = ['paid', 'refund_due'];
+// A stream says something at once. A proxy that holds events back does not: then the page asks.
+const FIRST_WORD_MS = 3000;
+const ASK_EVERY_MS = 4000;
+// An order that is over changes only if money comes late.
+const ASK_SELDOM_MS = 30000;
+// Past the deadline the order has become something else already.
+const ASK_DUE_MS = 1500;
+const LONGEST_PAUSE_MS = 30000;
+// What a buyer need not know: one question was lost.
+const QUIET_MS = 10000;
 
-/** Whether an order may still change: a late payment follows even an order that is over. */
-export const canChange = ({ status }) => !LAST.includes(status);
+const followed = new Map();
+let isStarted = false;
 
-/** Calls `onOrder` with the order each time it changes. Returns a function that ends it. */
-export function follow(orderId, status, onOrder) {
-  const state = { isOver: false, status, tries: 0, abort: null };
-  const see = (order) => {
-    state.status = order.status;
-    onOrder(order);
-  };
-  run(orderId, state, see);
-  return () => {
-    state.isOver = true;
-    state.abort?.abort();
-  };
-}
-
-async function run(orderId, state, see) {
-  while (!state.isOver && canChange(state)) {
-    await visible();
-    if (state.isOver) return;
-    state.abort = new AbortController();
-    const hide = () => document.hidden && state.abort.abort();
-    document.addEventListener('visibilitychange', hide);
-    try {
-      await read(orderId, state, see);
-    } catch {
-      // The stream broke, or was ended because the tab is hidden: begin again.
-    }
-    document.removeEventListener('visibilitychange', hide);
-    state.abort.abort();
-    await sleep(1000 + backoff(state.tries, LONGEST_PAUSE_MS));
-    state.tries += 1;
+/** Calls `on.order(order)` each time the order changes, and each second `on.quiet(seconds)` with how long nothing has
+ * been heard of it: 0 as long as that is nothing to worry about. May be called again with what has become of it. */
+export function follow(order, on) {
+  const known = followed.get(order.order_id);
+  if (stream.isLast(order)) {
+    unfollow(order.order_id);
+  } else if (known) {
+    known.order = order;
+  } else {
+    const now = performance.now();
+    const streamAt = now - stream.SILENCE_MS + FIRST_WORD_MS;
+    followed.set(order.order_id, { order, on, streamAt, heardAt: now, askAt: 0, failures: 0, isAsking: false });
+    start();
+    stream.look();
   }
 }
 
-async function read(orderId, state, see) {
-  const headers = { ...(await buyer.papers()), Accept: 'text/event-stream' };
-  if (state.status) headers['Last-Event-ID'] = state.status;
-  const { signal } = state.abort;
-  const response = await fetch(`/v1/orders/${orderId}/events`, { headers, signal, cache: 'no-store' });
-  if (response.status === 401 || response.status === 404) state.isOver = true;
-  if (!response.ok) return;
-  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
-  let text = '';
-  for (;;) {
-    const silence = setTimeout(() => state.abort.abort(), SILENCE_MS);
-    const { done, value } = await reader.read().finally(() => clearTimeout(silence));
-    if (done) return;
-    state.tries = 0;
-    const blocks = (text + value).split('\n\n');
-    text = blocks.pop();
-    for (const block of blocks) {
-      const data = block.split('\n').find((line) => line.startsWith('data: '));
-      if (data) see(JSON.parse(data.slice(6)));
-    }
-    if (!canChange(state)) return;
-  }
+export function unfollow(orderId) {
+  followed.delete(orderId);
 }
 
-function visible() {
-  if (!document.hidden) return Promise.resolve();
-  return new Promise((resolve) => {
-    const look = () => {
-      if (document.hidden) return;
-      document.removeEventListener('visibilitychange', look);
-      resolve();
-    };
-    document.addEventListener('visibilitychange', look);
+function start() {
+  if (isStarted) return;
+  isStarted = true;
+  setInterval(tick, 500);
+  stream.start(choose, {
+    alive,
+    broken,
+    order: see,
+    refused: unfollow,
   });
+}
+
+/** The order that most may still happen to. */
+function choose() {
+  const orders = [...followed.values()].map(({ order }) => order);
+  return orders.find(({ status }) => status === 'pending') ?? orders[0] ?? null;
+}
+
+function alive(id) {
+  const one = followed.get(id);
+  if (one) one.streamAt = one.heardAt = performance.now();
+}
+
+function broken(id) {
+  const one = followed.get(id);
+  if (one) one.streamAt = -Infinity;
+}
+
+function see(order) {
+  const one = followed.get(order.order_id);
+  if (!one) return;
+  if (stream.isLast(order)) unfollow(order.order_id);
+  if (one.order.status === order.status) return;
+  one.order = order;
+  one.on.order(order);
+}
+
+function tick() {
+  if (document.hidden) return;
+  for (const one of followed.values()) {
+    const now = performance.now();
+    const isLive = now - one.streamAt < stream.SILENCE_MS;
+    const silentMs = now - one.heardAt;
+    one.on.quiet(!isLive && silentMs > QUIET_MS ? Math.floor(silentMs / 1000) : 0);
+    if (!one.isAsking && now >= one.askAt && (!isLive || isDue(one.order))) inquire(one);
+  }
+}
+
+const isDue = ({ status, pay_by: due }) => status === 'pending' && due !== null && clock.now() > Date.parse(due);
+
+async function inquire(one) {
+  one.isAsking = true;
+  try {
+    const answer = await ask(`v1/orders/${one.order.order_id}`, { headers: await buyer.papers() });
+    if (answer.status === 401 || answer.status === 404) unfollow(one.order.order_id);
+    if (answer.status !== 200) throw new NoAnswer(answer.status);
+    one.failures = 0;
+    one.heardAt = performance.now();
+    see(answer.body);
+  } catch (error) {
+    if (!(error instanceof NoAnswer)) throw error;
+    one.failures += 1;
+  } finally {
+    one.isAsking = false;
+    one.askAt = performance.now() + pause(one) * (0.8 + 0.4 * Math.random());
+  }
+}
+
+function pause({ order, failures }) {
+  const usual = isDue(order) ? ASK_DUE_MS : order.status === 'pending' ? ASK_EVERY_MS : ASK_SELDOM_MS;
+  return Math.max(usual, Math.min(LONGEST_PAUSE_MS, ASK_EVERY_MS * 2 ** (failures - 1)));
 }

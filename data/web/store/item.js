@@ -5,7 +5,7 @@
 import { NoAnswer, ask, backoff, sleep } from './api.js';
 import * as buyer from './buyer.js';
 import * as clock from './clock.js';
-import { canChange, follow } from './follow.js';
+import { follow } from './follow.js';
 import { amount, duration, moment } from './format.js';
 import { orderCard } from './order.js';
 import { isUnresolved, purchase, settle } from './purchase.js';
@@ -14,8 +14,6 @@ import * as words from './words.js';
 
 const SECOND = 1000;
 const LONGEST_PAUSE_MS = 30000;
-// Every stream takes one of the six connections a browser opens to a server.
-const MOST_STREAMS = 3;
 const MOST_CARDS = 10;
 // Clicks that come in a row belong to one wish: what they led to is seen before the next one counts.
 const REST_MS = 3000;
@@ -39,7 +37,7 @@ export function itemPage(main, itemId) {
 async function poll(page) {
   for (let failures = 0; ; ) {
     try {
-      const answer = await ask(`/v1/items/${page.itemId}`);
+      const answer = await ask(`v1/items/${page.itemId}`);
       if (answer.status === 404) {
         show404(page);
         return;
@@ -198,7 +196,7 @@ function showOutcome(page, { order, problem, waitMs }) {
 async function loadOrders(page) {
   if (!buyer.isKnown()) return;
   try {
-    const answer = await ask(`/v1/orders?item_id=${page.itemId}`, { headers: await buyer.papers() });
+    const answer = await ask(`v1/orders?item_id=${page.itemId}`, { headers: await buyer.papers() });
     if (answer.status === 401) {
       buyer.forget();
       return;
@@ -233,15 +231,6 @@ function showOrders(page) {
       page.at.orders.prepend(card.copy);
     }
     card.show(order);
-  }
-  const followed = shown.filter(canChange).slice(0, MOST_STREAMS);
-  for (const order of shown) {
-    const card = page.cards.get(order.order_id);
-    if (followed.includes(order)) {
-      card.unfollow ??= follow(order.order_id, order.status, (changed) => take(page, changed));
-    } else {
-      card.unfollow?.();
-      card.unfollow = null;
-    }
+    follow(order, { order: (changed) => take(page, changed), quiet: card.quiet });
   }
 }

@@ -2,7 +2,7 @@
 // Owns: which pages of the list have been loaded, and their refreshing.
 // Never: sells.
 
-import { NoAnswer, ask, backoff, sleep } from './api.js';
+import { NoAnswer, ask, backoff, sleep, urlOf } from './api.js';
 import * as clock from './clock.js';
 import { amount, duration, moment } from './format.js';
 import { fresh, say, showState, showStock, showTile, stateOf } from './view.js';
@@ -34,7 +34,7 @@ async function refresh(shown, { cards, more, note }, pages) {
   let after = '';
   try {
     for (let page = 0; page < pages && after !== null; page += 1) {
-      const answer = await ask(`/v1/items?limit=${PAGE}${after && `&after=${after}`}`);
+      const answer = await ask(`v1/items?limit=${PAGE}${after && `&after=${after}`}`);
       if (answer.status !== 200) throw new NoAnswer(answer.status);
       answer.body.items.forEach((item) => place(shown, cards, item));
       after = answer.body.next;
@@ -76,7 +76,7 @@ function newCard() {
   };
   const show = (now) => {
     item = now;
-    at.link.href = `/items/${item.item_id}`;
+    at.link.href = urlOf(`items/${item.item_id}`);
     say(at.title, item.title);
     say(at.price, amount(item.unit_price, item.currency));
     showTile(at.tile, item);

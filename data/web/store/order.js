@@ -7,9 +7,9 @@ import * as buyer from './buyer.js';
 import * as clock from './clock.js';
 import { amount, duration, moment, soon } from './format.js';
 import { fresh, say } from './view.js';
-import { STATUSES, problem } from './words.js';
+import { DUE, QUIET, STATUSES, problem } from './words.js';
 
-/** A card, and `show(order)`. `onOrder` hears what cancelling it led to. */
+/** A card, `show(order)`, and `quiet(seconds)` since anything was heard of it. `onOrder` hears what cancelling it led to. */
 export function orderCard(onOrder) {
   const at = fresh('order');
   let order = null;
@@ -22,7 +22,7 @@ export function orderCard(onOrder) {
     const seconds = clock.secondsUntil(deadline);
     say(at.digits, duration(seconds));
     const deadlineText = `Reserved – pay by ${soon(order.pay_by, clock.now())}.`;
-    say(at.say, seconds > 0 ? deadlineText : 'The time to pay is over.', order.status);
+    say(at.say, seconds > 0 ? deadlineText : DUE, order.status);
     return [deadline];
   };
 
@@ -34,8 +34,14 @@ export function orderCard(onOrder) {
     say(at.amount, amount(order.total_price, order.currency));
     say(at.placed, moment(order.created_at));
     at['give-up'].hidden = order.status !== 'pending';
+    quiet(0);
     say(at.say, sentence, order.status);
     tick();
+  };
+
+  const quiet = (seconds) => {
+    at.quiet.hidden = seconds === 0;
+    say(at.quiet, seconds === 0 ? '' : QUIET(seconds), 'wait');
   };
 
   const confirm = (isAsked) => {
@@ -54,16 +60,16 @@ export function orderCard(onOrder) {
     if (told.order) onOrder(told.order);
     else say(at.say, told.say, 'bad');
   });
-  return { copy: at.copy, element: at.order, show, tick };
+  return { copy: at.copy, element: at.order, show, tick, quiet };
 }
 
 /** Cancelling twice is harmless: the second time the order is not pending any more. */
 async function cancelled(orderId) {
   try {
-    const answer = await ask(`/v1/orders/${orderId}/cancel`, { method: 'POST', headers: await buyer.papers() });
+    const answer = await ask(`v1/orders/${orderId}/cancel`, { method: 'POST', headers: await buyer.papers() });
     if (answer.status === 200) return { order: answer.body };
     if (answer.body.code !== 'invalid-transition') return { say: problem(answer.body) };
-    const now = await ask(`/v1/orders/${orderId}`, { headers: await buyer.papers() });
+    const now = await ask(`v1/orders/${orderId}`, { headers: await buyer.papers() });
     return now.status === 200 ? { order: now.body } : { say: problem(now.body) };
   } catch (error) {
     if (error instanceof NoAnswer) return { say: 'The shop cannot be reached. Try once more.' };

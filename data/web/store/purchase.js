@@ -55,7 +55,7 @@ async function attempt(itemId, key) {
 async function send(itemId, key) {
   const headers = { ...(await buyer.papers()), 'Content-Type': 'application/json', 'Idempotency-Key': key };
   memory.remember(askedOf(itemId), 'yes');
-  return ask(`/v1/items/${itemId}/orders`, { method: 'POST', headers, body: '{"quantity":1}' });
+  return ask(`v1/items/${itemId}/orders`, { method: 'POST', headers, body: '{"quantity":1}' });
 }
 
 /** The server itself does not know, or somebody between us and it has given up. */

@@ -2,6 +2,7 @@
 // Owns: the moment of the start.
 // Never: does a page's work.
 
+import { urlOf } from './api.js';
 import * as buyer from './buyer.js';
 import * as clock from './clock.js';
 import { timeOfDay } from './format.js';
@@ -12,7 +13,9 @@ import { parts } from './view.js';
 const page = parts(document.body);
 buyer.arrive();
 
-const named = location.pathname.match(/^\/items\/([A-Za-z0-9._-]{1,64})$/);
+// The front page is the shop's own address, with its slash or without.
+const rest = location.pathname.slice(urlOf('').pathname.length);
+const named = rest.match(/^items\/([A-Za-z0-9._-]{1,64})$/);
 const main = page.main;
 if (named) {
   itemPage(main, named[1]);

@@ -21,6 +21,11 @@ export const STATUSES = {
   refund_due: ['Refund due', 'The payment came too late. You get your money back.'],
 };
 
+/** The deadline has passed, and what became of the order is not known here yet. */
+export const DUE = 'The time to pay is over. Asking the shop what became of your order …';
+
+export const QUIET = (seconds) => `No news from the shop for ${seconds} s. Asking again …`;
+
 const NO_ORDERS = 'The shop cannot take orders now. Nothing was ordered.';
 
 const PROBLEMS = {

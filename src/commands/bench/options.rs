@@ -49,7 +49,8 @@ Exit code 1: the audit found something, or the run could not be done.";
 #[command(after_long_help = MANUAL)]
 #[expect(clippy::doc_markdown, reason = "the help is read without markup")]
 pub struct Bench {
-    /// The shop, for example http://127.0.0.1:8080; without it a server is started for the run.
+    /// The shop, for example http://127.0.0.1:8080, with its server.base_path; without it a server is started for the
+    /// run.
     #[arg(long, value_name = "URL", value_parser = address)]
     pub url: Option<String>,
     /// Its operations listener, for example http://127.0.0.1:9190; without it the ledger is not audited.
@@ -165,11 +166,14 @@ fn units() -> impl clap::builder::TypedValueParser<Value = u32> {
 
 fn address(text: &str) -> Result<String, &'static str> {
     let (scheme, rest) = text.split_once("://").ok_or("must begin with http://")?;
-    let host = rest.trim_end_matches('/');
-    if scheme != "http" || host.is_empty() || host.contains(['/', '?', '#', '@']) {
-        return Err("must be http://HOST:PORT: neither TLS nor a path is spoken here");
+    let rest = rest.trim_end_matches('/');
+    let is_plain = rest.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~:[]/".contains(&byte));
+    if scheme != "http" || rest.is_empty() || rest.starts_with('/') || !is_plain {
+        return Err(
+            "must be http://HOST:PORT, with server.base_path behind it if there is one: TLS is not spoken here",
+        );
     }
-    Ok(format!("http://{host}"))
+    Ok(format!("http://{rest}"))
 }
 
 fn rate(text: &str) -> Result<f64, String> {

@@ -54,12 +54,12 @@ pub(super) fn orders(
         zipf: bench.zipf,
         seed: bench.seed,
     };
-    let (address, host) = resolve(url)?;
+    let (address, host, base_path) = resolve(url)?;
     Ok(Orders {
         address,
         host,
         users,
-        items: items.iter().map(|item| (item.id.as_str().into(), path(&item.id))).collect(),
+        items: items.iter().map(|item| (item.id.as_str().into(), path(base_path, &item.id))).collect(),
         body: body(bench.quantity),
         quantity: bench.quantity,
         workload,
@@ -78,7 +78,7 @@ pub(super) fn fixed(bench: &Bench, address: SocketAddr, pace: &Pacing) -> Orders
         address,
         host: HeaderValue::from_str(&address.to_string()).expect("an address is visible ASCII"),
         users: vec![(fixed_answer::USER.into(), token)],
-        items: vec![(fixed_answer::ITEM.into(), path(fixed_answer::ITEM))],
+        items: vec![(fixed_answer::ITEM.into(), path("", fixed_answer::ITEM))],
         body: body(1),
         quantity: 1,
         workload: Workload { run: run_name(), users: 1, clicks: 1, items: 1, zipf: 0.0, seed: bench.seed },
@@ -89,8 +89,9 @@ pub(super) fn fixed(bench: &Bench, address: SocketAddr, pace: &Pacing) -> Orders
     }
 }
 
-pub(in crate::commands) fn path(item: &str) -> Uri {
-    format!("/v1/items/{item}/orders").parse().expect("the characters of an id are those of a path")
+/// Where purchases of an item go, in a shop below that path.
+pub(in crate::commands) fn path(base_path: &str, item: &str) -> Uri {
+    format!("{base_path}/v1/items/{item}/orders").parse().expect("both have only characters of a path")
 }
 
 pub(in crate::commands) fn body(quantity: u32) -> Bytes {
@@ -125,15 +126,16 @@ fn from_file(path: &Path, most: u32) -> Result<Vec<(Box<str>, HeaderValue)>, Ben
     if users.is_empty() { Err(failed("has no line".to_owned())) } else { Ok(users) }
 }
 
-/// Where a URL leads, and what its `Host` is.
-pub(in crate::commands) fn resolve(url: &str) -> Result<(SocketAddr, HeaderValue), BenchError> {
-    let host = url.strip_prefix("http://").unwrap_or(url);
+/// Where a URL leads, what its `Host` is, and its path without a slash at the end.
+pub(in crate::commands) fn resolve(url: &str) -> Result<(SocketAddr, HeaderValue, &str), BenchError> {
+    let rest = url.strip_prefix("http://").unwrap_or(url);
+    let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
     let with_port = if host.rsplit(']').next().is_some_and(|rest| rest.contains(':')) { "" } else { ":80" };
     let mut found =
         format!("{host}{with_port}").to_socket_addrs().map_err(|error| BenchError::unreachable(url, &error))?;
     let address = found.next().ok_or_else(|| BenchError::unreachable(url, &"the name has no address"))?;
     let host = HeaderValue::from_str(host).map_err(|error| BenchError::unreachable(url, &error))?;
-    Ok((address, host))
+    Ok((address, host, path))
 }
 
 /// What was asked, for the report and for comparisons.

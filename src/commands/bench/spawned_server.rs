@@ -68,6 +68,8 @@ impl TempDir {
         let pairs = [
             ("server.listen", "127.0.0.1:0".to_owned()),
             ("server.ops_listen", "127.0.0.1:0".to_owned()),
+            // Where its shop is.
+            ("server.base_path", String::new()),
             ("server.port_file", text(&self.port_file())),
             ("storage.path", text(&self.data_file())),
             ("catalogue.path", text(&path)),

@@ -40,8 +40,12 @@ impl FromStr for OpsUrl {
         }
         let url = text.trim_end_matches('/');
         let uri = url.parse::<ureq::http::Uri>().ok().filter(|uri| uri.scheme_str() == Some("http"));
-        let is_bare = uri.is_some_and(|uri| uri.host().is_some() && uri.path() == "/" && uri.query().is_none());
-        if is_bare && !url.contains('@') { Ok(Self(url.to_owned())) } else { Err("expected http://HOST:PORT") }
+        let is_bare = uri.is_some_and(|uri| uri.host().is_some() && uri.query().is_none() && !url.contains('#'));
+        if is_bare && !url.contains('@') {
+            Ok(Self(url.to_owned()))
+        } else {
+            Err("expected http://HOST:PORT, and a path if a proxy has it below one")
+        }
     }
 }
 
@@ -181,12 +185,12 @@ mod tests {
     }
 
     #[test]
-    fn a_url_is_plain_http_without_a_path() {
-        for good in ["http://127.0.0.1:9190", "http://[::1]:1/", "http://ops.local"] {
+    fn a_url_is_plain_http_and_may_have_a_path() {
+        for good in ["http://127.0.0.1:9190", "http://[::1]:1/", "http://ops.local", "http://a/ops"] {
             assert!(good.parse::<OpsUrl>().is_ok(), "{good}");
         }
         for bad in
-            ["", "127.0.0.1:9190", "http://", "http://a/b", "http://a/?b", "ftp://a", "http://u:p@a", "http://a b"]
+            ["", "127.0.0.1:9190", "http://", "http://a/#b", "http://a/?b", "ftp://a", "http://u:p@a", "http://a b"]
         {
             assert!(bad.parse::<OpsUrl>().is_err(), "{bad}");
         }

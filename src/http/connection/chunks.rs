@@ -11,6 +11,9 @@ pub(super) enum Parsed {
     More(usize),
     /// So many belong to the current request, and it ends with them.
     End(usize),
+    /// The head is complete but for a length, which the library demands of HTTP/1.0: none was sent, and there is no
+    /// body (RFC 9112, section 6.3). It belongs at this place.
+    Lengthless(usize),
     /// So many belong to the current request, and what follows is no body of it.
     Cut(usize),
 }
@@ -134,7 +137,7 @@ mod tests {
             match chunks.step(bytes) {
                 Parsed::More(taken) => passed += taken,
                 Parsed::End(taken) => return Some(passed + taken),
-                Parsed::Cut(_) | Parsed::Incomplete => return None,
+                Parsed::Cut(_) | Parsed::Incomplete | Parsed::Lengthless(_) => return None,
             }
         }
         panic!("no end in {body:?}");

@@ -21,6 +21,9 @@ const MAX_HEADERS: usize = 90;
 /// Most bytes of a body that are handed on. Routes take far less; what does not read its body is not fed for ever.
 const MAX_BODY: u64 = 128 * 1024;
 
+/// What a head says that announces no body.
+pub(super) const NO_BODY: &[u8] = b"Content-Length: 0\r\n";
+
 /// Why a head is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Violation {
@@ -97,6 +100,9 @@ impl HeadGuard {
     pub(super) fn step(&mut self, bytes: &mut [u8]) -> Result<Parsed, Violation> {
         let Phase::Head = self.phase else { return Ok(self.step_body(0, bytes)) };
         let Some((length, head)) = read_head(bytes)? else { return Ok(Parsed::Incomplete) };
+        if let (Some(place), None) = (head.length_belongs_at, head.length) {
+            return Ok(Parsed::Lengthless(place));
+        }
         if head.offers_upgrade {
             hide_upgrade(&mut bytes[..length]);
         }
@@ -123,7 +129,9 @@ impl HeadGuard {
                 Parsed::End(before + taken)
             }
             Parsed::More(_) if self.body <= MAX_BODY => Parsed::More(before + taken),
-            Parsed::More(_) | Parsed::Cut(_) | Parsed::Incomplete => Parsed::Cut(before + taken),
+            Parsed::More(_) | Parsed::Cut(_) | Parsed::Incomplete | Parsed::Lengthless(_) => {
+                Parsed::Cut(before + taken)
+            }
         }
     }
 }
@@ -132,6 +140,8 @@ impl HeadGuard {
 #[derive(Debug, Default)]
 struct Head {
     is_http_1_0: bool,
+    /// Where the first header begins, if the library would refuse the request for want of a length.
+    length_belongs_at: Option<usize>,
     hosts: usize,
     length: Option<u64>,
     is_chunked: bool,
@@ -150,7 +160,10 @@ fn read_head(bytes: &[u8]) -> Result<Option<(usize, Head)>, Violation> {
             // Empty lines before a request are no part of it (RFC 9112, section 2.2).
             (true, 0) => continue,
             (true, _) => return Ok(Some((start, head))),
-            (false, 0) => head.is_http_1_0 = read_request_line(line)?,
+            (false, 0) => {
+                head.is_http_1_0 = read_request_line(line)?;
+                head.length_belongs_at = (head.is_http_1_0 && line.starts_with(b"POST ")).then_some(start);
+            }
             (false, _) => head.add_header(line)?,
         }
         lines += 1;

@@ -42,6 +42,8 @@ pub struct Limits {
     pub unflushed: usize,
     /// Bytes that all of them may.
     pub unflushed_total: usize,
+    /// Path below which the pages are that refusals name.
+    pub base_path: Arc<str>,
 }
 
 /// There is no room for another connection.
@@ -97,6 +99,12 @@ impl Connections {
             candidates: Mutex::default(),
             by_address: DashMap::new(),
         })
+    }
+
+    /// What it lets its clients have.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.limits
     }
 
     /// Connections now.
@@ -254,6 +262,7 @@ mod tests {
             write_stall: Duration::from_secs(10),
             unflushed: 1_000,
             unflushed_total: 1_500,
+            base_path: Arc::default(),
         }
     }
 

@@ -61,6 +61,8 @@ impl Browser {
         let arguments = [&plain[..], &quiet, &fixed].concat();
         let wanted = json!({
             "browserName": "chrome",
+            // Those of the tests have signed their certificates themselves.
+            "acceptInsecureCerts": true,
             "goog:chromeOptions": {"binary": program("chromium"), "args": arguments},
             "goog:loggingPrefs": {"browser": "ALL"},
         });
@@ -73,6 +75,29 @@ impl Browser {
     /// Opens a page and waits until it has loaded.
     pub(crate) async fn goto(&mut self, url: &str) {
         self.post("/url", json!({ "url": url })).await;
+    }
+
+    /// The tab that is worked with.
+    pub(crate) async fn tab(&mut self) -> String {
+        self.get("/window").await.as_str().expect("a tab has a handle").to_owned()
+    }
+
+    /// Opens another tab and works with it.
+    pub(crate) async fn new_tab(&mut self) -> String {
+        let made = self.post("/window/new", json!({"type": "tab"})).await;
+        let handle = made["handle"].as_str().expect("a tab has a handle").to_owned();
+        self.switch_to(&handle).await;
+        handle
+    }
+
+    /// Works with that tab from now on.
+    pub(crate) async fn switch_to(&mut self, tab: &str) {
+        self.post("/window", json!({"handle": tab})).await;
+    }
+
+    /// Closes the tab that is worked with; switch to another one next.
+    pub(crate) async fn close_tab(&mut self) {
+        self.command("DELETE", &format!("{}/window", self.session), None).await;
     }
 
     /// Loads the page again.

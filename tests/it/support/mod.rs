@@ -11,6 +11,7 @@ mod client;
 mod crowd;
 mod evidence;
 mod inventory;
+mod nginx;
 mod redis_server;
 mod server;
 mod setup;
@@ -25,13 +26,14 @@ pub(crate) use client::{Client, RawAnswer, Response, raw_exchange};
 pub(crate) use crowd::{Attempt, Tally, crowd, crowd_counting};
 pub(crate) use evidence::{beside, doorbuster, everything_in, flip, text};
 pub(crate) use inventory::{Books, Held, Inventory, PATIENCE};
+pub(crate) use nginx::Nginx;
 pub(crate) use redis_server::RedisServer;
 pub(crate) use server::{Server, Stopped};
 pub(crate) use setup::{Item, Setup};
 pub(crate) use token::{
     Claims, admin_authorization, authorization, base64url, hs256, key_pair, now_s, sealed, signature, token,
 };
-pub(crate) use webhook::{payment_event, report_paid, send_signed, send_with, webhook_signature};
+pub(crate) use webhook::{payment_event, report_paid, report_paid_below, send_signed, send_with, webhook_signature};
 
 /// HS256 secret of every server in the tests: fixed, so that a run can be repeated; long, so that it is accepted.
 pub(crate) const JWT_SECRET: &str = "kV7q2Zp9xT4mB8wR1nY6cD3fG5hJ0sLa";

@@ -44,6 +44,19 @@ pub(crate) async fn send_with(client: &mut Client, signatures: &[&str], body: &s
     client.request("POST", PATH, &headers, Some(body)).await
 }
 
+/// The same to a server below a path.
+pub(crate) async fn report_paid_below(
+    client: &mut Client,
+    base_path: &str,
+    event_id: &str,
+    order: &Value,
+) -> Result<Response> {
+    let body = payment_event(event_id, "succeeded", order).to_string();
+    let signature = webhook_signature(WEBHOOK_SECRET, now_s(), &body);
+    let headers = [("Doorbuster-Signature", signature.as_str())];
+    client.request("POST", &format!("{base_path}{PATH}"), &headers, Some(&body)).await
+}
+
 /// Reports that `order` was paid, under that event id.
 pub(crate) async fn report_paid(client: &mut Client, event_id: &str, order: &Value) -> Result<Response> {
     send_signed(client, &payment_event(event_id, "succeeded", order).to_string()).await

@@ -30,6 +30,7 @@ fn take(bytes: &[u8], lengths: &[usize]) -> Outcome {
                 current.extend(held.drain(..count));
                 requests.push(std::mem::take(&mut current));
             }
+            Ok(Parsed::Lengthless(at)) => drop(held.splice(at..at, NO_BODY.iter().copied())),
             Ok(Parsed::Cut(_)) => return (requests, Some(Ok(()))),
             Err(violation) => return (requests, Some(Err(violation))),
         }
