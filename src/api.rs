@@ -7,6 +7,7 @@ pub mod events;
 pub mod items;
 pub mod orders;
 pub mod payments;
+pub mod rate_limits;
 pub mod request_checks;
 pub mod storefront;
 pub mod trace_sampler;
@@ -14,12 +15,14 @@ pub mod trace_sampler;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use actix_web::HttpRequest;
 use actix_web::web::{self, ServiceConfig};
 use doorbuster_actors::request::Reason;
 
 use crate::config::{BasePath, Mode};
 use crate::http::not_found;
-use crate::http::problem::{self, ASKED, BODY, NAMED, PARAMETERS, PURCHASE, STEP, WRITTEN};
+use crate::http::problem::{self, ASKED, BODY, NAMED, PARAMETERS, PURCHASE, Problem, STEP, WRITTEN};
+use crate::http::problem_pages;
 use crate::http::route::{Access, GET_AND_HEAD, OPEN, Table, anybody};
 
 /// What the handlers of a worker work with.
@@ -40,10 +43,15 @@ pub struct ApiState {
 pub(crate) type AtApi = web::ThinData<Rc<ApiState>>;
 
 /// For buyers. Who has no token still hears which methods there are: nothing is hidden here.
-const BUYER: Access = Access { keys: &["buyer"], check: anybody };
+const BUYER: Access = Access { keys: &["buyer"], check: anybody, identify: |request| known_buyer(request) };
 
 /// For the payment provider, likewise.
-const PROVIDER: Access = Access { keys: &["provider"], check: anybody };
+const PROVIDER: Access = Access { keys: &["provider"], check: anybody, identify: anybody };
+
+fn known_buyer(request: &HttpRequest) -> Result<(), Problem> {
+    let state: &AtApi = request.app_data().expect("the listener is opened with its state");
+    state.orders.identity.of(request).map(drop)
+}
 
 /// The public routes.
 pub fn table(mode: Mode) -> Table {
@@ -65,7 +73,9 @@ pub fn table(mode: Mode) -> Table {
         .behind(OPEN)
         .file("/", storefront::list)
         .file("/items/{item_id}", storefront::item)
-        .file("/assets/{version}/{path:.*}", storefront::asset);
+        .file("/assets/{version}/{path:.*}", storefront::asset)
+        .file(problem_pages::INDEX, problem_pages::index)
+        .file(problem_pages::PAGE, problem_pages::explain);
     match mode {
         Mode::Production => table,
         Mode::Development => table.on(storefront::__path_guest, storefront::guest, &[]),

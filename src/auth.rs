@@ -23,6 +23,7 @@ mod token;
 use crate::config::{Auth, AuthMode, JwtAlgorithm, Loaded};
 use crate::http::bearer::bearer;
 use crate::http::problem::Problem;
+use crate::http::request_context;
 use crate::http::trusted_proxies::TrustedProxies;
 use key_file::KeyFile;
 use keys::Keys;
@@ -87,7 +88,8 @@ impl Identity {
         pass.map_err(|cause| {
             self.refusals.count(cause);
             let client = || self.client(request).map(tracing::field::display);
-            tracing::debug!(cause = cause.as_str(), why = cause.why(), client = client(), "nobody we know");
+            let request_id = request_context::current(|context| context.id().to_owned());
+            tracing::debug!(cause = cause.as_str(), why = cause.why(), request_id, client = client(), "nobody we know");
             unauthenticated()
         })
     }

@@ -2,6 +2,8 @@
 //! **Owns:** the names of their fields and the defaults.
 //! **Never:** sells, or knows which items exist already.
 
+mod differences;
+
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, Read};
@@ -9,16 +11,25 @@ use std::path::Path;
 use std::str::FromStr;
 
 use doorbuster_actors::ids::ItemId;
-use doorbuster_actors::item::{Amount, InvalidItem, ItemDefinition, MAX_AMOUNT};
+use doorbuster_actors::item::{Amount, InvalidItem, ItemDefinition, MAX_AMOUNT, MAX_QUANTITY, MAX_STOCK};
 use doorbuster_actors::time::Timestamp;
 use serde::Deserialize;
 use utoipa::ToSchema;
+
+pub use differences::Differences;
+
+use crate::fields::{Field, Found, Kind, Wrong, faults, grouped};
 
 /// Most items of a catalogue: each becomes an actor, so this many are about a gigabyte and a second of the start.
 pub const MAX_ITEMS: usize = 100_000;
 
 /// Largest catalogue file, in bytes: [`MAX_ITEMS`] items with long titles.
 const MAX_FILE_BYTES: u64 = 64 << 20;
+
+/// What is to be done about an item that the data file knows otherwise.
+pub const LEFT_ALONE: &str = "items are read from the catalogue at their first start only. Change an item with PUT \
+                              /v1/admin/items/{item_id} before its sale, add units with /restock, or make the \
+                              catalogue say what the data file says (doorbuster config check compares them)";
 
 /// Units of an item one buyer may hold, unless the owner says otherwise: one each is what a flash sale promises.
 const DEFAULT_PER_USER_LIMIT: i64 = 1;
@@ -55,6 +66,17 @@ pub struct ItemFields {
     pub closes_at: Option<String>,
 }
 
+/// The same as a table: what each field must be, before anything is judged.
+pub const FIELDS: &[Field] = &[
+    Field::required("title", Kind::Text),
+    Field::required("unit_price", Kind::Whole { least: 0, most: MAX_AMOUNT }),
+    Field::required("currency", Kind::Text),
+    Field::required("stock", Kind::Whole { least: 0, most: MAX_STOCK as i64 }),
+    Field::optional("per_user_limit", Kind::Whole { least: 1, most: MAX_QUANTITY as i64 }),
+    Field::optional("opens_at", Kind::Text),
+    Field::optional("closes_at", Kind::Text),
+];
+
 fn default_per_user_limit() -> i64 {
     DEFAULT_PER_USER_LIMIT
 }
@@ -88,7 +110,7 @@ impl ItemFields {
     /// # Errors
     /// The first field that is out of its range, in the order of the contract.
     pub fn into_definition(self, id: ItemId) -> Result<ItemDefinition, FieldError> {
-        let price_range = || FieldError::new("unit_price", format!("must be 0 to {MAX_AMOUNT}"));
+        let price_range = || FieldError::new("unit_price", format!("must be 0 to {}", grouped(MAX_AMOUNT)));
         let definition = ItemDefinition {
             id,
             title: self.title,
@@ -163,8 +185,7 @@ pub fn sample() -> &'static str {
 /// # Errors
 /// Text that is not a list of items, too many of them, one that cannot be sold, or two with the same id.
 pub fn parse(text: &str) -> Result<Vec<ItemDefinition>, CatalogueError> {
-    let malformed = |error: toml::de::Error| CatalogueError::Malformed(error.to_string().trim_end().to_owned());
-    let Document { item: tables } = toml::from_str(text).map_err(malformed)?;
+    let tables = tables_of(text)?;
     if tables.len() > MAX_ITEMS {
         return Err(CatalogueError::TooMany);
     }
@@ -180,12 +201,46 @@ pub fn parse(text: &str) -> Result<Vec<ItemDefinition>, CatalogueError> {
     Ok(items)
 }
 
-/// A catalogue file as a whole.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Document {
-    #[serde(default)]
-    item: Vec<toml::Table>,
+/// Refuses a price in a currency that is not in use, unless the item is for sale in it already: which currencies there
+/// are changes, and an item of a data file stays what it is.
+///
+/// # Errors
+/// The first such item.
+pub fn check_currencies(items: &[ItemDefinition], known: &[ItemDefinition]) -> Result<(), CatalogueError> {
+    let is_so_already =
+        |item: &ItemDefinition| known.iter().any(|old| old.id == item.id && old.currency == item.currency);
+    let mut unknown = items.iter().filter_map(|item| Some((item, item.currency.check_in_use().err()?)));
+    match unknown.find(|(item, _)| !is_so_already(item)) {
+        None => Ok(()),
+        Some((item, why)) => Err(CatalogueError::Item { item: item.id.to_string(), reason: format!("currency {why}") }),
+    }
+}
+
+/// The `[[item]]` tables of a catalogue file, which has nothing else in it.
+fn tables_of(text: &str) -> Result<Vec<toml::Table>, CatalogueError> {
+    let document: toml::Table =
+        toml::from_str(text).map_err(|error| CatalogueError::Malformed(located(&error, text)))?;
+    let mut items = Vec::new();
+    for (name, value) in document {
+        if name != "item" {
+            return Err(CatalogueError::Malformed(Wrong::unknown("name", &name, "[[item]]").sentence));
+        }
+        let toml::Value::Array(tables) = value else { return Err(not_tables()) };
+        items = tables;
+    }
+    let table = |value: toml::Value| value.try_into().map_err(|_other: toml::de::Error| not_tables());
+    items.into_iter().map(table).collect()
+}
+
+fn not_tables() -> CatalogueError {
+    CatalogueError::Malformed("each item begins with a line [[item]]".to_owned())
+}
+
+/// A syntax error with the line it is on, on one line.
+fn located(error: &toml::de::Error, text: &str) -> String {
+    let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+    let words: Vec<_> = error.message().split_whitespace().collect();
+    format!("line {}: {}", before.matches('\n').count() + 1, words.join(" "))
 }
 
 fn parse_item(place: usize, mut table: toml::Table) -> Result<ItemDefinition, CatalogueError> {
@@ -201,13 +256,22 @@ fn parse_item(place: usize, mut table: toml::Table) -> Result<ItemDefinition, Ca
             *value = time.to_string().into();
         }
     }
-    let fields: ItemFields = table.try_into().map_err(|error: toml::de::Error| unsellable(one_line(&error)))?;
+    let wrong = faults(FIELDS, table.iter().map(|(name, value)| (name.as_str(), found(value))));
+    if !wrong.is_empty() {
+        let sentences: Vec<_> = wrong.into_iter().map(|wrong| wrong.sentence).collect();
+        return Err(unsellable(sentences.join("; ")));
+    }
+    let fields: ItemFields = table.try_into().map_err(|error: toml::de::Error| unsellable(located(&error, "")))?;
     fields.into_definition(id.clone()).map_err(|error| unsellable(error.to_string()))
 }
 
-/// The error's text, which names the field on a line of its own, on one line.
-fn one_line(error: &toml::de::Error) -> String {
-    error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
+#[expect(clippy::wildcard_enum_match_arm, reason = "an enum of the library: no field is of another kind")]
+fn found(value: &toml::Value) -> Found<'_> {
+    match value {
+        toml::Value::String(text) => Found::Text(text),
+        toml::Value::Integer(number) => Found::Whole(Some(*number)),
+        _other => Found::Other,
+    }
 }
 
 #[cfg(test)]
@@ -246,16 +310,26 @@ mod tests {
     #[test]
     fn an_item_that_cannot_be_sold_is_named_with_its_field() {
         for (change, named) in [
-            (("unit_price = 1", "unit_price = -1"), "item a: unit_price must be 0 to 9007199254740991"),
-            (("unit_price = 1", "unit_price = 1.5"), "unit_price"),
+            (
+                ("unit_price = 1", "unit_price = -1"),
+                "item a: unit_price must be a whole number from 0 to 9,007,199,254,",
+            ),
+            (("unit_price = 1", "unit_price = 1.5"), "item a: unit_price must be a whole number from 0 to"),
             (("currency = \"CNY\"", "currency = \"cny\""), "item a: currency must be an ISO 4217 code"),
-            (("stock = 1", "stock = -1"), "item a: stock must be 0 to 1,000,000,000"),
-            (("stock = 1", "stock = 1000000001"), "item a: stock must be 0 to 1,000,000,000"),
-            (("stock = 1", "stock = 1\nper_user_limit = 0"), "item a: per_user_limit must be 1"),
-            (("stock = 1", "stock = 1\nper_user_limit = 4294967296"), "item a: per_user_limit must be 1"),
+            (("stock = 1", "stock = -1"), "item a: stock must be a whole number from 0 to 1,000,000,000"),
+            (("stock = 1", "stock = 1000000001"), "item a: stock must be a whole number from 0 to 1,000,000,000"),
+            (("stock = 1", "stock = 1\nper_user_limit = 0"), "item a: per_user_limit must be a whole number from 1"),
+            (
+                ("stock = 1", "stock = 1\nper_user_limit = 4294967296"),
+                "item a: per_user_limit must be a whole number from 1",
+            ),
             (("stock = 1", "stock = 1\ncloses_at = \"soon\""), "item a: closes_at must be a time"),
-            (("stock = 1", "stock = 1\ncolour = \"red\""), "colour"),
-            (("stock = 1", ""), "stock"),
+            (
+                ("stock = 1", "stock = 1\ncolour = \"red\""),
+                "item a: unknown member \"colour\"; allowed: title, unit_price",
+            ),
+            (("stock = 1", ""), "item a: stock is missing"),
+            (("title = \"A\"", "title = 7"), "item a: title must be a text"),
             (("title = \"A\"", "title = \"\""), "item a: title must have 1 to 200 characters"),
             (("id = \"a\"", "id = \"a/b\""), "item #1: id may contain only"),
             (("id = \"a\"", "id = 7"), "item #1: id must be a text"),
@@ -283,6 +357,24 @@ mod tests {
         assert!(refusal("[[item").starts_with("the catalogue is not a list of items"));
         assert!(refusal("[[goods]]\nid = \"a\"").starts_with("the catalogue is not a list of items"));
         assert_eq!(parse("").map(|items| items.len()).ok(), Some(0));
+    }
+
+    #[test]
+    fn a_text_that_is_not_a_catalogue_is_told_in_plain_words() {
+        let said = |text: &str| refusal(text).trim_start_matches("the catalogue is not a list of items: ").to_owned();
+        assert_eq!(said("[[goods]]\nid = \"a\""), "unknown name \"goods\"; allowed: [[item]]");
+        assert_eq!(said("item = 5"), "each item begins with a line [[item]]");
+        assert_eq!(said("item = [5]"), "each item begins with a line [[item]]");
+    }
+
+    #[test]
+    fn a_currency_that_is_not_in_use_is_refused_unless_the_item_is_sold_in_it_already() {
+        let items = parse(&ITEM.replace("CNY", "PTS")).expect("three letters");
+        let refusal = check_currencies(&items, &[]).expect_err("no such currency").to_string();
+        assert!(refusal.starts_with("item a: currency must be the ISO 4217 code of a currency"), "{refusal}");
+        assert!(check_currencies(&items, &items).is_ok());
+        assert!(check_currencies(&items, &parse(ITEM).expect("valid")).is_err(), "known, but in another currency");
+        assert!(check_currencies(&parse(ITEM).expect("valid"), &[]).is_ok());
     }
 
     #[test]

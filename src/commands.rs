@@ -13,6 +13,7 @@ mod draft;
 mod event_stream;
 mod failure;
 mod inventory;
+mod man;
 mod mark;
 pub mod orders;
 pub mod salvage;
@@ -36,6 +37,7 @@ use bench::options::{Bench, Demo};
 use calibrate::options::Calibrate;
 use config::ConfigCommand;
 use inventory::Inventory;
+use man::Man;
 use orders::Orders;
 use salvage::Salvage;
 use serve::Serve;
@@ -153,8 +155,8 @@ pub enum Command {
         /// The shell.
         shell: clap_complete::Shell,
     },
-    /// Print the manual page (roff).
-    Man,
+    /// Print the manual (roff): the page of doorbuster, then those of its commands. Read it: doorbuster man | man -l -
+    Man(Man),
 }
 
 /// Runs the command; answers the exit code.
@@ -178,12 +180,7 @@ pub fn run(cli: &Cli) -> Result<ExitCode, Failure> {
             std::io::stdout().write_all(&script)?;
             Ok(ExitCode::SUCCESS)
         }
-        Command::Man => {
-            let meanings =
-                format!("{MANUAL}\n\nWhat the figures of the dashboard and of top mean:\n\n{}", top::help::manual());
-            clap_mangen::Man::new(Cli::command().after_help(meanings)).render(&mut std::io::stdout())?;
-            Ok(ExitCode::SUCCESS)
-        }
+        Command::Man(options) => man::run(options),
     }
 }
 
@@ -203,7 +200,7 @@ impl Command {
             Self::Bench(options) => options.assignments.set.clone(),
             Self::Demo(options) => options.assignments.set.clone(),
             Self::Config(command) => command.flags(),
-            Self::Completions { .. } | Self::Man => Vec::new(),
+            Self::Completions { .. } | Self::Man(_) => Vec::new(),
         }
     }
 }

@@ -123,8 +123,8 @@ section! {
 section! {
     /// `[catalogue]`: what is for sale at the start.
     pub struct Catalogue in "catalogue" {
-        /// TOML file of items. Those the data file does not know are created at start, the others are left alone.
-        /// Default empty: none (the built-in sample in development mode).
+        /// TOML file of items. Those the data file does not know are created at start, the others are left alone;
+        /// a warning names those that differ. Default empty: none (the built-in sample in development mode).
         pub path: Option<PathBuf> = None,
     }
 }
@@ -154,9 +154,10 @@ section! {
         pub jwt_issuer: Option<String> = None,
         /// What a token's `aud` must contain. Default empty: not checked.
         pub jwt_audience: Option<String> = None,
-        /// Bearer token of the operations listener, at least 32 bytes. Secret; no default.
+        /// Bearer token of the operations listener, at least 32 bytes; read again on SIGHUP. Secret; no default.
         pub admin_token: Secret = Secret::default(),
-        /// The token from before, still accepted while it is being replaced everywhere. Secret; default empty: none.
+        /// The token from before, still accepted while it is being replaced everywhere; read again on SIGHUP. Secret;
+        /// default empty: none.
         pub admin_previous_token: Secret = Secret::default(),
     }
 }
@@ -224,7 +225,8 @@ section! {
         /// Time from an order to its expiry, at least `1ms` and at most `30days`; 0 = orders need no payment and are
         /// `paid` at once. Default `15m`: enough for a bank's second factor, short enough to resell in the same sale.
         pub pay_within: Duration = Duration::from_mins(15),
-        /// HMAC key of the payment provider's webhook, at least 32 bytes. Secret; default empty: no webhook.
+        /// HMAC key of the payment provider's webhook, at least 32 bytes; read again on SIGHUP. Secret; default empty:
+        /// no webhook.
         pub webhook_secret: Secret = Secret::default(),
         /// A payment after the expiry: `refund` it, or `honour` it if a unit is left. Default `refund`: the same answer
         /// for everybody.
@@ -267,7 +269,8 @@ section! {
         /// inventory, what is `confirmed` by the inventory alone, or nothing (`off`). Done whenever there are 10,000
         /// such entries, and else every 10 s; the newest entry stays. Default `acknowledged`: nobody misses an entry.
         pub redis_trim: StreamTrim = StreamTrim::Acknowledged,
-        /// Bearer token of the pull feed, at least 32 bytes. Secret; default empty: the admin token.
+        /// Bearer token of the pull feed, at least 32 bytes; read again on SIGHUP. Secret; default empty: the admin
+        /// token.
         pub token: Secret = Secret::default(),
     }
 }

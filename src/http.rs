@@ -16,6 +16,9 @@ pub(crate) mod json;
 pub mod order_view;
 pub(crate) mod pages;
 pub mod problem;
+pub(crate) mod problem_pages;
+mod query;
+pub(crate) mod request_context;
 pub mod response_counters;
 pub mod route;
 pub mod sale_client;
@@ -45,7 +48,7 @@ pub(crate) async fn only_get(request: HttpRequest) -> HttpResponse {
 #[must_use]
 pub fn query_config() -> actix_web::web::QueryConfig {
     actix_web::web::QueryConfig::default().error_handler(|error, _request| {
-        let problem = Problem::new(Reason::Malformed, error.to_string());
+        let problem = Problem::new(Reason::Malformed, "the query cannot be read");
         actix_web::error::InternalError::from_response(error, problem.respond()).into()
     })
 }

@@ -16,6 +16,7 @@
 //! | [`commands`] | the command line, one file or folder a command |
 //! | [`redis_client`] | the way to Redis and the state of each kind of command, for gate, feed and inventory |
 //! | [`config`], [`catalogue`] | what an operator says |
+//! | [`fields`] | what is wrong with a document's members, in plain words |
 //! | [`logs`] | what an operator hears |
 //! | [`signals`] | what a signal means to a process that serves |
 
@@ -27,6 +28,7 @@ pub mod catalogue;
 pub mod commands;
 pub mod config;
 pub mod feed;
+pub mod fields;
 pub mod gate;
 pub mod http;
 pub mod inventory;

@@ -17,6 +17,7 @@ pub mod orders;
 pub mod pages;
 pub mod snapshot;
 pub mod telemetry;
+pub mod tokens;
 pub mod verdict;
 
 use std::rc::Rc;
@@ -25,23 +26,19 @@ use std::sync::Arc;
 use actix_web::web::{self, Bytes, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use doorbuster_actors::request::Reason;
-use subtle::ConstantTimeEq as _;
 
-use crate::config::Secret;
 use crate::feed::Feed;
-use crate::http::bearer::bearer;
 use crate::http::not_found;
 use crate::http::problem::Problem;
 use crate::http::problem::{ASKED, BODY, CLOSED, NAMED, PARAMETERS, STEP, UNREADABLE, WRITTEN};
-use crate::http::route::{Access, GET_AND_HEAD, Table};
+use crate::http::problem_pages;
+use crate::http::route::{Access, GET_AND_HEAD, Table, anybody};
 
 /// What the handlers of the operations listener work with.
 #[derive(Clone)]
 pub struct OpsState {
-    /// What opens everything: the token, and the one from before while there is one.
-    pub admin_tokens: Rc<[Secret; 2]>,
-    /// What opens the feed as well; may be empty.
-    pub feed_token: Rc<Secret>,
+    /// What opens it.
+    pub tokens: Arc<tokens::Tokens>,
     /// How the sale is.
     pub monitor: Arc<monitor::Monitor>,
     /// Everything that is observed.
@@ -65,31 +62,33 @@ pub struct OpsState {
 }
 
 /// For the owner. Who has no token does not hear which methods there are.
-const ADMIN: Access = Access { keys: &["admin"], check: |request| desk_of(request).authorize(request) };
+const ADMIN: Access = Access { keys: &["admin"], check: authorized, identify: anybody };
 
 /// For consumers of the feed, and the owner.
-const FEED: Access = Access { keys: &["feed", "admin"], check: |request| feed::authorize(desk_of(request), request) };
+const FEED: Access = Access { keys: &["feed", "admin"], check: may_read_feed, identify: anybody };
 
 /// The routes of the operations listener.
 pub fn table() -> Table {
     Table::new(GET_AND_HEAD, &[])
         .on(health::__path_live, health::live, &[])
         .on(health::__path_alias, health::alias, &[])
-        .on(health::__path_ready, health::ready, &[UNREADABLE])
+        .on(health::__path_ready, health::ready, &[])
         .file("/", pages::dashboard)
         .file("/assets/{version}/{path:.*}", pages::asset)
         .file("/docs", pages::docs)
         .file("/docs/{file}", pages::docs_file)
+        .file(problem_pages::INDEX, problem_pages::index)
+        .file(problem_pages::PAGE, problem_pages::explain)
         .behind(FEED)
         .on(feed::__path_read, feed::read, &[PARAMETERS, ASKED, &[Reason::StorageUnavailable]])
         .behind(ADMIN)
         .on(actors::__path_read, actors::read, &[UNREADABLE, PARAMETERS])
         .on(funnel::__path_read, funnel::read, &[])
-        .on(invariants::__path_read, invariants::read, &[UNREADABLE, PARAMETERS, NAMED, ASKED])
+        .on(invariants::__path_read, invariants::read, &[PARAMETERS, NAMED, ASKED])
         .on(events::__path_stream, events::stream, &[&[Reason::Overloaded]])
         .on(metrics::__path_read, metrics::read, &[])
         .on(openapi::__path_read, openapi::read, &[])
-        .on(orders::__path_page, orders::page, &[UNREADABLE, PARAMETERS, ASKED])
+        .on(orders::__path_page, orders::page, &[PARAMETERS, ASKED])
         .on(items::__path_put, items::put, &[BODY, STEP, WRITTEN])
         .on(items::__path_restock, items::restock, &[NAMED, CLOSED, BODY, WRITTEN])
         .on(items::__path_pause, items::pause, &[NAMED, CLOSED, WRITTEN])
@@ -101,6 +100,14 @@ pub fn table() -> Table {
 pub fn routes(config: &mut ServiceConfig) {
     table().serve(config);
     config.default_service(web::to(anything_else));
+}
+
+fn authorized(request: &HttpRequest) -> Result<(), Problem> {
+    desk_of(request).authorize(request)
+}
+
+fn may_read_feed(request: &HttpRequest) -> Result<(), Problem> {
+    feed::authorize(desk_of(request), request)
 }
 
 fn desk_of(request: &HttpRequest) -> &OpsState {
@@ -117,15 +124,7 @@ async fn anything_else(state: web::ThinData<OpsState>, request: HttpRequest) -> 
 impl OpsState {
     /// Whether the request has the admin token.
     pub fn authorize(&self, request: &HttpRequest) -> Result<(), Problem> {
-        let is_right = self.admin_tokens.iter().any(|token| carries(request, token));
+        let is_right = self.tokens.open_everything(request);
         is_right.then_some(()).ok_or_else(|| Problem::new(Reason::Unauthenticated, "send the admin token"))
     }
-}
-
-/// Whether the request has this token, and there is one. In constant time: how long the check takes says nothing about
-/// how much of a guess was right.
-fn carries(request: &HttpRequest, token: &Secret) -> bool {
-    let given = bearer(request).unwrap_or_default();
-    let wanted = token.expose().as_bytes();
-    !wanted.is_empty() && bool::from(given.ct_eq(wanted))
 }

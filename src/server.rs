@@ -121,7 +121,12 @@ pub async fn run(
     server.redis_tried().await;
     port_file.write(server.listen, server.ops_listen)?;
     banner::print(loaded, &server);
-    let mut takers = vec![reload::origins(Arc::clone(&server.cors)), reload::token_keys(Arc::clone(&server.identity))];
+    let mut takers = vec![
+        reload::origins(Arc::clone(&server.cors)),
+        reload::token_keys(Arc::clone(&server.identity)),
+        reload::ops_tokens(Arc::clone(&server.ops_tokens)),
+        reload::webhook_secret(Arc::clone(&server.webhook_secret)),
+    ];
     takers.extend(server.redis.as_ref().map(|redis| reload::redis(Arc::clone(redis.client()))));
     let reload = Reload::new(loaded, read_again, takers);
     while signals.next().await == Told::Reload {

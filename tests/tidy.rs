@@ -21,20 +21,21 @@ use source::{Source, read};
 /// Who may know whom, of the server: a room, and the rooms it may name. `actors::` is the other crate. Read downwards:
 /// a room names only rooms above it.
 const SERVER: &[(&str, &str)] = &[
+    ("fields", ""),
     ("config", ""),
     ("logs", ""),
     ("signals", ""),
-    ("catalogue", "actors::ids actors::item actors::time"),
+    ("catalogue", "fields actors::ids actors::item actors::time"),
     ("redis_client", "config"),
     ("feed", "config redis_client actors::ids actors::ledger actors::time"),
     ("gate", "config redis_client actors::ids actors::observe actors::request actors::sale"),
-    ("http", "gate actors::entry actors::ids actors::item actors::request actors::sale actors::time"),
+    ("http", "fields gate actors::entry actors::ids actors::item actors::request actors::sale actors::time"),
     ("auth", "config http actors::ids actors::request"),
-    ("api", "auth config gate http actors::entry actors::ids actors::item actors::request actors::sale"),
+    ("api", "auth config fields gate http actors::entry actors::ids actors::item actors::request actors::sale"),
     (
         "ops",
-        "api auth catalogue config feed gate http redis_client actors::entry actors::ids actors::item actors::observe \
-         actors::request actors::sale actors::time",
+        "api auth catalogue config feed fields gate http redis_client actors::entry actors::ids actors::item \
+         actors::observe actors::request actors::sale actors::time",
     ),
     (
         "server",
@@ -44,8 +45,8 @@ const SERVER: &[(&str, &str)] = &[
     ("inventory", "config http redis_client signals actors::data_file"),
     (
         "commands",
-        "auth config feed inventory logs server signals actors::data_file actors::entry actors::ids actors::item \
-         actors::ledger actors::sale actors::time",
+        "auth catalogue config feed inventory logs server signals actors::data_file actors::entry actors::ids \
+         actors::item actors::ledger actors::sale actors::time",
     ),
     ("main", "commands logs signals actors::sale"),
 ];
@@ -75,12 +76,13 @@ const SALE: &[(&str, &str)] = &[
     ("enqueued", "directory"),
     ("reply", "entry ids ledger request"),
     ("messages", "enqueued entry ids permit reply request stock"),
+    ("gathering", "entry messages permit reply request stock"),
     ("batch", "commit_trigger messages"),
     ("placement", "ids messages"),
     ("view", "directory ids observe permit placement status stock time used_keys watchers"),
     ("order_writer", "batch commit_trigger ids ledger messages observe reply request status stock stop view"),
-    ("stock_actor", "directory entry messages observe permit reply request stock stop time trace view"),
-    ("core", "directory entry fault ids messages observe permit reply status stock stock_actor time view"),
+    ("stock_actor", "directory entry gathering messages observe permit reply request stock stop time trace view"),
+    ("core", "directory entry fault gathering ids messages observe permit reply status stock stock_actor time view"),
     ("router", "core ids messages observe placement stock stop"),
     ("handle", "directory enqueued ids item messages permit reply request router stock trace view"),
     (

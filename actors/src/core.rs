@@ -14,8 +14,9 @@ use smallvec::smallvec;
 use crate::directory::PublishedItem;
 use crate::entry::Entry;
 use crate::fault::InjectedDelay;
+use crate::gathering::{Ask, Gathering};
 use crate::ids::{CoreId, ItemNumber};
-use crate::messages::{Append, AppendBatch, Epoch, Message, PendingReply, Restore};
+use crate::messages::{Append, AppendBatch, Epoch, FindOfBuyer, Message, PendingReply, Restore};
 use crate::observe::CoreCounters;
 use crate::permit::Permit;
 use crate::reply::{Controlled, ReplyPort};
@@ -146,6 +147,17 @@ impl Core {
         self.idle.insert(stock.number(), stock);
         let reply = PendingReply::Controlled(reply_to, Ok(()));
         self.outbox.push(Append { entries: smallvec![entry], reply, epoch: self.epoch, permit: Some(permit) });
+    }
+
+    /// Asks every item that has orders. Those whose actors have not been needed are read at once.
+    pub(crate) fn find_of_buyer(&self, find: FindOfBuyer) {
+        let gathering = Arc::new(Gathering::begin(find, self.actors.len(), self.epoch, self.append_to.clone()));
+        for stock in self.idle.values().filter(|stock| stock.has_orders()) {
+            gathering.hear(stock);
+        }
+        for actor in self.actors.values() {
+            post(actor, Ask(Arc::clone(&gathering)));
+        }
     }
 
     pub(crate) fn collect(&mut self, append: Append) {

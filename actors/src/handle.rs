@@ -10,12 +10,14 @@ use actix::{Addr, Recipient};
 
 use crate::directory::PublishedItem;
 use crate::enqueued::Enqueued;
-use crate::ids::{IdempotencyKey, OrderNumber, UserId, WorkerId};
+use crate::ids::{CoreId, IdempotencyKey, OrderNumber, UserId, WorkerId};
 use crate::item::ItemDefinition;
-use crate::messages::{ApplyControl, ApplyTransition, Audit, CreateItem, Find, LookupByKey, Message, Reserve};
+use crate::messages::{
+    ApplyControl, ApplyTransition, Audit, CreateItem, Find, FindOfBuyer, LookupByKey, Message, Reserve,
+};
 use crate::permit::{Permit, Token};
 use crate::reply::{Audited, Controlled, Found, Outcome, ReplyFuture, reply_channel};
-use crate::request::{Control, NotDone, Query, Reservation, Transition};
+use crate::request::{Control, NotDone, OfBuyer, Query, Reservation, Transition};
 use crate::router::Router;
 use crate::stock::Stock;
 use crate::trace::Stage;
@@ -26,6 +28,7 @@ use crate::view::SaleView;
 pub struct SaleHandle {
     messages: Recipient<Message>,
     new_items: Recipient<CreateItem>,
+    of_buyer: Recipient<FindOfBuyer>,
     worker: WorkerId,
     timing: Timing,
     /// Messages posted.
@@ -62,8 +65,16 @@ impl SaleHandle {
     /// The handle of the thread that `router` runs on. One per thread: its recipients live long, because a fresh one
     /// has a free place in any mailbox and so bounds nothing.
     pub(crate) fn new(router: Addr<Router>, worker: WorkerId, view: Arc<SaleView>) -> Self {
-        let new_items = router.clone().recipient();
-        Self { messages: router.recipient(), new_items, worker, timing: Timing::Sampled, posted: Cell::new(0), view }
+        let (new_items, of_buyer) = (router.clone().recipient(), router.clone().recipient());
+        Self {
+            messages: router.recipient(),
+            new_items,
+            of_buyer,
+            worker,
+            timing: Timing::Sampled,
+            posted: Cell::new(0),
+            view,
+        }
     }
 
     /// The same handle, with other messages timed.
@@ -132,6 +143,16 @@ impl SaleHandle {
         let (reply_to, reply) = reply_channel(self.worker);
         let to = self.address(published);
         self.post(Message::Control(ApplyControl { to, control, reply_to, permit }));
+        reply
+    }
+
+    /// Asks for the orders of one buyer of the items on `core`. Who wants all asks every core.
+    #[must_use]
+    pub fn find_of_buyer(&self, core: CoreId, question: OfBuyer, permit: Permit) -> ReplyFuture<Found> {
+        let (reply_to, reply) = reply_channel(self.worker);
+        if let Err(refused) = self.of_buyer.try_send(FindOfBuyer { core, question, reply_to, permit }) {
+            tracing::error!(%refused, "the router refused a question");
+        }
         reply
     }
 

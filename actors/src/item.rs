@@ -5,7 +5,7 @@
 use serde::Serialize;
 
 use crate::ids::ItemId;
-pub use crate::money::{Amount, Currency, InvalidCurrency, MAX_AMOUNT};
+pub use crate::money::{Amount, Currency, InvalidCurrency, MAX_AMOUNT, UnknownCurrency};
 use crate::time::Timestamp;
 
 /// Largest stock of an item, in units: a billion, so that every count fits a `u32` with room for restocks.

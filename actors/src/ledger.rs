@@ -12,13 +12,14 @@ pub mod salvage;
 mod schema;
 mod session;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
 use crate::data_file::{Creation, DataFile, LOG, MARK, Names, look};
 use crate::entry::Entry;
+use crate::item::ItemDefinition;
 use crate::stock::Stock;
 use crate::time::Timestamp;
 
@@ -100,6 +101,31 @@ pub struct Ledger {
     unchecked_bytes: usize,
     buffer: Vec<u8>,
     file: DataFile,
+}
+
+/// The items of a data file that no server runs on, as they are defined now; none where there is no such file yet.
+/// Changes nothing, and checks nothing but the entries that it reads.
+pub fn items(path: &Path) -> Result<Vec<ItemDefinition>, LedgerError> {
+    let Ok(path) = path.canonicalize() else { return Ok(Vec::new()) };
+    let connection = look::as_it_is(&path).map_err(LedgerError::Sqlite)?;
+    if schema::check_identity(&connection, &path)? == 0 {
+        return Ok(Vec::new());
+    }
+    definitions(&connection)
+}
+
+/// The newest definition of every item, in the order of their numbers.
+pub fn definitions(connection: &Connection) -> Result<Vec<ItemDefinition>, LedgerError> {
+    let newest = "seq IN (SELECT max(seq) FROM ledger WHERE kind = 1 GROUP BY item)";
+    let mut statement = connection.prepare(&format!("SELECT {COLUMNS} FROM ledger WHERE {newest} ORDER BY item"))?;
+    let mut rows = statement.query([])?;
+    let mut items = Vec::new();
+    while let Some(row) = rows.next()? {
+        let row = Row::read(row)?;
+        let seq = u64::try_from(row.seq).unwrap_or_default();
+        items.push(row.item_definition().map_err(|reason| LedgerError::Damaged { seq, reason })?);
+    }
+    Ok(items)
 }
 
 impl Ledger {

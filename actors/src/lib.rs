@@ -66,6 +66,7 @@ mod directory;
 mod enqueued;
 pub mod entry;
 mod fault;
+mod gathering;
 mod handle;
 pub mod ids;
 pub mod item;

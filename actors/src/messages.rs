@@ -9,7 +9,7 @@ use crate::entry::{Balance, Entries, Entry, Order};
 use crate::ids::{CoreId, IdempotencyKey, OrderNumber, UserId};
 use crate::permit::{Permit, Token};
 use crate::reply::{Audited, Controlled, Found, Outcome, ReplyPort};
-use crate::request::{Control, Query, Rejection, Reservation, Transition};
+use crate::request::{Control, OfBuyer, Query, Rejection, Reservation, Transition};
 use crate::stock::Stock;
 
 /// How often the ledger had to take decisions back since the start. A decision made before the last time rests on
@@ -153,6 +153,16 @@ pub(crate) struct CreateItem {
     /// The entry that creates it.
     pub(crate) entry: Entry,
     pub(crate) reply_to: ReplyPort<Controlled>,
+    pub(crate) permit: Permit,
+}
+
+/// "Which orders has this buyer?" api, ops → every core, which asks its items.
+#[derive(Debug, actix::Message)]
+#[rtype(result = "()")]
+pub(crate) struct FindOfBuyer {
+    pub(crate) core: CoreId,
+    pub(crate) question: OfBuyer,
+    pub(crate) reply_to: ReplyPort<Found>,
     pub(crate) permit: Permit,
 }
 

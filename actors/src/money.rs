@@ -34,9 +34,27 @@ impl Amount {
     }
 }
 
-/// An ISO 4217 alphabetic currency code: three upper-case letters.
+/// A currency by its alphabetic code: three upper-case letters. Which of them are in use changes from year to year, so
+/// a data file may hold others; [`Currency::minor_digits`] knows those that are.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Currency([u8; 3]);
+
+/// The codes of ISO 4217 (list one, as of 2026) by the decimals of their minor units. Metals, units of account and the
+/// codes for tests have no minor unit, and so no price can be written in them.
+const IN_USE: [(u8, &str); 4] = [
+    (0, "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"),
+    (
+        2,
+        "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BMD BND BOB BOV BRL BSD BTN BWP BYN BZD CAD CDF CHE CHF CHW \
+         CNY COP COU CRC CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GTQ GYD HKD HNL HTG HUF \
+         IDR ILS INR IRR JMD KES KGS KHR KPW KYD KZT LAK LBP LKR LRD LSL MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK \
+         MXN MXV MYR MZN NAD NGN NIO NOK NPR NZD PAB PEN PGK PHP PKR PLN QAR RON RSD RUB SAR SBD SCR SDG SEK SGD SHP \
+         SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TOP TRY TTD TWD TZS UAH USD USN UYU UZS VED VES WST XAD XCD XCG \
+         YER ZAR ZMW ZWG",
+    ),
+    (3, "BHD IQD JOD KWD LYD OMR TND"),
+    (4, "CLF UYW"),
+];
 
 impl Currency {
     /// The code as text.
@@ -44,11 +62,28 @@ impl Currency {
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).expect("a currency is built from upper-case ASCII letters only")
     }
+
+    /// Decimals of its minor unit (2: a hundred cents are a euro); none if no currency in use has this code.
+    #[must_use]
+    pub fn minor_digits(&self) -> Option<u8> {
+        let has = |codes: &str| codes.split(' ').any(|code| code == self.as_str());
+        IN_USE.iter().find(|(_, codes)| has(codes)).map(|(digits, _)| *digits)
+    }
+
+    /// What there is to say about a price in this currency: it must be one that is in use.
+    pub fn check_in_use(&self) -> Result<(), UnknownCurrency> {
+        self.minor_digits().map(drop).ok_or(UnknownCurrency(*self))
+    }
 }
+
+/// A code that no currency in use has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must be the ISO 4217 code of a currency that is in use, like EUR or CNY: {0} is none")]
+pub struct UnknownCurrency(Currency);
 
 /// The text is not three upper-case letters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("must be an ISO 4217 code of three upper-case letters")]
+#[error("must be an ISO 4217 code of three upper-case letters, like EUR or CNY")]
 pub struct InvalidCurrency;
 
 impl FromStr for Currency {
@@ -98,5 +133,29 @@ mod tests {
         for bad in ["", "cny", "CN", "CNYX", "C1Y", "é1"] {
             assert!(bad.parse::<Currency>().is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn a_currency_in_use_has_its_minor_digits_and_another_code_is_refused_by_name() {
+        let digits = |code: &str| code.parse::<Currency>().expect("three letters").minor_digits();
+        for (code, expected) in [("JPY", 0), ("CLP", 0), ("EUR", 2), ("CNY", 2), ("XCG", 2), ("KWD", 3), ("CLF", 4)] {
+            assert_eq!(digits(code), Some(expected), "{code}");
+        }
+        // Never a code, a test's, a metal, and what was given up.
+        for code in ["ABC", "XYZ", "XTS", "XAU", "DEM", "HRK", "ZWL", "USX"] {
+            let unknown = code.parse::<Currency>().expect("three letters").check_in_use().expect_err("not in use");
+            assert!(unknown.to_string().ends_with(&format!("{code} is none")), "{unknown}");
+        }
+    }
+
+    #[test]
+    fn every_code_stands_once_and_can_be_read() {
+        let mut codes: Vec<_> = IN_USE.iter().flat_map(|(_, codes)| codes.split(' ')).collect();
+        let all = codes.len();
+        assert!(codes.iter().all(|code| code.parse::<Currency>().is_ok()), "{codes:?}");
+        codes.sort_unstable();
+        codes.dedup();
+        assert_eq!(codes.len(), all);
+        assert!((150..200).contains(&all), "{all}");
     }
 }

@@ -2,10 +2,11 @@
 //! **Owns:** what purchases, questions, transitions and changes of the sale are made of; the names of all answers.
 //! **Never:** knows a message, an actor or a thread: the pure core takes these values.
 
+use std::cmp::Reverse;
 use std::time::Duration;
 
-use crate::entry::{Payment, Status};
-use crate::ids::{IdempotencyKey, OrderNumber, UserId};
+use crate::entry::{Order, Payment, Status};
+use crate::ids::{IdempotencyKey, ItemNumber, OrderId, OrderNumber, UserId};
 use crate::item::{ItemDefinition, SaleState};
 use crate::time::Timestamp;
 
@@ -44,6 +45,70 @@ pub enum Query {
         /// Only in this status.
         status: Option<Status>,
     },
+    /// The same of one buyer.
+    PageOf {
+        /// The buyer.
+        user: UserId,
+        /// The last order of the page before.
+        after: OrderNumber,
+        /// Most orders in the page.
+        limit: usize,
+        /// Only in this status.
+        status: Option<Status>,
+    },
+}
+
+/// What somebody asks about one buyer's orders of all items.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OfBuyer {
+    /// The buyer.
+    pub user: UserId,
+    /// Which of their orders.
+    pub which: Which,
+    /// Most orders in the answer.
+    pub limit: usize,
+}
+
+/// Which of a buyer's orders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Which {
+    /// The newest, in that order; as many of each item as [`Query::AllOf`] lists at most.
+    Newest,
+    /// A page of all, in the order of items and of their orders.
+    Page {
+        /// The last order of the page before.
+        after: Option<OrderId>,
+        /// Only in this status.
+        status: Option<Status>,
+    },
+}
+
+impl OfBuyer {
+    /// What the item of that number is asked; nothing if no order of it can be in the answer.
+    #[must_use]
+    pub fn of_item(&self, item: ItemNumber) -> Option<Query> {
+        let (user, limit) = (self.user.clone(), self.limit);
+        match self.which {
+            Which::Newest => Some(Query::AllOf { user }),
+            Which::Page { after: Some(after), .. } if after.item > item => None,
+            Which::Page { after, status } => {
+                let after = after.filter(|after| after.item == item).map_or(OrderNumber(0), |after| after.order);
+                Some(Query::PageOf { user, after, limit, status })
+            }
+        }
+    }
+
+    /// The answer, from what the items have said.
+    #[must_use]
+    pub fn answer(&self, mut orders: Vec<Order>) -> Vec<Order> {
+        match self.which {
+            // Of two placed in the same millisecond the one with the greater id is shown first, every time.
+            Which::Newest => orders.sort_by_key(|order| Reverse((order.created_at, order.id.item, order.id.order))),
+            Which::Page { .. } => orders.sort_by_key(|order| (order.id.item, order.id.order)),
+        }
+        orders.truncate(self.limit);
+        orders
+    }
 }
 
 /// What can be done with an order.

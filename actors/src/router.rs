@@ -8,7 +8,7 @@ use actix::{Actor, Addr, AsyncContext, Context, Handler};
 
 use crate::core::{Core, CoreContext, TICK};
 use crate::ids::{CoreId, WorkerId};
-use crate::messages::{Append, CreateItem, Deliver, Message, Replies, Reply, Restore};
+use crate::messages::{Append, CreateItem, Deliver, FindOfBuyer, Message, Replies, Reply, Restore};
 use crate::observe::CoreCounters;
 use crate::placement::{Placement, Thread};
 use crate::stock::Stock;
@@ -58,6 +58,7 @@ impl Router {
             deliver: address.clone().recipient(),
             replies: address.clone().recipient(),
             create_item: address.clone().recipient(),
+            find_of_buyer: address.clone().recipient(),
             restore: address.clone().recipient(),
         };
         placement.join(worker, thread);
@@ -140,6 +141,24 @@ impl Handler<CreateItem> for Router {
             Some(_) | None => match self.placement.thread(create.core.worker()) {
                 Some(thread) if thread.create_item.try_send(create).is_ok() => {}
                 Some(_) | None => tracing::error!("a new item found no core"),
+            },
+        }
+    }
+}
+
+impl Handler<FindOfBuyer> for Router {
+    type Result = ();
+
+    fn handle(&mut self, find: FindOfBuyer, ctx: &mut Context<Self>) {
+        let _guard = AbortOnPanic;
+        match &mut self.core {
+            Some(core) if core.id() == find.core => {
+                core.find_of_buyer(find);
+                self.schedule_flush(ctx);
+            }
+            Some(_) | None => match self.placement.thread(find.core.worker()) {
+                Some(thread) if thread.find_of_buyer.try_send(find).is_ok() => {}
+                Some(_) | None => tracing::error!("a question about a buyer found no core"),
             },
         }
     }

@@ -31,7 +31,7 @@ pub use crate::item_pool::ItemPool;
 pub use crate::permit::{ConcurrencyLimit, Permit, Token, TokenOutcome};
 pub use crate::reply::{Audited, Confirmed, Controlled, Found, Outcome, ReplyFuture};
 pub use crate::status::{LedgerStatus, StorageState};
-pub use crate::stock::{LatePayment, SalePolicy};
+pub use crate::stock::{LatePayment, MAX_LISTED_ORDERS, SalePolicy};
 pub use crate::stop::{EXIT_STORAGE, let_out_last_words, storage_failed};
 pub use crate::trace::{Stage, TARGET, Trace};
 pub use crate::used_keys::{Fingerprint, UsedKeys};

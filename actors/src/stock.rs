@@ -275,6 +275,14 @@ impl Stock {
                 let numbers = self.book.orders_of(self.book.locate(user)).take(MAX_LISTED_ORDERS);
                 numbers.filter_map(|number| self.order(number)).collect()
             }
+            Query::PageOf { user, after, limit, status } => {
+                let newer = self.book.orders_of(self.book.locate(user)).take_while(|number| number > after);
+                let mut orders: Vec<_> = newer.filter_map(|number| self.order(number)).collect();
+                orders.reverse();
+                orders.retain(|order| status.is_none_or(|status| order.status == status));
+                orders.truncate(*limit);
+                orders
+            }
             Query::Page { after, limit, status } => {
                 let first = after.0.saturating_add(1);
                 let numbers = (first..=u32::MAX).map(OrderNumber);
@@ -284,6 +292,12 @@ impl Stock {
                 wanted.take(*limit).map(order).collect()
             }
         }
+    }
+
+    /// Whether anybody has ordered it.
+    #[must_use]
+    pub fn has_orders(&self) -> bool {
+        !self.book.is_empty()
     }
 
     /// The order of that number.

@@ -9,6 +9,7 @@ use actix::{Actor, Addr, Context, Handler, Recipient};
 
 use crate::directory::PublishedItem;
 use crate::entry::{Change, Entries, Entry, OrderChange};
+use crate::gathering::Ask;
 use crate::messages::{
     Append, ApplyControl, ApplyTransition, Audit, Epoch, Find, LookupByKey, Message, PendingReply, Reserve,
 };
@@ -88,6 +89,15 @@ impl Handler<Tick> for StockActor {
             self.publish(&entries);
             self.send_on(entries, PendingReply::Unasked, None);
         }
+    }
+}
+
+impl Handler<Ask> for StockActor {
+    type Result = ();
+
+    fn handle(&mut self, Ask(gathering): Ask, _ctx: &mut Context<Self>) {
+        let _guard = AbortOnPanic;
+        gathering.hear_actor(&self.stock, self.epoch);
     }
 }
 

@@ -79,6 +79,11 @@ impl SaleView {
         self.placement.core_for(item)
     }
 
+    /// Every core.
+    pub fn all_cores(&self) -> impl Iterator<Item = CoreId> + use<> {
+        self.placement.all()
+    }
+
     /// Messages of all kinds that may wait in one mailbox.
     #[must_use]
     pub fn mailbox_capacity(&self) -> usize {

@@ -5,16 +5,17 @@
 use std::sync::Arc;
 
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue, LOCATION};
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use doorbuster_actors::entry::Order;
 use doorbuster_actors::ids::{IdempotencyKey, ItemId, OrderId, UserId};
-use doorbuster_actors::request::{Query, Reason, Rejection, Reservation, Transition};
-use doorbuster_actors::sale::{Confirmed, Outcome, PublishedItem};
+use doorbuster_actors::request::{OfBuyer, Query, Reason, Rejection, Reservation, Transition, Which};
+use doorbuster_actors::sale::{Confirmed, MAX_LISTED_ORDERS, Outcome, PublishedItem};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::AtApi;
 use super::items::Items;
+use super::rate_limits::RateLimits;
 use super::trace_sampler::Sampler;
 use crate::auth::Identity;
 use crate::gate::funnel::FunnelGuard;
@@ -23,7 +24,7 @@ use crate::http::json::respond;
 use crate::http::order_view::{OrderView, Shown};
 use crate::http::problem::Problem;
 use crate::http::sale_client::{SaleClient, within};
-use crate::http::{body, schemas};
+use crate::http::{body, request_context, schemas};
 
 static IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
@@ -41,6 +42,8 @@ pub struct Orders {
     pub shown: Shown,
     /// Which purchases are traced.
     pub sampler: Sampler,
+    /// What buyers are told of the limits, if there are any.
+    pub rate_limits: Option<RateLimits>,
 }
 
 /// Places an order: the purchase itself.
@@ -52,13 +55,19 @@ pub struct Orders {
     request_body = schemas::Purchase,
     responses((status = 201, description = "The order.", body = OrderView<'_>, headers(
         ("Location" = String, description = "Where the order is read."),
-        ("Idempotent-Replayed" = String, description = "`true` if the order was placed before, by the same key.")))))]
+        ("Idempotent-Replayed" = String, description = "`true` if the order was placed before, by the same key."),
+        ("RateLimit-Policy" = String, description = "The limits of purchases, if there are any."),
+        ("RateLimit" = String, description = "What is left of them, and for how many seconds.")))))]
 pub(super) async fn place(state: AtApi, request: HttpRequest, payload: web::Payload) -> HttpResponse {
     let orders = &state.orders;
     let mut guard = orders.gate.begin();
     orders.place(&mut guard, &request, payload).await.unwrap_or_else(|problem| {
         guard.answer(problem.reason());
-        problem.respond()
+        let mut response = problem.respond();
+        if let Some(limits) = &orders.rate_limits {
+            limits.mark_refused(&problem, response.headers_mut());
+        }
+        response
     })
 }
 
@@ -81,18 +90,18 @@ pub(super) async fn read(state: AtApi, request: HttpRequest) -> HttpResponse {
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct OfItem {
-    /// The item.
-    #[param(value_type = schemas::ItemId, inline)]
+    /// Only orders for this item.
+    #[param(value_type = Option<schemas::ItemId>, inline)]
     item_id: Option<String>,
 }
 
-/// Orders of one buyer for one item, the newest first, at most 100.
+/// Orders of one buyer, the newest first, at most 100.
 #[derive(Serialize, ToSchema)]
 struct OwnOrders<'o> {
     orders: Vec<OrderView<'o>>,
 }
 
-/// The orders of the buyer who asks, for one item.
+/// The orders of the buyer who asks, of all items or of one.
 #[utoipa::path(get, path = "/v1/orders", operation_id = "list_orders", tag = "orders", params(OfItem),
     responses((status = 200, description = "The newest first, at most 100.", body = OwnOrders<'_>)))]
 pub(super) async fn list(state: AtApi, request: HttpRequest, of: web::Query<OfItem>) -> HttpResponse {
@@ -139,8 +148,8 @@ impl Orders {
 
     fn answer(&self, outcome: Outcome) -> Result<HttpResponse, Problem> {
         match outcome {
-            Outcome::Confirmed(order) => Ok(self.created(&order.into_order(), false)),
-            Outcome::Replayed(order) => Ok(self.created(&order.into_order(), true)),
+            Outcome::Confirmed(order) => Ok(self.confirmed(&order.into_order())),
+            Outcome::Replayed(order) => Ok(self.repeated(&order.into_order())),
             Outcome::Rejected(rejection) => Err(rejection.into()),
             Outcome::Unavailable(unavailable) => Err(unavailable.into()),
         }
@@ -148,16 +157,33 @@ impl Orders {
 
     fn replayed(&self, guard: &mut FunnelGuard<'_>, order: Confirmed) -> HttpResponse {
         guard.answer(Reason::Replayed);
-        self.created(&order.into_order(), true)
+        self.repeated(&order.into_order())
     }
 
-    fn created(&self, order: &Order, is_replay: bool) -> HttpResponse {
+    fn confirmed(&self, order: &Order) -> HttpResponse {
+        request_context::note_outcome("confirmed");
+        let mut response = self.created(order, HttpResponse::Created());
+        if let Some(limits) = &self.rate_limits {
+            limits.mark_passed(response.headers_mut());
+        }
+        response
+    }
+
+    fn repeated(&self, order: &Order) -> HttpResponse {
+        request_context::note_outcome(Reason::Replayed.as_str());
         let mut response = HttpResponse::Created();
+        response.insert_header(("Idempotent-Replayed", "true"));
+        let mut response = self.created(order, response);
+        if let Some(limits) = &self.rate_limits {
+            limits.mark(response.headers_mut());
+        }
+        response
+    }
+
+    fn created(&self, order: &Order, mut response: HttpResponseBuilder) -> HttpResponse {
+        request_context::note_order(order.id);
         let order = self.shown.order(order);
         response.insert_header((LOCATION, order.location()));
-        if is_replay {
-            response.insert_header(("Idempotent-Replayed", "true"));
-        }
         respond(&mut response, &order)
     }
 
@@ -192,11 +218,18 @@ impl Orders {
 
     async fn list(&self, request: &HttpRequest, of: &OfItem) -> Result<HttpResponse, Problem> {
         let user = self.identity.of(request)?;
-        let item_id = of.item_id.as_deref().ok_or_else(|| Problem::invalid("item_id", "is required"))?;
-        let item_id: ItemId = item_id.parse().map_err(|bad| Problem::invalid("item_id", format!("{bad}")))?;
-        let found = match self.items.sale.directory.find(&item_id) {
-            Some(published) => self.client.find(&published, Query::AllOf { user }).await?,
-            None => Vec::new(),
+        let found = match of.item_id.as_deref() {
+            None => {
+                let question = OfBuyer { user, which: Which::Newest, limit: MAX_LISTED_ORDERS };
+                self.client.find_of_buyer(&question).await?
+            }
+            Some(item_id) => {
+                let item_id: ItemId = item_id.parse().map_err(|bad| Problem::invalid("item_id", format!("{bad}")))?;
+                match self.items.sale.directory.find(&item_id) {
+                    Some(published) => self.client.find(&published, Query::AllOf { user }).await?,
+                    None => Vec::new(),
+                }
+            }
         };
         let orders = found.iter().map(|order| self.shown.order(order)).collect();
         Ok(respond(&mut HttpResponse::Ok(), &OwnOrders { orders }))

@@ -2,12 +2,15 @@
 //! **Owns:** the check of its signature.
 //! **Never:** believes an amount, a deadline or a status: the stock decides what an event means.
 
+use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use actix_web::{HttpRequest, HttpResponse, web};
+use arc_swap::ArcSwap;
 use doorbuster_actors::entry::{Payment, PaymentResult};
 use doorbuster_actors::ids::{IdempotencyKey, OrderId};
-use doorbuster_actors::item::{Amount, Currency};
+use doorbuster_actors::item::{Amount, Currency, MAX_AMOUNT};
 use doorbuster_actors::request::{Reason, Transition};
 use hmac::{Hmac, Mac as _};
 use serde::Deserialize;
@@ -16,6 +19,7 @@ use utoipa::ToSchema;
 
 use super::AtApi;
 use crate::config::Secret;
+use crate::fields::{Field, Kind};
 use crate::http::json::respond;
 use crate::http::order_view::{OrderView, Shown};
 use crate::http::problem::Problem;
@@ -28,7 +32,7 @@ const TOLERANCE: Duration = Duration::from_mins(5);
 /// What is needed to take payment events.
 pub struct Payments {
     /// Key of the signatures; empty: no webhook.
-    pub secret: Secret,
+    pub secret: Arc<ArcSwap<Secret>>,
     /// Who carries the message.
     pub client: SaleClient,
     /// How orders are shown.
@@ -54,6 +58,15 @@ struct Event {
     currency: String,
 }
 
+/// What an event must be, before anything is judged.
+const FIELDS: &[Field] = &[
+    Field::required("event_id", Kind::Text),
+    Field::required("order_id", Kind::Text),
+    Field::required("type", Kind::OneOf(&["succeeded", "failed"])),
+    Field::required("amount", Kind::Whole { least: 0, most: MAX_AMOUNT }),
+    Field::required("currency", Kind::Text),
+];
+
 /// Whether the money came.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -76,13 +89,18 @@ pub(super) async fn receive(state: AtApi, request: HttpRequest, payload: web::Pa
 
 impl Payments {
     async fn receive(&self, request: &HttpRequest, payload: web::Payload) -> Result<HttpResponse, Problem> {
-        if self.secret.is_empty() {
+        if self.secret.load().is_empty() {
             return Err(Problem::not_found());
         }
         let body = body::read(request, payload).await?;
         self.check_signature(request, &body, now_s())?;
         let (order, payment) = parse(&body)?;
         let published = self.client.view().directory.find_number(order.item).ok_or_else(Problem::not_found)?;
+        // What was bought in a currency that is not in use any more is paid in it.
+        if payment.currency != published.definition().currency {
+            let in_use = payment.currency.check_in_use();
+            in_use.map_err(|unknown| Problem::invalid_member("currency", unknown.to_string()))?;
+        }
         let order = self.client.transition(&published, order.order, Transition::Pay(payment)).await?;
         Ok(respond(&mut HttpResponse::Ok(), &self.shown.order(&order)))
     }
@@ -94,7 +112,7 @@ impl Payments {
             (_, _) => None,
         };
         let is_valid = header.and_then(Signature::parse).is_some_and(|signature| {
-            now.abs_diff(signature.at) <= TOLERANCE.as_secs() && signature.signs(body, &self.secret)
+            now.abs_diff(signature.at) <= TOLERANCE.as_secs() && signature.signs(body, &self.secret.load())
         });
         is_valid.then_some(()).ok_or_else(|| Problem::new(Reason::Unauthenticated, "send a valid Doorbuster-Signature"))
     }
@@ -131,10 +149,11 @@ impl<'h> Signature<'h> {
 }
 
 fn parse(body: &[u8]) -> Result<(OrderId, Payment), Problem> {
-    let event: Event = body::object(body)?;
-    let key: IdempotencyKey = event.event_id.parse().map_err(|bad| Problem::invalid("event_id", format!("{bad}")))?;
-    let amount = Amount::new(event.amount).ok_or_else(|| Problem::invalid("amount", "must be 0 to 2^53 - 1"))?;
-    let currency: Currency = event.currency.parse().map_err(|bad| Problem::invalid("currency", format!("{bad}")))?;
+    let event: Event = body::object(body, FIELDS)?;
+    let wrong = |field, bad: &dyn fmt::Display| Problem::invalid_member(field, bad.to_string());
+    let key: IdempotencyKey = event.event_id.parse().map_err(|bad| wrong("event_id", &bad))?;
+    let amount = Amount::new(event.amount).ok_or_else(|| wrong("amount", &"is out of range"))?;
+    let currency: Currency = event.currency.parse().map_err(|bad| wrong("currency", &bad))?;
     let order = event.order_id.parse().map_err(|_bad| Problem::not_found())?;
     let result = match event.result {
         EventType::Succeeded => PaymentResult::Succeeded,

@@ -20,6 +20,8 @@ use super::cors::Cors;
 use crate::config::BasePath;
 use crate::http::below::below;
 use crate::http::problem::Problem;
+use crate::http::problem_pages;
+use crate::http::request_context::RequestContext;
 use crate::http::response_counters::ResponseCounters;
 use crate::http::trusted_proxies::TrustedProxies;
 
@@ -48,16 +50,19 @@ pub async fn check(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let _inside = checks.responses.enter();
+    let context = RequestContext::of(request.headers());
     let origin = request.headers().get(ORIGIN).cloned();
-    let early = checks.early(&request);
+    let early = context.within(|| checks.early(&request));
     if let Some(early) = early.or_else(|| checks.cors.preflight(&request, &checks.proxies)) {
         let mut response = request.into_response(early);
         checks.cors.mark(origin.as_ref(), response.headers_mut());
+        context.close(&mut response);
         checks.responses.count(response.status().as_u16());
         return Ok(checks.below_base(response).map_into_right_body());
     }
-    let mut response = next.call(request).await?;
+    let mut response = context.scope(next.call(request)).await?;
     checks.cors.mark(origin.as_ref(), response.headers_mut());
+    context.close(&mut response);
     checks.responses.count(response.status().as_u16());
     if checks.closing.load(Ordering::Relaxed) {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
@@ -125,6 +130,9 @@ fn sent_at(path: &str) -> (&'static [&'static str], &'static str) {
     match path {
         "/" => (PAGES, "pages are HTML"),
         path if path.starts_with("/items/") => (PAGES, "pages are HTML"),
+        path if path == problem_pages::INDEX || path.starts_with("/problems/") => {
+            (EXPLANATIONS, "explanations are HTML or JSON")
+        }
         // Which type a file has is written in its name: who asks for it knows.
         path if path.starts_with("/assets/") => (ANYTHING, ""),
         path if path.ends_with("/events") => (EVENTS, "answers are events or JSON"),
@@ -141,6 +149,10 @@ const EVENTS: &[&str] =
 
 /// The same for pages.
 const PAGES: &[&str] = &["*/*", "text/*", "text/html"];
+
+/// The same for what explains a problem.
+const EXPLANATIONS: &[&str] =
+    &["*/*", "text/*", "text/html", "application/*", "application/json", "application/problem+json"];
 
 /// Where no header is looked at.
 const ANYTHING: &[&str] = &[];

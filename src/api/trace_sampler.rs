@@ -7,9 +7,11 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use doorbuster_actors::sale::{TARGET, Trace};
+use tracing::field::Empty;
 use tracing::{Level, debug_span, enabled};
 
 use crate::gate::Attempt;
+use crate::http::request_context;
 
 /// Purchases that a worker traces in a second: a screen full.
 const MAX_PER_SECOND: u32 = 20;
@@ -33,7 +35,17 @@ impl Sampler {
         let definition = attempt.published.definition();
         let (item, user, quantity) = (&definition.id, attempt.user, attempt.quantity);
         let client = client().map(tracing::field::display);
-        Some(Trace::begin(debug_span!(target: TARGET, "purchase", %item, %user, quantity, client)))
+        // What becomes of it is written into the span when the request has its answer.
+        let span = |request_id: Option<&str>, trace_id: Option<&str>| {
+            debug_span!(target: TARGET, "purchase", %item, %user, quantity, client, request_id, trace_id,
+                order_id = Empty, outcome = Empty)
+        };
+        let of_request = request_context::current(|context| {
+            let span = span(Some(context.id()), context.trace_id());
+            context.traced(&span);
+            span
+        });
+        Some(Trace::begin(of_request.unwrap_or_else(|| span(None, None))))
     }
 
     fn is_one_of_them(&self, now: Instant) -> bool {

@@ -2,15 +2,21 @@
 //! **Owns:** what they print.
 //! **Never:** shows a secret.
 
+use std::collections::HashMap;
 use std::io::Write as _;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{Args, Subcommand};
+use doorbuster_actors::item::ItemDefinition;
+use doorbuster_actors::ledger;
 
 use super::arguments::Assignments;
+use super::data_file::DataFile;
 use super::failure::Failure;
 use super::{Cli, load_with_secrets, serve};
-use crate::config::{self, Purpose, Sources};
+use crate::catalogue::{Differences, LEFT_ALONE};
+use crate::config::{self, Loaded, Purpose, Sources};
 
 /// `doorbuster config`.
 #[derive(Subcommand)]
@@ -43,6 +49,15 @@ impl ConfigCommand {
     }
 }
 
+/// Where the catalogue says something else than the data file, if there is one that can be read; whether a server runs
+/// on it does not matter.
+fn differences(loaded: &Loaded, items: &[ItemDefinition]) -> Option<Differences> {
+    let file = DataFile::open(&loaded.config.storage.path).ok()?;
+    let known = ledger::definitions(&file.connection).ok()?;
+    let known: HashMap<_, _> = known.into_iter().map(|item| (item.id.clone(), Arc::new(item))).collect();
+    Differences::between(items, |item| known.get(&item.id))
+}
+
 /// Checks or shows the configuration.
 pub(super) fn run(cli: &Cli, command: &ConfigCommand) -> Result<ExitCode, Failure> {
     let mut out = std::io::stdout().lock();
@@ -52,7 +67,11 @@ pub(super) fn run(cli: &Cli, command: &ConfigCommand) -> Result<ExitCode, Failur
             let items = serve::check(&loaded)?;
             writeln!(out, "the configuration is valid")?;
             writeln!(out, "{} mode: {}", loaded.mode, loaded.cause)?;
-            writeln!(out, "items in the catalogue: {items}")?;
+            writeln!(out, "items in the catalogue: {}", items.len())?;
+            if let Some(differences) = differences(&loaded, &items) {
+                writeln!(out, "warning: the data file has other items than the catalogue, and counts: {differences}")?;
+                writeln!(out, "  {LEFT_ALONE}")?;
+            }
             for variable in &loaded.ignored {
                 writeln!(out, "ignored: {variable}, which a container platform has set")?;
             }

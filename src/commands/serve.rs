@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
+use doorbuster_actors::item::ItemDefinition;
 use doorbuster_actors::sale::InjectedDelay;
 
 use super::arguments::{Assignments, DataFile};
@@ -60,8 +61,8 @@ pub(super) fn run(cli: &Cli, options: &Serve) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// What a start would refuse, found without starting; answers how many items the catalogue has.
-pub(super) fn check(loaded: &Loaded) -> Result<usize, Failure> {
+/// What a start would refuse, found without starting; answers the items of the catalogue.
+pub(super) fn check(loaded: &Loaded) -> Result<Vec<ItemDefinition>, Failure> {
     Ok(server::check(loaded)?)
 }
 

@@ -2,6 +2,7 @@
 //! **Owns:** what is malformed and what is merely invalid.
 //! **Never:** knows what the members mean beyond their type.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
@@ -10,10 +11,12 @@ use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, He
 use actix_web::web::{Bytes, Payload};
 use doorbuster_actors::item::MAX_QUANTITY;
 use doorbuster_actors::request::Reason;
-use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::error::Category;
 use serde_json::value::RawValue;
 
 use super::problem::{FieldProblem, Problem};
+use crate::fields::{Field, Found, Kind, Wrong, faults};
 
 /// Largest body, in bytes. The contract's number: an order needs 14.
 pub const MAX_BODY: usize = 4 * 1024;
@@ -62,7 +65,11 @@ fn too_large() -> Problem {
 }
 
 /// The members of a JSON object, each as it stands in the text.
-struct Members<'b>(Vec<(String, &'b RawValue)>);
+struct Members<'b> {
+    all: Vec<(String, &'b RawValue)>,
+    /// The first name that stands there again.
+    twice: Option<String>,
+}
 
 impl<'de: 'b, 'b> Deserialize<'de> for Members<'b> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -76,14 +83,15 @@ impl<'de: 'b, 'b> Deserialize<'de> for Members<'b> {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut members: Vec<(String, &RawValue)> = Vec::new();
+                let mut members = Members { all: Vec::new(), twice: None };
                 while let Some((name, value)) = map.next_entry::<String, &RawValue>()? {
-                    if members.iter().any(|(known, _)| *known == name) {
-                        return Err(A::Error::custom(format_args!("member {name:?} stands twice")));
+                    if members.all.iter().any(|(known, _)| *known == name) {
+                        members.twice.get_or_insert(name);
+                    } else {
+                        members.all.push((name, value));
                     }
-                    members.push((name, value));
                 }
-                Ok(Members(members))
+                Ok(members)
             }
         }
 
@@ -91,86 +99,114 @@ impl<'de: 'b, 'b> Deserialize<'de> for Members<'b> {
     }
 }
 
-fn malformed(error: impl fmt::Display) -> Problem {
-    Problem::new(Reason::Malformed, format!("not a JSON object as expected: {error}"))
+/// The members of the body, which each stand there once.
+fn members_of(body: &[u8]) -> Result<Vec<(String, &RawValue)>, Problem> {
+    let Members { all, twice } = serde_json::from_slice(body).map_err(|error| not_an_object(body, &error))?;
+    twice.map_or(Ok(all), |name| Err(malformed(format!("member {name:?} stands twice in the body"))))
 }
 
-/// A JSON object of that shape: malformed if it is none, invalid if its members are not what they must be.
-pub fn object<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
-    let Members(members) = serde_json::from_slice(body).map_err(malformed)?;
-    for (_, value) in &members {
-        well_formed(value.get())?;
+fn malformed(detail: impl Into<Cow<'static, str>>) -> Problem {
+    Problem::new(Reason::Malformed, detail)
+}
+
+/// What is wrong with a body that is no JSON object, without the words of the reader.
+fn not_an_object(body: &[u8], error: &serde_json::Error) -> Problem {
+    match error.classify() {
+        Category::Eof if body.trim_ascii().is_empty() => malformed("the body is empty: send a JSON object"),
+        Category::Eof => malformed("the body ends in the middle of its JSON"),
+        Category::Data => malformed("the body must be a JSON object"),
+        Category::Syntax | Category::Io if error.line() > 1 => {
+            malformed(format!("the body is not JSON: look at its line {}, character {}", error.line(), error.column()))
+        }
+        Category::Syntax | Category::Io => {
+            malformed(format!("the body is not JSON: look at its character {}", error.column()))
+        }
     }
-    serde_json::from_slice(body).map_err(|error| {
-        let reason = error.to_string();
-        // The position is of no use to whoever has built the body by a program.
-        let reason = reason.split(" at line ").next().unwrap_or_default().to_owned();
-        Problem::invalid(member_at(&members, body, &error).unwrap_or("body").to_owned(), reason)
-    })
 }
 
-/// The member in whose value the reader stopped, if it did not stop between two.
-fn member_at<'m>(members: &'m [(String, &RawValue)], body: &[u8], error: &serde_json::Error) -> Option<&'m str> {
-    let lines_before = body.split(|byte| *byte == b'\n').take(error.line().saturating_sub(1));
-    let stopped_at = lines_before.map(|line| line.len() + 1).sum::<usize>() + error.column();
-    let is_in = |value: &str| {
-        let begin = value.as_ptr().addr() - body.as_ptr().addr();
-        (begin..=begin + value.len()).contains(&stopped_at)
-    };
-    members.iter().find(|(_, value)| is_in(value.get())).map(|(name, _)| name.as_str())
+/// A JSON object with these members: malformed if it is none, invalid if its members are not what they must be.
+pub fn object<T: serde::de::DeserializeOwned>(body: &[u8], fields: &[Field]) -> Result<T, Problem> {
+    let members = members_of(body)?;
+    for (name, value) in &members {
+        well_formed(name, value.get())?;
+    }
+    // Texts are written out once more: what they say decides about words only.
+    let texts: Vec<_> = members.iter().map(|(_, value)| serde_json::from_str::<String>(value.get()).ok()).collect();
+    let found =
+        members.iter().zip(&texts).map(|((name, value), text)| (name.as_str(), found(value.get(), text.as_deref())));
+    let wrong = faults(fields, found);
+    if !wrong.is_empty() {
+        return Err(Problem::validation(&wrong.into_iter().map(FieldProblem::member).collect::<Vec<_>>()));
+    }
+    serde_json::from_slice(body).map_err(|error| not_an_object(body, &error))
 }
 
-/// The quantity in `{"quantity": 1}`, the only member an order has.
+/// What kind of value it is. A whole number in the clothes of a fraction (`1.0`, `1e3`) is none: two readers of the
+/// same text may disagree about it.
+fn found<'v>(value: &str, text: Option<&'v str>) -> Found<'v> {
+    match (text, value) {
+        (Some(text), _) => Found::Text(text),
+        (None, "null") => Found::Null,
+        (None, number) if number.bytes().all(|byte| byte == b'-' || byte.is_ascii_digit()) => {
+            Found::Whole(number.parse().ok())
+        }
+        (None, _) => Found::Other,
+    }
+}
+
+/// The only member that an order has.
+const QUANTITY: Field = Field::required("quantity", Kind::Whole { least: 1, most: MAX_QUANTITY as i64 });
+
+/// The quantity in `{"quantity": 1}`.
 pub fn quantity(body: &[u8]) -> Result<u32, Problem> {
-    let Members(members) = serde_json::from_slice(body).map_err(malformed)?;
     let mut errors = Vec::new();
     let mut quantity = None;
-    for (name, value) in members {
-        if name == "quantity" {
+    for (name, value) in members_of(body)? {
+        if name == QUANTITY.name {
             quantity = Some(whole_number(value.get())?);
         } else {
-            well_formed(value.get())?;
-            errors.push(FieldProblem { field: name.into(), reason: "is not a member of an order".into() });
+            well_formed(&name, value.get())?;
+            errors.push(FieldProblem::member(Wrong::unknown("member", &name, QUANTITY.name)));
         }
     }
     match quantity {
-        None if errors.is_empty() => return Err(malformed("member \"quantity\" is missing")),
-        None | Some(Ok(_)) => {}
-        Some(Err(reason)) => errors.push(FieldProblem { field: "quantity".into(), reason: reason.into() }),
+        None if errors.is_empty() => return Err(malformed("quantity is missing: send {\"quantity\":1}")),
+        None | Some(Some(_)) => {}
+        Some(None) => {
+            let reason = format!("must be {}", QUANTITY.kind.description());
+            errors.push(FieldProblem::member(Wrong::value(QUANTITY.name, reason)));
+        }
     }
-    match quantity {
-        Some(Ok(quantity)) if errors.is_empty() => Ok(quantity),
-        _invalid => Err(Problem::validation(&errors)),
+    match quantity.flatten() {
+        Some(quantity) if errors.is_empty() => Ok(quantity),
+        Some(_) | None => Err(Problem::validation(&errors)),
     }
 }
 
-/// A quantity, or why the value is none. A whole number in the clothes of a fraction (`1.0`, `1e3`) is malformed: two
-/// readers of the same text may disagree about it.
-fn whole_number(text: &str) -> Result<Result<u32, &'static str>, Problem> {
-    const RANGE: &str = "must be a whole number from 1 to 2147483647";
+/// A quantity, if the value is one. A whole number in the clothes of a fraction is malformed.
+fn whole_number(text: &str) -> Result<Option<u32>, Problem> {
     if !text.starts_with(['-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9']) {
-        well_formed(text)?;
-        return Ok(Err(RANGE));
+        well_formed(QUANTITY.name, text)?;
+        return Ok(None);
     }
     if text.contains(['.', 'e', 'E']) {
         let value: f64 = text.parse().unwrap_or(f64::INFINITY);
         return if value.is_finite() && value.fract() == 0.0 {
-            Err(malformed("a whole number is written without a fraction or an exponent"))
+            Err(malformed("quantity is written without a fraction and without an exponent"))
         } else {
-            Ok(Err(RANGE))
+            Ok(None)
         };
     }
-    let quantity = text.parse().ok().filter(|quantity| (1..=MAX_QUANTITY).contains(quantity));
-    Ok(quantity.ok_or(RANGE))
+    Ok(text.parse().ok().filter(|quantity| (1..=MAX_QUANTITY).contains(quantity)))
 }
 
 /// Raw values are checked for their brackets only; this also checks the texts inside.
-fn well_formed(text: &str) -> Result<(), Problem> {
+fn well_formed(name: &str, text: &str) -> Result<(), Problem> {
     match serde_json::from_str::<serde_json::Value>(text) {
         Ok(_value) => Ok(()),
         // A number that no float can hold is well-formed all the same.
         Err(error) if error.to_string().contains("number out of range") => Ok(()),
-        Err(error) => Err(malformed(error)),
+        Err(_error) => Err(malformed(format!("the value of member {name:?} is not JSON, or is nested too deeply"))),
     }
 }
 
@@ -219,6 +255,24 @@ mod tests {
         );
         let deep = format!("{{\"x\":{}{}}}", "[".repeat(1_900), "]".repeat(1_900));
         assert_eq!(reason(&deep), Reason::Malformed);
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_in_plain_words() {
+        let said = |body: &str| quantity(body.as_bytes()).map_err(|problem| problem.detail().to_owned());
+        for (body, sentence) in [
+            ("", "the body is empty: send a JSON object"),
+            ("{\"quantity\":", "the body ends in the middle of its JSON"),
+            ("[1]", "the body must be a JSON object"),
+            ("{'quantity':1}", "the body is not JSON: look at its character 2"),
+            ("{\n\"quantity\":x}", "the body is not JSON: look at its line 2, character 12"),
+            ("{}", "quantity is missing: send {\"quantity\":1}"),
+            ("{\"quantity\":\"1\"}", "quantity must be a whole number from 1 to 2,147,483,647"),
+            ("{\"quantity\":1,\"price\":1}", "unknown member \"price\"; allowed: quantity"),
+            ("{\"quantity\":1,\"quantity\":1}", "member \"quantity\" stands twice in the body"),
+        ] {
+            assert_eq!(said(body), Err(sentence.to_owned()), "{body}");
+        }
     }
 
     #[test]

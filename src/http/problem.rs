@@ -1,5 +1,5 @@
 //! **Job:** turns every "no" into its status and its problem document (RFC 9457).
-//! **Owns:** the mapping from codes to statuses; no other file names a status of an error.
+//! **Owns:** what each case is called and says; `codes` has the statuses, and no other file names one.
 //! **Never:** invents a reason, or shows anything of another buyer.
 
 use std::borrow::Cow;
@@ -17,30 +17,62 @@ use doorbuster_actors::time::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+pub(crate) mod codes;
+mod groups;
+
 use super::below::below;
 use super::json::written;
+use super::request_context;
 use super::schemas;
+use crate::fields::Wrong;
 use crate::gate::Refusal;
+use codes::Code;
+
+pub use groups::{ANY, ASKED, BODY, CLOSED, NAMED, PARAMETERS, PURCHASE, STEP, UNREADABLE, WRITTEN};
 
 /// What to say about how long "later" is, where nothing better is known.
 const SOON: Duration = Duration::from_secs(1);
 
 /// Bytes that a problem takes at most, unless it has members: so that its buffer need not grow.
-const USUAL_LENGTH: usize = 256;
+const USUAL_LENGTH: usize = 320;
+
+/// Most things that one answer says are wrong: a small request must not get a large answer.
+const MAX_ERRORS: usize = 16;
 
 /// One thing that is wrong with a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FieldProblem {
     /// Which member or parameter.
     pub field: Cow<'static, str>,
-    /// What it must be.
+    /// Where a member of the body is: a JSON pointer (RFC 6901) as a fragment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub pointer: Option<String>,
+    /// What is wrong with it, as a sentence.
+    pub detail: String,
+    /// What it must be: the sentence without the name.
     pub reason: Cow<'static, str>,
+}
+
+impl FieldProblem {
+    /// Of a parameter of the query.
+    #[must_use]
+    pub fn parameter(wrong: Wrong) -> Self {
+        Self { pointer: None, field: wrong.name, detail: wrong.sentence, reason: wrong.reason }
+    }
+
+    /// Of a member of the body.
+    #[must_use]
+    pub fn member(wrong: Wrong) -> Self {
+        let pointer = format!("#/{}", wrong.name.replace('~', "~0").replace('/', "~1"));
+        Self { pointer: Some(pointer), ..Self::parameter(wrong) }
+    }
 }
 
 /// What some problems say besides their sentence.
 #[derive(Debug, Clone, Default, Serialize, ToSchema)]
 pub struct Members {
-    /// With `validation`: all that is wrong.
+    /// With `validation`: all that is wrong, up to 16.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldProblem>,
     /// With `sale-not-started`: when it begins.
@@ -81,6 +113,14 @@ pub(crate) struct Document<'p> {
     /// For programs.
     #[schema(value_type = schemas::ProblemCode)]
     code: &'static str,
+    /// Under which id the request is found in the log: that of its `X-Request-Id`, or one that was made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    request_id: Option<&'p str>,
+    /// The trace that the request belongs to, if it came with a `traceparent` (W3C Trace Context).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    trace_id: Option<&'p str>,
     #[serde(flatten)]
     #[schema(value_type = Members)]
     members: Option<&'p Members>,
@@ -108,15 +148,22 @@ impl Problem {
     /// A request whose members or parameters are wrong.
     #[must_use]
     pub fn validation(errors: &[FieldProblem]) -> Self {
-        let detail = errors.iter().map(|error| format!("{} {}", error.field, error.reason)).collect::<Vec<_>>();
-        let members = Members { errors: errors.to_vec(), ..Members::default() };
+        let told = &errors[..errors.len().min(MAX_ERRORS)];
+        let detail: Vec<_> = told.iter().map(|error| error.detail.as_str()).collect();
+        let members = Members { errors: told.to_vec(), ..Members::default() };
         Self::new(Reason::Validation, detail.join("; ")).with(members)
     }
 
-    /// A request with one thing wrong.
+    /// A request with one parameter wrong.
     #[must_use]
     pub fn invalid(field: impl Into<Cow<'static, str>>, reason: impl Into<Cow<'static, str>>) -> Self {
-        Self::validation(&[FieldProblem { field: field.into(), reason: reason.into() }])
+        Self::validation(&[FieldProblem::parameter(Wrong::value(field, reason))])
+    }
+
+    /// A request with one member of its body wrong.
+    #[must_use]
+    pub fn invalid_member(field: impl Into<Cow<'static, str>>, reason: impl Into<Cow<'static, str>>) -> Self {
+        Self::validation(&[FieldProblem::member(Wrong::value(field, reason))])
     }
 
     /// There is no such thing, or it is none of the asker's business.
@@ -165,10 +212,22 @@ impl Problem {
         self.code
     }
 
+    /// How long to wait before another try, if one makes sense.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
+    }
+
+    /// The sentence for people.
+    #[must_use]
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
     /// The answer.
     #[must_use]
     pub fn respond(&self) -> HttpResponse {
-        let (status, title) = describe(self.code);
+        let Code { status, title, .. } = *Code::of(self.code);
         let mut response = HttpResponseBuilder::new(status);
         response
             .insert_header((CONTENT_TYPE, "application/problem+json"))
@@ -193,7 +252,7 @@ impl Problem {
     /// is below `base_path`.
     #[must_use]
     pub fn to_bytes(&self, base_path: &str) -> Vec<u8> {
-        let response = self.respond();
+        let response = request_context::of_nothing_readable(|| self.respond());
         let mut head = format!("HTTP/1.1 {}\r\n", response.status());
         for (name, value) in response.headers() {
             let value = value.to_str().expect("only texts are inserted above");
@@ -208,10 +267,15 @@ impl Problem {
 
     fn document(&self, status: StatusCode, title: &str) -> Vec<u8> {
         let code = self.code.as_str();
+        request_context::note_outcome(code);
         let members = self.members.as_deref();
-        let kind = format!("/problems/{code}");
-        let document = Document { kind, title, status: status.as_u16(), detail: &self.detail, code, members };
-        written(&document, USUAL_LENGTH)
+        let about = |request_id: Option<&str>, trace_id: Option<&str>| {
+            let (kind, status) = (codes::link(self.code), status.as_u16());
+            let document = Document { kind, title, status, detail: &self.detail, code, request_id, trace_id, members };
+            written(&document, USUAL_LENGTH)
+        };
+        let written = request_context::current(|context| about(Some(context.id()), context.trace_id()));
+        written.unwrap_or_else(|| about(None, None))
     }
 }
 
@@ -219,97 +283,6 @@ impl Problem {
 fn whole_seconds(after: Duration) -> u64 {
     after.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX).max(1)
 }
-
-/// Status and title of every code.
-pub(super) fn describe(code: Reason) -> (StatusCode, &'static str) {
-    match code {
-        Reason::Malformed => (StatusCode::BAD_REQUEST, "Malformed request"),
-        Reason::Unauthenticated => (StatusCode::UNAUTHORIZED, "No valid credentials"),
-        Reason::Forbidden => (StatusCode::FORBIDDEN, "Not allowed"),
-        Reason::SaleNotStarted => (StatusCode::FORBIDDEN, "The sale has not begun"),
-        Reason::SalePaused => (StatusCode::FORBIDDEN, "The sale is paused"),
-        Reason::NotFound => (StatusCode::NOT_FOUND, "Not found"),
-        Reason::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "Method not allowed"),
-        Reason::NotAcceptable => (StatusCode::NOT_ACCEPTABLE, "Not acceptable"),
-        Reason::RequestTimeout => (StatusCode::REQUEST_TIMEOUT, "The request took too long"),
-        Reason::SoldOut => (StatusCode::CONFLICT, "Sold out"),
-        Reason::LimitReached => (StatusCode::CONFLICT, "Purchase limit reached"),
-        Reason::InvalidTransition => (StatusCode::CONFLICT, "Not possible in this status"),
-        Reason::SaleClosed => (StatusCode::GONE, "The sale is over"),
-        Reason::LengthRequired => (StatusCode::LENGTH_REQUIRED, "Length required"),
-        Reason::PayloadTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "Body too large"),
-        Reason::UriTooLong => (StatusCode::URI_TOO_LONG, "Path too long"),
-        Reason::UnsupportedMediaType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "Unsupported media type"),
-        Reason::Validation => (StatusCode::UNPROCESSABLE_ENTITY, "Invalid request"),
-        Reason::KeyReused => (StatusCode::UNPROCESSABLE_ENTITY, "Idempotency key reused"),
-        Reason::Throttled => (StatusCode::TOO_MANY_REQUESTS, "Too many attempts"),
-        Reason::NoToken => (StatusCode::TOO_MANY_REQUESTS, "No token left"),
-        Reason::RateLimited => (StatusCode::TOO_MANY_REQUESTS, "Too many purchases"),
-        Reason::HeadersTooLarge => (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "Headers too large"),
-        Reason::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "Overloaded"),
-        Reason::StorageFull => (StatusCode::SERVICE_UNAVAILABLE, "Storage full"),
-        Reason::StorageUnavailable => (StatusCode::SERVICE_UNAVAILABLE, "Storage unavailable"),
-        Reason::OutcomeUnknown => (StatusCode::SERVICE_UNAVAILABLE, "Outcome unknown"),
-        Reason::GateUnavailable => (StatusCode::SERVICE_UNAVAILABLE, "Gate unavailable"),
-        Reason::ShuttingDown => (StatusCode::SERVICE_UNAVAILABLE, "Shutting down"),
-        // Counted, never sent: a replay is a 201, and nobody is there to read the other.
-        Reason::Replayed | Reason::Disconnected => (StatusCode::INTERNAL_SERVER_ERROR, "Not a problem"),
-    }
-}
-
-/// Any request to the public listener.
-pub const ANY: &[Reason] = &[Reason::Malformed, Reason::NotAcceptable, Reason::UriTooLong, Reason::HeadersTooLarge];
-
-/// What the path names may not exist, or be none of the asker's business.
-pub const NAMED: &[Reason] = &[Reason::NotFound];
-
-/// Parameters may be out of range.
-pub const PARAMETERS: &[Reason] = &[Reason::Validation];
-
-/// A query with a parameter that stands twice cannot be read.
-pub const UNREADABLE: &[Reason] = &[Reason::Malformed];
-
-/// A body may be missing, slow, large, broken or wrong.
-pub const BODY: &[Reason] = &[
-    Reason::Malformed,
-    Reason::RequestTimeout,
-    Reason::LengthRequired,
-    Reason::PayloadTooLarge,
-    Reason::UnsupportedMediaType,
-    Reason::Validation,
-];
-
-/// The actor of the item is asked.
-pub const ASKED: &[Reason] = &[Reason::Overloaded, Reason::OutcomeUnknown, Reason::ShuttingDown];
-
-/// Something is written, and answered after the commit.
-pub const WRITTEN: &[Reason] = &[
-    Reason::Overloaded,
-    Reason::StorageFull,
-    Reason::StorageUnavailable,
-    Reason::OutcomeUnknown,
-    Reason::ShuttingDown,
-];
-
-/// The order or the item must be in a state from which this is possible.
-pub const STEP: &[Reason] = &[Reason::InvalidTransition];
-
-/// The sale of the item may be over for good.
-pub const CLOSED: &[Reason] = &[Reason::SaleClosed];
-
-/// A purchase passes the gate and the stock.
-pub const PURCHASE: &[Reason] = &[
-    Reason::KeyReused,
-    Reason::SaleNotStarted,
-    Reason::SalePaused,
-    Reason::SaleClosed,
-    Reason::SoldOut,
-    Reason::LimitReached,
-    Reason::Throttled,
-    Reason::NoToken,
-    Reason::RateLimited,
-    Reason::GateUnavailable,
-];
 
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
@@ -362,10 +335,12 @@ fn from_rejection(rejection: Rejection) -> Problem {
         Rejection::CoolingDown { retry_after } => {
             problem("this buyer has held units again and again without paying").retry(retry_after)
         }
-        Rejection::AmountOutOfRange => Problem::invalid("quantity", "times the price is out of range"),
-        Rejection::SupplyOutOfRange => Problem::invalid("quantity", "is more than an item can have"),
-        Rejection::WrongPayment => Problem::invalid("amount", "must be the order's total price, in its currency"),
-        Rejection::StockFixed => Problem::invalid("stock", "changes only by a restock"),
+        Rejection::AmountOutOfRange => Problem::invalid_member("quantity", "times the price is out of range"),
+        Rejection::SupplyOutOfRange => Problem::invalid_member("quantity", "is more than an item can have"),
+        Rejection::WrongPayment => {
+            Problem::invalid_member("amount", "must be the order's total price, in its currency")
+        }
+        Rejection::StockFixed => Problem::invalid_member("stock", "changes only by a restock"),
         Rejection::NotScheduled => problem("an item can be changed only before its sale begins"),
         Rejection::InvalidTransition { status } => problem("the order is not in a status from which this is possible")
             .with(Members { order_status: Some(status), ..no_members }),

@@ -18,7 +18,8 @@ use utoipa::openapi::security::SecurityRequirement;
 use utoipa::openapi::{OpenApi, RefOr, Server};
 
 use super::error_responses;
-use super::problem::Problem;
+use super::problem::{PARAMETERS, Problem};
+use super::query::Query;
 
 /// Who may use the routes behind it.
 #[derive(Clone, Copy)]
@@ -27,10 +28,12 @@ pub struct Access {
     pub keys: &'static [&'static str],
     /// Asked before anybody hears which methods a path has.
     pub check: fn(&HttpRequest) -> Result<(), Problem>,
+    /// Asked before anybody hears what is wrong with a query: who is unknown hears only that.
+    pub identify: fn(&HttpRequest) -> Result<(), Problem>,
 }
 
 /// Opens for everybody.
-pub const OPEN: Access = Access { keys: &[], check: anybody };
+pub const OPEN: Access = Access { keys: &[], check: anybody, identify: anybody };
 
 /// For routes that do not hide: their handlers look at the key, and anybody hears which methods they have.
 pub fn anybody(_request: &HttpRequest) -> Result<(), Problem> {
@@ -57,6 +60,7 @@ struct Resource {
 
 struct Row {
     methods: Vec<Method>,
+    query: Query,
     route: Route,
     /// None: a file.
     description: Option<Description>,
@@ -95,7 +99,7 @@ impl Table {
         let (described, answers) = (type_name::<P>().replace("__path_", ""), type_name::<F>());
         assert_eq!(described, answers, "a handler stands beside its own description");
         let mut operation = P::operation();
-        let codes = [&codes.concat(), self.any].concat();
+        let codes = [&codes.concat(), self.any, PARAMETERS].concat();
         operation.responses.responses.extend(error_responses::responses(&codes, self.access.keys));
         let keys = self.access.keys.iter().map(|key| SecurityRequirement::new(*key, [""; 0]));
         operation.security = Some(keys.collect());
@@ -103,28 +107,39 @@ impl Table {
         let mut schemas = Vec::new();
         P::schemas(&mut schemas);
         let methods = P::methods().iter().flat_map(|method| self.served(method)).collect();
+        let query = Query::described(&operation);
         let description = Description { methods: P::methods(), operation, schemas };
-        self.row(P::path(), methods, handler, Some(description))
+        self.row(P::path(), (methods, query), handler, Some(description))
     }
 
-    /// A static file, `GET` and `HEAD`. It is for browsers, no part of the interface, and not in the document.
+    /// A static file, `GET` and `HEAD`. It is for browsers, no part of the interface, and not in the document. Links to
+    /// it may have any query: newsletters and advertisements add parameters of their own.
     #[must_use]
     pub fn file<F, Args>(self, path: &str, handler: F) -> Self
     where
         F: Handler<Args, Output: Responder + 'static>,
         Args: FromRequest + 'static,
     {
-        self.row(path.to_owned(), GET_AND_HEAD.to_vec(), handler, None)
+        self.row(path.to_owned(), (GET_AND_HEAD.to_vec(), Query::Any), handler, None)
     }
 
-    fn row<F, Args>(mut self, path: String, methods: Vec<Method>, handler: F, description: Option<Description>) -> Self
+    fn row<F, Args>(
+        mut self,
+        path: String,
+        (methods, query): (Vec<Method>, Query),
+        handler: F,
+        description: Option<Description>,
+    ) -> Self
     where
         F: Handler<Args, Output: Responder + 'static>,
         Args: FromRequest + 'static,
     {
-        let answered = methods.clone();
-        let guard = actix_web::guard::fn_guard(move |context| answered.contains(&context.head().method));
-        let row = Row { methods, route: web::route().guard(guard).to(handler), description };
+        let (answered, readable) = (methods.clone(), query.clone());
+        let guard = actix_web::guard::fn_guard(move |context| {
+            let head = context.head();
+            answered.contains(&head.method) && readable.takes(head.uri.query())
+        });
+        let row = Row { methods, query, route: web::route().guard(guard).to(handler), description };
         match self.resources.iter_mut().find(|resource| resource.path == path) {
             Some(resource) => resource.rows.push(row),
             None => self.resources.push(Resource { path, access: self.access, rows: vec![row] }),
@@ -149,13 +164,10 @@ impl Table {
     pub fn serve(self, config: &mut ServiceConfig) {
         for Resource { path, access, rows } in self.resources {
             let allow = rows.iter().flat_map(|row| &row.methods).map(Method::as_str).collect::<Vec<_>>().join(", ");
+            let known: Vec<_> = rows.iter().map(|row| (row.methods.clone(), row.query.clone())).collect();
             let other = move |request: HttpRequest| {
-                ready(match (access.check)(&request) {
-                    Err(refusal) => refusal.respond(),
-                    // Monitors and browsers ask what there is (RFC 9110, section 9.3.7).
-                    Ok(()) if request.method() == Method::OPTIONS => options(&allow),
-                    Ok(()) => Problem::method_not_allowed(allow.clone()).respond(),
-                })
+                let of_method = known.iter().find(|(methods, _)| methods.contains(request.method()));
+                ready(refusal(&request, access, of_method.map(|(_, query)| query), &allow))
             };
             let resource = web::resource(path).default_service(web::to(other));
             config.service(rows.into_iter().fold(resource, |resource, row| resource.route(row.route)));
@@ -172,6 +184,22 @@ impl Table {
                 components.schemas.extend(schemas);
             }
         }
+    }
+}
+
+/// What a request is answered that no row takes: it has another method, or a query that its row does not take.
+fn refusal(request: &HttpRequest, access: Access, query: Option<&Query>, allow: &str) -> HttpResponse {
+    if let Err(refusal) = (access.check)(request) {
+        return refusal.respond();
+    }
+    match query {
+        Some(query) => {
+            let identified = (access.identify)(request);
+            identified.err().unwrap_or_else(|| query.problem(request.query_string())).respond()
+        }
+        // Monitors and browsers ask what there is (RFC 9110, section 9.3.7).
+        None if request.method() == Method::OPTIONS => options(allow),
+        None => Problem::method_not_allowed(allow.to_owned()).respond(),
     }
 }
 
@@ -218,6 +246,15 @@ mod tests {
             assert_eq!(answer.status(), StatusCode::from_u16(status).expect("a status"), "{method}");
             let allow = answer.headers().get(ALLOW).and_then(|allow| allow.to_str().ok());
             assert_eq!(allow, allowed, "{method}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_query_that_is_not_described_is_refused_and_files_take_any() {
+        let app = init_service(App::new().configure(|config| table().serve(config))).await;
+        for (uri, status) in [("/thing?", 200), ("/thing?x=1", 422), ("/page?utm_source=mail&utm_source=x", 200)] {
+            let answer = call_service(&app, TestRequest::default().uri(uri).to_request()).await;
+            assert_eq!(answer.status(), StatusCode::from_u16(status).expect("a status"), "{uri}");
         }
     }
 

@@ -9,7 +9,7 @@ use doorbuster_actors::SaleHandle;
 use doorbuster_actors::entry::{Balance, Order};
 use doorbuster_actors::ids::OrderNumber;
 use doorbuster_actors::item::ItemDefinition;
-use doorbuster_actors::request::{Control, NotDone, Query, Transition, Unavailable};
+use doorbuster_actors::request::{Control, NotDone, OfBuyer, Query, Transition, Unavailable};
 use doorbuster_actors::sale::{NewItem, Outcome, Permit, PublishedItem, ReplyFuture, SaleView};
 
 use super::problem::Problem;
@@ -36,6 +36,23 @@ impl SaleClient {
     pub async fn find(&self, published: &Arc<PublishedItem>, query: Query) -> Result<Vec<Order>, Problem> {
         let found = self.handle.find(published, query, self.enter()?).found();
         Ok(in_time(found).await.unwrap_or(Err(Unavailable::OutcomeUnknown))?)
+    }
+
+    /// The orders of one buyer, whatever they bought. Every core is asked at once, and each once.
+    pub async fn find_of_buyer(&self, question: &OfBuyer) -> Result<Vec<Order>, Problem> {
+        let mut asked = Vec::new();
+        for core in self.view().all_cores() {
+            asked.push(self.handle.find_of_buyer(core, question.clone(), self.enter()?));
+        }
+        let gather = async {
+            let mut orders = Vec::new();
+            for found in asked {
+                orders.extend(found.found().await?);
+            }
+            Ok(orders)
+        };
+        let orders = in_time(gather).await.unwrap_or(Err(Unavailable::OutcomeUnknown))?;
+        Ok(question.answer(orders))
     }
 
     /// The order after the transition.

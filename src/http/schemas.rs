@@ -13,6 +13,8 @@ use utoipa::openapi::schema::{AdditionalProperties, KnownFormat, ObjectBuilder, 
 use utoipa::openapi::{RefOr, Required, Schema};
 use utoipa::{IntoParams, PartialSchema, ToSchema};
 
+use super::problem::codes;
+
 macro_rules! words {
     ($(#[doc = $doc:literal] $name:ident = $schema:expr;)*) => {$(
         #[doc = $doc]
@@ -70,7 +72,7 @@ words! {
     OrderStatus =
         one_of([Status::Pending, Status::Paid, Status::Cancelled, Status::Expired, Status::RefundDue]);
     /// Why there is no other answer. A program tells problems apart by this.
-    ProblemCode = one_of(Reason::ALL.iter().filter(|code| is_problem(**code)).map(|code| code.as_str()));
+    ProblemCode = one_of(codes::all().map(Reason::as_str));
     /// What a `201` promises: on the disk, or in the hands of the operating system.
     Durability = one_of(["full", "normal"]);
 }
@@ -108,9 +110,4 @@ fn number(least: i64, most: i64) -> ObjectBuilder {
 pub(super) fn one_of<V: Serialize>(values: impl IntoIterator<Item = V>) -> ObjectBuilder {
     let values: Vec<Value> = values.into_iter().map(|value| json!(value)).collect();
     ObjectBuilder::new().schema_type(Type::String).enum_values(Some(values))
-}
-
-/// The others are counted only.
-fn is_problem(code: Reason) -> bool {
-    !matches!(code, Reason::Replayed | Reason::Disconnected)
 }

@@ -1,5 +1,5 @@
 //! **Job:** the inventory's own listener: whether it lives, what it counted, what it has.
-//! **Owns:** its three routes.
+//! **Owns:** its routes.
 //! **Never:** changes anything, or asks the feed: with the sales stopped it serves what it has.
 
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::gauges::Gauges;
 use super::reader::Reader;
-use crate::http::{exposition, not_found, only_get};
+use crate::http::{exposition, not_found, only_get, problem_pages};
 
 /// What the handlers work with.
 #[derive(Clone)]
@@ -26,6 +26,12 @@ pub(super) fn routes(config: &mut ServiceConfig) {
         .service(route("/livez", web::get().to(live), web::head().to(live)))
         .service(route("/metrics", web::get().to(metrics), web::head().to(metrics)))
         .service(route("/stock", web::get().to(stock), web::head().to(stock)))
+        .service(route(problem_pages::INDEX, web::get().to(problem_pages::index), web::head().to(problem_pages::index)))
+        .service(route(
+            problem_pages::PAGE,
+            web::get().to(problem_pages::explain),
+            web::head().to(problem_pages::explain),
+        ))
         .default_service(web::to(not_found));
 }
 

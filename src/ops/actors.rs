@@ -38,8 +38,8 @@ pub(super) struct Parameters {
     #[param(value_type = Option<u32>, minimum = 1, maximum = 10_000, default = 1_000)]
     limit: Option<String>,
     /// Whether distributions have their buckets.
-    #[param(default = false)]
-    buckets: Option<bool>,
+    #[param(value_type = Option<bool>, default = false)]
+    buckets: Option<String>,
 }
 
 /// The actors, the writer first unless items were asked for.
@@ -66,12 +66,20 @@ pub(super) async fn read(state: web::ThinData<OpsState>, request: HttpRequest) -
 fn answer(state: &OpsState, request: &HttpRequest) -> Result<HttpResponse, Problem> {
     state.authorize(request)?;
     let parameters = web::Query::<Parameters>::from_query(request.query_string());
-    let parameters = parameters.map_err(|bad| Problem::new(Reason::Malformed, bad.to_string()))?;
-    let buckets = if parameters.buckets == Some(true) { WithBuckets::Yes } else { WithBuckets::No };
+    let parameters = parameters.map_err(|_bad| Problem::new(Reason::Malformed, "the query cannot be read"))?;
+    let buckets = parameters.buckets()?;
     Ok(HttpResponse::Ok().json(view(&state.telemetry, &parameters.selection()?, buckets)))
 }
 
 impl Parameters {
+    fn buckets(&self) -> Result<WithBuckets, Problem> {
+        match self.buckets.as_deref() {
+            None | Some("false") => Ok(WithBuckets::No),
+            Some("true") => Ok(WithBuckets::Yes),
+            Some(_other) => Err(Problem::new(Reason::Malformed, "buckets must be true or false")),
+        }
+    }
+
     fn selection(&self) -> Result<Selection, Problem> {
         let limit = self.limit.as_deref().map_or(Some(DEFAULT_ACTORS), |limit| limit.parse().ok());
         let limit = limit.filter(|limit| (1..=MAX_ACTORS).contains(limit));

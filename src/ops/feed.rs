@@ -12,9 +12,10 @@ use doorbuster_actors::request::{Reason, Unavailable};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::{OpsState, carries};
+use super::OpsState;
 use crate::feed::wire::Line;
 use crate::feed::{MAX_PAGE, MAX_WAIT, NoPage, Page, Pull};
+use crate::fields::Wrong;
 use crate::http::problem::{FieldProblem, Problem};
 
 /// Entries of one page if the consumer does not say.
@@ -60,7 +61,7 @@ async fn answer(state: &OpsState, request: &HttpRequest) -> Result<Page, Problem
 
 /// Who has the feed's own token, or the admin token.
 pub(super) fn authorize(state: &OpsState, request: &HttpRequest) -> Result<(), Problem> {
-    if carries(request, &state.feed_token) {
+    if state.tokens.open_the_feed(request) {
         return Ok(());
     }
     state.authorize(request)
@@ -77,7 +78,7 @@ impl Parameters {
             return Ok(Pull { after, limit, wait: Duration::from_secs(wait) });
         }
         let wrong = |is_right: bool, field: &'static str, reason: Cow<'static, str>| {
-            (!is_right).then(|| FieldProblem { field: field.into(), reason })
+            (!is_right).then(|| FieldProblem::parameter(Wrong::value(field, reason)))
         };
         let errors = [
             wrong(after.is_some(), "after", "must be the number of an entry, or 0".into()),

@@ -69,7 +69,7 @@ pub(super) async fn read(state: web::ThinData<OpsState>, request: HttpRequest) -
     let read = async {
         state.authorize(&request)?;
         let query = web::Query::<Vec<(String, String)>>::from_query(request.query_string());
-        let query = query.map_err(|bad| Problem::new(Reason::Malformed, bad.to_string()))?;
+        let query = query.map_err(|_bad| Problem::new(Reason::Malformed, "the query cannot be read"))?;
         state.invariants.read(state.invariants.named(&query)?).await
     };
     read.await.unwrap_or_else(|problem| problem.respond())

@@ -14,7 +14,8 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::OpsState;
-use crate::catalogue::ItemFields;
+use crate::catalogue::{FIELDS, ItemFields};
+use crate::fields::{Field, Kind};
 use crate::http::item_view::{ItemAt, ItemView};
 use crate::http::problem::Problem;
 use crate::http::sale_client::{SaleClient, in_time};
@@ -25,6 +26,9 @@ pub struct Items {
     /// How the sale is asked.
     pub client: SaleClient,
 }
+
+/// What a restock must be.
+const RESTOCK: &[Field] = &[Field::required("quantity", Kind::Whole { least: 1, most: MAX_STOCK as i64 })];
 
 /// Units that are added.
 #[derive(Deserialize, ToSchema)]
@@ -44,9 +48,10 @@ struct Restock {
 pub(super) async fn put(state: web::ThinData<OpsState>, request: HttpRequest, payload: web::Payload) -> HttpResponse {
     let put = async {
         state.authorize(&request)?;
-        let fields: ItemFields = body::object(&body::read(&request, payload).await?)?;
+        let fields: ItemFields = body::object(&body::read(&request, payload).await?, FIELDS)?;
         let definition = fields.into_definition(id_in(&request)?);
-        let definition = definition.map_err(|bad| Problem::invalid(bad.field, bad.reason))?;
+        let definition = definition.map_err(|bad| Problem::invalid_member(bad.field, bad.reason))?;
+        state.items.check_currency(&definition)?;
         // A task of its own goes on when its client has gone or been told that the outcome is unknown: an item that is
         // in the ledger must come into the directory, or the next one would get its number.
         let items = Rc::clone(&state.items);
@@ -70,10 +75,7 @@ pub(super) async fn restock(
     let restock = async {
         state.authorize(&request)?;
         let published = state.items.find(&request)?;
-        let Restock { quantity } = body::object(&body::read(&request, payload).await?)?;
-        if !(1..=MAX_STOCK).contains(&quantity) {
-            return Err(Problem::invalid("quantity", "must be 1 to 1,000,000,000"));
-        }
+        let Restock { quantity } = body::object(&body::read(&request, payload).await?, RESTOCK)?;
         state.items.control(&published, Control::Restock { quantity }).await
     };
     restock.await.unwrap_or_else(|problem| problem.respond())
@@ -129,6 +131,15 @@ impl Items {
     async fn control(&self, published: &Arc<PublishedItem>, control: Control) -> Result<HttpResponse, Problem> {
         self.client.control(published, control).await?;
         Ok(HttpResponse::Ok().json(ItemAt(published, self.client.view().clock.now())))
+    }
+
+    /// Prices are in currencies that are in use; an item that is sold in another one already may keep it.
+    fn check_currency(&self, definition: &ItemDefinition) -> Result<(), Problem> {
+        let known = self.client.view().directory.find(&definition.id);
+        if known.is_some_and(|known| known.definition().currency == definition.currency) {
+            return Ok(());
+        }
+        definition.currency.check_in_use().map_err(|unknown| Problem::invalid_member("currency", unknown.to_string()))
     }
 
     async fn put(&self, definition: ItemDefinition) -> Result<HttpResponse, Problem> {

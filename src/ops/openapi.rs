@@ -18,8 +18,9 @@ use crate::http::schemas;
 #[derive(OpenApi)]
 #[openapi(
     info(title = "Doorbuster", description = "A flash sale on one node: never oversold, no acknowledged order lost, \
-        every request answered. A refusal is a problem document (RFC 9457), told apart by its `code`. Money is an \
-        integer in minor units, times are RFC 3339 in UTC with milliseconds. Static pages are not described."),
+        every request answered. A refusal is a problem document (RFC 9457), told apart by its `code`; its `type` is a \
+        page that explains the code. Every answer has an `X-Request-Id`. Money is an integer in minor units, times are \
+        RFC 3339 in UTC with milliseconds. Static pages are not described."),
     tags(
         (name = "items", description = "What is for sale."),
         (name = "orders", description = "Buying, and a buyer's own orders."),

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use doorbuster_actors::entry::{Order, Status};
-use doorbuster_actors::ids::{ItemId, ItemNumber, OrderId, OrderNumber};
-use doorbuster_actors::request::{Query, Reason};
+use doorbuster_actors::ids::{ItemId, ItemNumber, OrderId, OrderNumber, UserId};
+use doorbuster_actors::request::{OfBuyer, Query, Reason, Which};
 use doorbuster_actors::sale::PublishedItem;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -48,6 +48,9 @@ pub(super) struct Filter {
     /// Only orders in this status.
     #[param(value_type = Option<schemas::OrderStatus>, inline)]
     status: Option<String>,
+    /// Only orders of this buyer.
+    #[param(value_type = Option<schemas::UserId>, inline)]
+    user_id: Option<String>,
 }
 
 /// A page of orders.
@@ -65,6 +68,7 @@ struct Page {
     limit: usize,
     item: Option<ItemId>,
     status: Option<Status>,
+    user: Option<UserId>,
 }
 
 /// The orders of all buyers, page by page: by item in the order of creation, then as they were placed.
@@ -74,7 +78,7 @@ pub(super) async fn page(state: web::ThinData<OpsState>, request: HttpRequest) -
     let page = async {
         state.authorize(&request)?;
         let filter = web::Query::<Filter>::from_query(request.query_string());
-        let filter = filter.map_err(|bad| Problem::new(Reason::Malformed, bad.to_string()))?;
+        let filter = filter.map_err(|_bad| Problem::new(Reason::Malformed, "the query cannot be read"))?;
         state.orders.page(filter.checked()?).await
     };
     page.await.unwrap_or_else(|problem| problem.respond())
@@ -85,6 +89,7 @@ impl Filter {
         let after = self.after.as_deref().map(str::parse).transpose();
         let limit = self.limit.as_deref().map_or(Some(DEFAULT_PAGE), |limit| limit.parse().ok());
         let item = self.item_id.as_deref().map(str::parse).transpose();
+        let user = self.user_id.as_deref().map(str::parse).transpose();
         Ok(Page {
             after: after.map_err(|_bad| Problem::invalid("after", "must be the id of an order"))?,
             limit: limit
@@ -92,6 +97,7 @@ impl Filter {
                 .ok_or_else(|| Problem::invalid("limit", "must be a number from 1 to 1000"))?,
             item: item.map_err(|bad| Problem::invalid("item_id", format!("{bad}")))?,
             status: self.status.as_deref().map(status).transpose()?,
+            user: user.map_err(|bad| Problem::invalid("user_id", format!("{bad}")))?,
         })
     }
 }
@@ -104,20 +110,34 @@ fn status(text: &str) -> Result<Status, Problem> {
 
 impl Orders {
     async fn page(&self, page: Page) -> Result<HttpResponse, Problem> {
+        let orders = match (&page.user, &page.item) {
+            (Some(user), None) => {
+                let which = Which::Page { after: page.after, status: page.status };
+                self.client.find_of_buyer(&OfBuyer { user: user.clone(), which, limit: page.limit }).await?
+            }
+            (Some(_), Some(_)) | (None, _) => self.item_by_item(&page).await?,
+        };
+        let next = orders.last().filter(|_| orders.len() == page.limit).map(|order| order.id.to_string());
+        let orders = orders.iter().map(|order| self.shown.order(order)).collect();
+        Ok(respond(&mut HttpResponse::Ok(), &OrdersPage { orders, next }))
+    }
+
+    async fn item_by_item(&self, page: &Page) -> Result<Vec<Order>, Problem> {
         let mut orders: Vec<Order> = Vec::new();
-        for published in self.items(&page) {
+        for published in self.items(page) {
             let first =
                 page.after.filter(|after| after.item == published.number).map_or(OrderNumber(0), |after| after.order);
             let limit = page.limit - orders.len();
-            let query = Query::Page { after: first, limit, status: page.status };
+            let query = match page.user.clone() {
+                Some(user) => Query::PageOf { user, after: first, limit, status: page.status },
+                None => Query::Page { after: first, limit, status: page.status },
+            };
             orders.extend(self.client.find(&published, query).await?);
             if orders.len() == page.limit {
                 break;
             }
         }
-        let next = orders.last().filter(|_| orders.len() == page.limit).map(|order| order.id.to_string());
-        let orders = orders.iter().map(|order| self.shown.order(order)).collect();
-        Ok(respond(&mut HttpResponse::Ok(), &OrdersPage { orders, next }))
+        Ok(orders)
     }
 
     /// The items that can have orders of the page, in the order of their numbers.

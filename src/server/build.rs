@@ -11,6 +11,7 @@ use std::time::Duration;
 use actix_web::dev::ServerHandle;
 use actix_web::middleware::from_fn;
 use actix_web::{App, web};
+use arc_swap::ArcSwap;
 use doorbuster_actors::Sale;
 use doorbuster_actors::data_file::Medium;
 use doorbuster_actors::sale::InjectedDelay;
@@ -28,10 +29,11 @@ use super::workers::{Shared, WorkerFactory};
 use crate::api;
 use crate::api::cors::Cors;
 use crate::api::events;
+use crate::api::rate_limits::RateLimits;
 use crate::api::request_checks::{self, RequestChecks};
 use crate::api::storefront::Storefront;
 use crate::auth::Identity;
-use crate::config::{Config, Loaded};
+use crate::config::{Config, Loaded, Secret};
 use crate::feed::Feed;
 use crate::feed::redis::{Relay, RelaySettings};
 use crate::gate;
@@ -46,6 +48,7 @@ use crate::http::order_view::Shown;
 use crate::http::query_config;
 use crate::http::response_counters::ResponseCounters;
 use crate::http::trusted_proxies::TrustedProxies;
+use crate::ops::tokens::Tokens;
 use crate::redis_client::{Command, RedisAddress};
 use crate::signals::Signals;
 
@@ -66,6 +69,8 @@ pub(super) struct Server {
     pub(super) medium: Medium,
     pub(super) cors: Arc<Cors>,
     pub(super) identity: Arc<Identity>,
+    pub(super) ops_tokens: Arc<Tokens>,
+    pub(super) webhook_secret: Arc<ArcSwap<Secret>>,
     closing: Arc<AtomicBool>,
     responses: Arc<Vec<Arc<ResponseCounters>>>,
     public: ServerHandle,
@@ -112,6 +117,7 @@ impl Server {
         let operations = operations::open((ops_socket, listen), descriptors, loaded, &shared, &feed)?;
         let (closing, responses) = (Arc::clone(&shared.gate.closing), Arc::clone(&shared.responses));
         let identity = Arc::clone(&shared.identity);
+        let (ops_tokens, webhook_secret) = (Arc::clone(&shared.ops_tokens), Arc::clone(&shared.webhook_secret));
         let workers = (usize::from(workers), WorkerFactory::new(shared));
         let cors = Arc::new(Cors::new(config.server.allowed_origins.clone()));
         let public = open_public(public_socket, (loaded, Arc::clone(&cors)), workers, &closing, limits)?;
@@ -122,6 +128,8 @@ impl Server {
             medium,
             cors,
             identity,
+            ops_tokens,
+            webhook_secret,
             closing,
             responses,
             public,
@@ -221,12 +229,14 @@ fn share(
         bucket: BucketSize::new(config.gate.bucket.rate, config.gate.bucket.burst)
             .map(|size| Arc::new(LocalBucket::new(size))),
         redis,
-        webhook_secret: config.payment.webhook_secret.clone(),
+        webhook_secret: Arc::new(ArcSwap::from_pointee(config.payment.webhook_secret.clone())),
+        ops_tokens: Arc::new(Tokens::new(config)),
         shown,
         storefront: Arc::new(Storefront::new(&config.auth, loaded.mode)),
         funnels: Arc::new((0..workers).map(|_| Arc::new(Funnel::default())).collect()),
         responses: Arc::new((0..workers).map(|_| Arc::new(ResponseCounters::default())).collect()),
         streams,
+        rate_limits: RateLimits::new(config.gate.throttle.window, config.gate.bucket.rate),
     }
 }
 

@@ -10,12 +10,12 @@ use super::descriptors;
 use super::sale::items_of;
 use crate::config::{Loaded, look_at_files};
 
-/// Reads all that a start reads, but the data file itself; answers how many items the catalogue has.
-pub fn check(loaded: &Loaded) -> Result<usize, ServeError> {
+/// Reads all that a start reads, but the data file itself; answers the items of the catalogue.
+pub fn check(loaded: &Loaded) -> Result<Vec<ItemDefinition>, ServeError> {
     let config = &loaded.config;
     look_at_files(loaded)?;
     identity(loaded)?;
     open_redis(config)?;
     limits(config, descriptors::raise_limit())?;
-    items_of(loaded).map(|items: Vec<ItemDefinition>| items.len())
+    items_of(loaded)
 }

@@ -21,6 +21,7 @@ use crate::feed::Feed;
 use crate::http::connection::{Connections, Limits};
 use crate::http::order_view::Shown;
 use crate::http::query_config;
+use crate::http::request_context;
 use crate::http::sale_client::SaleClient;
 use crate::http::trusted_proxies::TrustedProxies;
 use crate::ops;
@@ -30,6 +31,7 @@ use crate::ops::metrics::Metrics;
 use crate::ops::monitor::Monitor;
 use crate::ops::telemetry::Telemetry;
 use crate::ops::telemetry::process::Process;
+use crate::ops::tokens::Tokens;
 
 /// Bytes that one client may leave unread on our side: the description of the interface comes in files of megabytes.
 const MAX_UNFLUSHED: usize = 16 << 20;
@@ -60,9 +62,10 @@ pub(super) fn open(
     };
     let keep_alive = config.server.keep_alive;
     let (config, sale, shown) = (config.clone(), Arc::clone(&shared.sale), shared.shown);
+    let tokens = Arc::clone(&shared.ops_tokens);
     let app = move || {
         let client = SaleClient { handle: sale.guest() };
-        let state = equip(&config, client, shown, &telemetry, &openapi);
+        let state = equip(&config, Arc::clone(&tokens), (client, shown), &telemetry, &openapi);
         let (failures, proxies) = (Arc::clone(&telemetry.auth_failures), proxies.clone());
         App::new()
             .app_data(query_config())
@@ -70,6 +73,7 @@ pub(super) fn open(
             .wrap(from_fn(move |request, next| {
                 auth_failures::slow((Arc::clone(&failures), proxies.clone()), request, next)
             }))
+            .wrap(from_fn(request_context::carry))
             .configure(ops::routes)
     };
     listener::open("operations", socket, 1, (&Connections::new(limits), keep_alive), app)
@@ -78,15 +82,14 @@ pub(super) fn open(
 /// What the handlers of the worker that calls work with.
 fn equip(
     config: &Config,
-    client: SaleClient,
-    shown: Shown,
+    tokens: Arc<Tokens>,
+    (client, shown): (SaleClient, Shown),
     telemetry: &Arc<Telemetry>,
     openapi: &Bytes,
 ) -> ops::OpsState {
     let monitor = Arc::new(Monitor::of(Arc::clone(telemetry)));
     ops::OpsState {
-        admin_tokens: Rc::new([config.auth.admin_token.clone(), config.auth.admin_previous_token.clone()]),
-        feed_token: Rc::new(config.feed.token.clone()),
+        tokens,
         snapshots: Snapshots::start(Arc::clone(telemetry), Arc::clone(&monitor)),
         metrics: Rc::new(Metrics::of(Arc::clone(telemetry), Arc::clone(&monitor), config.ops.public_metrics)),
         telemetry: Arc::clone(telemetry),

@@ -4,9 +4,12 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
+
 use crate::api::cors::Cors;
 use crate::auth::Identity;
-use crate::config::{ConfigError, Loaded, changed_keys};
+use crate::config::{ConfigError, Loaded, Secret, changed_keys};
+use crate::ops::tokens::Tokens;
 use crate::redis_client::{RedisAddress, SharedClient};
 
 /// Reads the configuration as the start did.
@@ -47,6 +50,24 @@ pub(super) fn redis(client: Arc<SharedClient>) -> Taker {
     };
     let keys = &["redis.url", "redis.tls_ca_file", "redis.tls_certificate_file", "redis.tls_key_file"];
     Taker { keys, take: Box::new(take) }
+}
+
+/// The tokens of the operations listener.
+pub(super) fn ops_tokens(tokens: Arc<Tokens>) -> Taker {
+    let take = move |loaded: &Loaded| {
+        tokens.replace(&loaded.config);
+        Ok(())
+    };
+    Taker { keys: &["auth.admin_token", "auth.admin_previous_token", "feed.token"], take: Box::new(take) }
+}
+
+/// The key of the payment provider's signatures.
+pub(super) fn webhook_secret(secret: Arc<ArcSwap<Secret>>) -> Taker {
+    let take = move |loaded: &Loaded| {
+        secret.store(Arc::new(loaded.config.payment.webhook_secret.clone()));
+        Ok(())
+    };
+    Taker { keys: &["payment.webhook_secret"], take: Box::new(take) }
 }
 
 /// What SIGHUP does.

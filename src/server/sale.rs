@@ -2,14 +2,16 @@
 //! **Owns:** which key of the configuration becomes which setting of the sale.
 //! **Never:** changes an item that is known: after the first start the ledger decides.
 
+use std::sync::Arc;
+
 use doorbuster_actors::data_file::{Creation, Medium};
 use doorbuster_actors::item::ItemDefinition;
-use doorbuster_actors::ledger::{Durability, LedgerSettings};
+use doorbuster_actors::ledger::{self, Durability, LedgerSettings};
 use doorbuster_actors::sale::{BatchPolicy, InjectedDelay, LatePayment, SalePolicy};
 use doorbuster_actors::{Sale, SaleSettings};
 
 use super::ServeError;
-use crate::catalogue;
+use crate::catalogue::{self, Differences, LEFT_ALONE};
 use crate::config::{self, Config, Loaded, Mode};
 
 /// Questions and changes in flight at once: a fraction of the purchases, which must not wait behind them.
@@ -21,7 +23,7 @@ pub(super) fn open(loaded: &Loaded, workers: u16, injected_delay: Option<Injecte
     // Before the data file is opened: a catalogue that cannot be used is no reason to touch it.
     let items = items_of(loaded)?;
     let settings = SaleSettings {
-        ledger: ledger(config),
+        ledger: ledger_settings(config),
         cores: workers,
         guests: 1,
         max_in_flight: config.server.max_in_flight,
@@ -30,7 +32,21 @@ pub(super) fn open(loaded: &Loaded, workers: u16, injected_delay: Option<Injecte
         policy: policy(config),
         injected_delay,
     };
-    Ok(Sale::open(&settings, items)?)
+    let sale = Sale::open(&settings, items.clone())?;
+    tell_differences(&items, &sale);
+    Ok(sale)
+}
+
+/// Who edits the catalogue of a sale that has begun must not wait in vain.
+fn tell_differences(catalogue: &[ItemDefinition], sale: &Sale) {
+    let known = |item: &ItemDefinition| {
+        let published = sale.view().directory.find(&item.id)?;
+        Some(Arc::clone(&published.definition()))
+    };
+    if let Some(differences) = Differences::between(catalogue, known) {
+        let items = differences.items;
+        tracing::warn!(items, %differences, "the catalogue differs from the data file, which counts: {LEFT_ALONE}");
+    }
 }
 
 /// What an order survives that is confirmed here, as answers say it: what was asked for, or less where no sync helps.
@@ -43,7 +59,7 @@ pub(super) fn promised(config: &Config, medium: &Medium) -> &'static str {
 }
 
 /// Where the ledger is and how it is kept.
-fn ledger(config: &Config) -> LedgerSettings {
+fn ledger_settings(config: &Config) -> LedgerSettings {
     let durability = match config.storage.durability {
         config::Durability::Full => Durability::Full,
         config::Durability::Normal => Durability::Normal,
@@ -67,7 +83,16 @@ fn policy(config: &Config) -> SalePolicy {
 /// What is for sale at a first start.
 pub(super) fn items_of(loaded: &Loaded) -> Result<Vec<ItemDefinition>, ServeError> {
     match (&loaded.config.catalogue.path, loaded.mode) {
-        (Some(path), _) => catalogue::read(path).map_err(|source| ServeError::Catalogue { path: path.clone(), source }),
+        (Some(path), _) => {
+            let unusable = |source| ServeError::Catalogue { path: path.clone(), source };
+            let items = catalogue::read(path).map_err(unusable)?;
+            // Nearly always all of them are in use, and nobody has to look at the data file.
+            if catalogue::check_currencies(&items, &[]).is_err() {
+                let known = ledger::items(&loaded.config.storage.path).unwrap_or_default();
+                catalogue::check_currencies(&items, &known).map_err(unusable)?;
+            }
+            Ok(items)
+        }
         (None, Mode::Development) => Ok(catalogue::parse(catalogue::sample()).expect("the sample is tested")),
         (None, Mode::Production) => Ok(Vec::new()),
     }

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 
+use arc_swap::ArcSwap;
 use doorbuster_actors::ids::CoreId;
 use doorbuster_actors::sale::Limits as StreamLimits;
 use doorbuster_actors::{Sale, SaleHandle};
@@ -15,6 +16,7 @@ use crate::api::events::Events;
 use crate::api::items::Items;
 use crate::api::orders::Orders;
 use crate::api::payments::Payments;
+use crate::api::rate_limits::RateLimits;
 use crate::api::storefront::Storefront;
 use crate::api::trace_sampler::Sampler;
 use crate::auth::Identity;
@@ -28,6 +30,7 @@ use crate::gate::{self, Gate, Layers};
 use crate::http::order_view::Shown;
 use crate::http::response_counters::ResponseCounters;
 use crate::http::sale_client::SaleClient;
+use crate::ops::tokens::Tokens;
 
 /// All that the workers share.
 pub(super) struct Shared {
@@ -39,12 +42,14 @@ pub(super) struct Shared {
     pub(super) pool: Option<(PoolReturns, f64)>,
     pub(super) bucket: Option<Arc<LocalBucket>>,
     pub(super) redis: Option<Arc<Redis>>,
-    pub(super) webhook_secret: Secret,
+    pub(super) webhook_secret: Arc<ArcSwap<Secret>>,
+    pub(super) ops_tokens: Arc<Tokens>,
     pub(super) shown: Shown,
     pub(super) storefront: Arc<Storefront>,
     pub(super) funnels: Arc<Vec<Arc<Funnel>>>,
     pub(super) responses: Arc<Vec<Arc<ResponseCounters>>>,
     pub(super) streams: StreamLimits,
+    pub(super) rate_limits: Option<RateLimits>,
 }
 
 /// Equips workers, in the order in which they come: each runs the core of its number.
@@ -71,7 +76,7 @@ impl Shared {
     fn state(&self, worker: usize, handle: SaleHandle) -> ApiState {
         let items = || Items { sale: Arc::clone(self.sale.view()) };
         let client = SaleClient { handle };
-        let payments = Payments { secret: self.webhook_secret.clone(), client: client.clone(), shown: self.shown };
+        let payments = Payments { secret: Arc::clone(&self.webhook_secret), client: client.clone(), shown: self.shown };
         let orders = Orders {
             gate: self.gate(worker),
             identity: Arc::clone(&self.identity),
@@ -79,6 +84,7 @@ impl Shared {
             client,
             shown: self.shown,
             sampler: Sampler::default(),
+            rate_limits: self.rate_limits.clone(),
         };
         ApiState {
             items: items(),

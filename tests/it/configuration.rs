@@ -2,10 +2,16 @@
 //! **Owns:** `doorbuster config`, paths in files, and what each command must be able to read.
 //! **Never:** repeats the limits of the keys: those are beside them (`src/config/`).
 
+use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use crate::support::{ADMIN_TOKEN, Item, JWT_SECRET, Setup, WEBHOOK_SECRET};
+
+/// How long a start may take.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 struct Folder(tempfile::TempDir);
 
@@ -41,6 +47,70 @@ fn production() -> String {
         "[auth]\njwt_secret = {JWT_SECRET:?}\nadmin_token = {ADMIN_TOKEN:?}\n[payment]\n\
          webhook_secret = {WEBHOOK_SECRET:?}\n"
     )
+}
+
+/// The shop's own file as README.md has it, beside its secrets, below this folder.
+fn readme_shop(folder: &Folder) -> String {
+    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).expect("it is there");
+    let section = readme.split("## A shop's own file").nth(1).expect("the section");
+    let block = section.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("the file");
+    assert!(block.lines().count() <= 12, "ten lines or so:\n{block}");
+    for (name, secret) in [("jwt", JWT_SECRET), ("admin", ADMIN_TOKEN), ("webhook", WEBHOOK_SECRET)] {
+        folder.write(&format!("secrets/{name}"), &format!("{secret}\n"));
+    }
+    folder.write(
+        "etc/catalogue.toml",
+        "[[item]]\nid = \"a\"\ntitle = \"A\"\nunit_price = 1\ncurrency = \"EUR\"\nstock = 1\n",
+    );
+    let here = |name: &str| format!("{}/{name}/", folder.path().display());
+    block.replace("/var/lib/doorbuster/", &here("lib")).replace("/etc/doorbuster/", &here("etc"))
+}
+
+#[tokio::test]
+async fn the_file_of_a_shop_in_the_readme_passes_the_check_and_serves() {
+    let folder = Folder::new();
+    let shop = readme_shop(&folder);
+    folder.write("doorbuster.toml", &shop);
+    let first = folder.run(&["config", "check", "--config", "doorbuster.toml"], &[]);
+    assert!(!first.status.success(), "create = false, and there is no data file yet: {}", said(&first));
+    folder.write("doorbuster.toml", &shop.replace("create = false", "create = true"));
+    let check = folder.run(&["config", "check", "--config", "doorbuster.toml"], &[]);
+    assert!(check.status.success() && said(&check).contains("production mode"), "{}", said(&check));
+    assert!(said(&check).contains("items in the catalogue: 1"), "{}", said(&check));
+    let ports = ["--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0", "--set", "server.port_file=ports.json"];
+    let mut command = Command::new(env!("CARGO_BIN_EXE_doorbuster"));
+    command.arg("serve").args(["--config", "doorbuster.toml"]).args(ports).current_dir(folder.path());
+    let mut server = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the binary runs");
+    let begun = Instant::now();
+    while !folder.path().join("ports.json").exists() {
+        assert!(begun.elapsed() < PATIENCE, "it does not open");
+        assert!(server.try_wait().expect("a child").is_none(), "it has ended");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    server.kill().expect("a child");
+    server.wait().expect("a child");
+    assert!(folder.path().join("lib/sale.db").exists());
+}
+
+#[test]
+fn the_manual_names_only_pages_that_it_has() {
+    let folder = Folder::new();
+    let whole = folder.run(&["man"], &[]);
+    assert!(whole.status.success(), "{}", said(&whole));
+    let whole = said(&whole).replace("\\-", "-");
+    let named: BTreeSet<_> =
+        whole.split_whitespace().filter_map(|word| word.split_once("(1)")).map(|(name, _)| name).collect();
+    assert!(named.len() > 10, "{named:?}");
+    assert!(folder.run(&["man", "--to", "pages"], &[]).status.success());
+    let pages: BTreeSet<_> = std::fs::read_dir(folder.path().join("pages"))
+        .expect("written")
+        .map(|page| page.expect("one").file_name())
+        .collect();
+    let heads = whole.lines().filter(|line| line.starts_with(".TH ")).count();
+    assert_eq!(heads, pages.len(), "printed and written are the same pages");
+    for name in named {
+        assert!(pages.contains(&*OsString::from(format!("{name}.1"))), "{name}(1) is named and not there: {pages:?}");
+    }
 }
 
 #[test]

@@ -192,7 +192,7 @@ async fn what_cannot_be_asked_is_refused() {
         ("?wait=31", "wait"),
         ("?wait=-1", "wait"),
         ("?wait=0.5", "wait"),
-        ("?after=1&after=1", "query"),
+        ("?after=1&after=1", "after"),
     ] {
         let answer = pull(&server, query).await;
         assert_problem(&answer, 422, "validation");

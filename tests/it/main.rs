@@ -2,6 +2,7 @@
 //! **Owns:** the list of the subjects.
 //! **Never:** assumes that a test is alone in its process: `cargo test --test it crash::` runs one subject.
 
+mod answers;
 mod backup;
 mod bad_inputs;
 mod bench;

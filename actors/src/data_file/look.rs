@@ -48,6 +48,12 @@ pub fn main_file(path: &Path) -> rusqlite::Result<Connection> {
     Connection::open_with_flags(uri, flags)
 }
 
+/// The file, with its log if it has one.
+pub(crate) fn as_it_is(path: &Path) -> rusqlite::Result<Connection> {
+    let has_log = super::beside(path, super::LOG).metadata().is_ok_and(|log| log.len() > 0);
+    if has_log { file_and_log(path) } else { main_file(path) }
+}
+
 /// File and log together. With the file to itself, SQLite keeps the log's index in memory; only where somebody is
 /// reading already it joins them in the index that is there.
 pub(super) fn file_and_log(path: &Path) -> rusqlite::Result<Connection> {

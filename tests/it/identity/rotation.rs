@@ -13,6 +13,7 @@ use crate::support::{ADMIN_TOKEN, Claims, Client, JWT_SECRET, Server, assert_pro
 /// How long a signal may take to be heard.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+const FEED: &str = "hT5gR4fE3dW2sQ1aZ0xC9vB8nM7kJ6lP";
 const NEXT: &str = "mN8bV5cX2zL7kJ4hG9fD6sA3qW0eR1tY";
 
 fn signed(secret: &str, claims: &Claims) -> String {
@@ -62,6 +63,26 @@ async fn a_hangup_takes_the_next_secret_over_without_a_start() {
         assert!(begun.elapsed() < PATIENCE, "the next secret is not taken: {}", server.stderr());
     }
     assert_eq!(buy_with(&server, &token("ann")).await.status, 201, "the one before still counts");
+}
+
+#[tokio::test]
+async fn a_hangup_takes_the_next_tokens_of_the_operations_listener_over() {
+    let server = shop().start();
+    let file = server.data_file().with_file_name("doorbuster.toml");
+    let text = std::fs::read_to_string(&file).expect("written by the setup");
+    let both = format!("admin_token = {NEXT:?}\nadmin_previous_token = {ADMIN_TOKEN:?}");
+    let changed = text.replace(&format!("admin_token = {ADMIN_TOKEN:?}"), &both);
+    let changed = format!("{changed}[feed]\ntoken = {FEED:?}\n");
+    assert_eq!(status(&server, "/actors", NEXT).await, 401);
+    std::fs::write(&file, changed).expect("an own file");
+    server.send("HUP");
+    let begun = Instant::now();
+    while status(&server, "/actors", NEXT).await != 200 {
+        assert!(begun.elapsed() < PATIENCE, "the next token is not taken: {}", server.stderr());
+    }
+    assert_eq!(status(&server, "/actors", ADMIN_TOKEN).await, 200, "the one before still counts");
+    assert_eq!((status(&server, "/v1/feed", FEED).await, status(&server, "/actors", FEED).await), (200, 401));
+    assert!(!server.stderr().contains(NEXT) && !server.stderr().contains(FEED), "no secret is logged");
 }
 
 async fn status(server: &Server, path: &str, token: &str) -> u16 {

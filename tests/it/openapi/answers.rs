@@ -12,7 +12,15 @@ use super::{SKU, STEERED};
 use crate::support::{Attempt, Client, Item, Response, Server, Setup, admin_authorization, authorization, report_paid};
 
 /// Headers that mean something to a client of ours.
-const HEADERS: [&str; 5] = ["location", "idempotent-replayed", "retry-after", "feed-last-seq", "www-authenticate"];
+const HEADERS: [&str; 7] = [
+    "location",
+    "idempotent-replayed",
+    "retry-after",
+    "feed-last-seq",
+    "www-authenticate",
+    "ratelimit",
+    "ratelimit-policy",
+];
 
 struct Witness {
     server: Server,
@@ -101,6 +109,8 @@ async fn what_buyers_are_answered_is_as_described() {
     witness.buyer("bob", "GET", "/v1/orders/{order_id}", &target).await;
     witness.buyer("no such user!", "GET", "/v1/orders/{order_id}", &target).await;
     witness.buyer("ann", "GET", "/v1/orders", &format!("/v1/orders?item_id={SKU}")).await;
+    witness.buyer("ann", "GET", "/v1/orders", "/v1/orders").await;
+    witness.buyer("ann", "GET", "/v1/orders", "/v1/orders?user_id=bob").await;
     let paid = report_paid(&mut Client::new(witness.server.address()), "event-1", &order).await;
     witness.check("POST", "/v1/payments/events", paid.expect("an answer"));
     let late = witness.buyer("ann", "POST", "/v1/orders/{order_id}/cancel", &format!("{target}/cancel")).await;
@@ -126,7 +136,13 @@ async fn what_the_owner_is_answered_is_as_described() {
         let path = format!("/v1/admin/items/{{item_id}}/{verb}");
         witness.owner("POST", &path, &format!("/v1/admin/items/{STEERED}/{verb}"), body).await;
     }
-    for target in ["/v1/admin/orders", "/v1/feed", "/v1/feed?limit=0", "/v1/admin/orders?status=x"] {
+    for target in [
+        "/v1/admin/orders",
+        "/v1/admin/orders?user_id=ann",
+        "/v1/feed",
+        "/v1/feed?limit=0",
+        "/v1/admin/orders?status=x",
+    ] {
         witness.owner("GET", target.split('?').next().unwrap(), target, None).await;
     }
     for path in ["/funnel", "/invariants", "/livez", "/healthz", "/readyz"] {
