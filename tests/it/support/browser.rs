@@ -82,9 +82,10 @@ impl Browser {
         self.get("/window").await.as_str().expect("a tab has a handle").to_owned()
     }
 
-    /// Opens another tab and works with it.
-    pub(crate) async fn new_tab(&mut self) -> String {
-        let made = self.post("/window/new", json!({"type": "tab"})).await;
+    /// Opens another tab and works with it: of a window of its own (`window`), where it stays visible when another one
+    /// is worked with, or of the same one (`tab`).
+    pub(crate) async fn new_tab(&mut self, kind: &str) -> String {
+        let made = self.post("/window/new", json!({"type": kind})).await;
         let handle = made["handle"].as_str().expect("a tab has a handle").to_owned();
         self.switch_to(&handle).await;
         handle
