@@ -18,6 +18,7 @@ use utoipa::ToSchema;
 
 pub use differences::Differences;
 
+use crate::config::syntax::describe;
 use crate::fields::{Field, Found, Kind, Wrong, faults, grouped};
 
 /// Most items of a catalogue: each becomes an actor, so this many are about a gigabyte and a second of the start.
@@ -219,7 +220,7 @@ pub fn check_currencies(items: &[ItemDefinition], known: &[ItemDefinition]) -> R
 /// The `[[item]]` tables of a catalogue file, which has nothing else in it.
 fn tables_of(text: &str) -> Result<Vec<toml::Table>, CatalogueError> {
     let document: toml::Table =
-        toml::from_str(text).map_err(|error| CatalogueError::Malformed(located(&error, text)))?;
+        toml::from_str(text).map_err(|error| CatalogueError::Malformed(describe(&error, text)))?;
     let mut items = Vec::new();
     for (name, value) in document {
         if name != "item" {
@@ -234,13 +235,6 @@ fn tables_of(text: &str) -> Result<Vec<toml::Table>, CatalogueError> {
 
 fn not_tables() -> CatalogueError {
     CatalogueError::Malformed("each item begins with a line [[item]]".to_owned())
-}
-
-/// A syntax error with the line it is on, on one line.
-fn located(error: &toml::de::Error, text: &str) -> String {
-    let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
-    let words: Vec<_> = error.message().split_whitespace().collect();
-    format!("line {}: {}", before.matches('\n').count() + 1, words.join(" "))
 }
 
 fn parse_item(place: usize, mut table: toml::Table) -> Result<ItemDefinition, CatalogueError> {
@@ -261,7 +255,8 @@ fn parse_item(place: usize, mut table: toml::Table) -> Result<ItemDefinition, Ca
         let sentences: Vec<_> = wrong.into_iter().map(|wrong| wrong.sentence).collect();
         return Err(unsellable(sentences.join("; ")));
     }
-    let fields: ItemFields = table.try_into().map_err(|error: toml::de::Error| unsellable(located(&error, "")))?;
+    let fields: ItemFields =
+        table.try_into().map_err(|_bad: toml::de::Error| unsellable("cannot be read".to_owned()))?;
     fields.into_definition(id.clone()).map_err(|error| unsellable(error.to_string()))
 }
 

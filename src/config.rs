@@ -23,6 +23,7 @@ mod secret;
 mod section;
 mod show;
 mod sources;
+pub(crate) mod syntax;
 #[cfg(test)]
 mod tests;
 mod validate;

@@ -25,7 +25,7 @@ const SERVER: &[(&str, &str)] = &[
     ("config", ""),
     ("logs", ""),
     ("signals", ""),
-    ("catalogue", "fields actors::ids actors::item actors::time"),
+    ("catalogue", "config fields actors::ids actors::item actors::time"),
     ("redis_client", "config"),
     ("feed", "config redis_client actors::ids actors::ledger actors::time"),
     ("gate", "config redis_client actors::ids actors::observe actors::request actors::sale"),

@@ -12,7 +12,7 @@ use rand::TryRng;
 use rand::rngs::SysRng;
 use serde::Deserialize;
 
-use super::sources::describe;
+use super::syntax::describe;
 use super::validate::strong;
 use super::{ConfigError, Loaded, Mode, Origin, Secret};
 

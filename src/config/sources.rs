@@ -11,6 +11,7 @@ use super::injected::is_injected;
 use super::mode::identity_key;
 use super::origin::{Origin, shown};
 use super::secret::SECRET_FILE_SUFFIX;
+use super::syntax::describe;
 use super::{Config, ConfigError};
 
 /// Beginning of every environment variable of this product.
@@ -77,13 +78,6 @@ pub(super) fn file(path: &Path) -> Result<(Vec<Entry>, FileMode), ConfigError> {
         entry.take_path_from(path);
     }
     Ok((entries, mode))
-}
-
-/// A syntax error without the line it is on, which its own text would quote.
-pub(super) fn describe(fault: &toml::de::Error, text: &str) -> String {
-    let before = fault.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
-    let line = before.matches('\n').count() + 1;
-    format!("line {line}: {}", fault.message())
 }
 
 /// Descends into sections; whatever else is found is an entry, so that an unknown section shows as an unknown key.

@@ -106,9 +106,10 @@ async fn a_hangup_names_what_needs_a_start_and_a_file_that_is_wrong_changes_noth
     let other = "b2Xk9vR4tLq7ZsW1mPc8HdYf3GjN6aTe";
     let changed = text.replace("[gate.throttle]\nwindow = \"0s\"", "[gate.throttle]\nwindow = \"1h\"");
     assert_ne!(changed, text);
-    std::fs::write(&file, format!("{changed}\n[feed]\ntoken = {other:?}\n")).expect("an own file");
+    std::fs::write(&file, format!("{changed}\n[feed]\ntoken = {other:?}\n[inventory]\nrate = 5\n"))
+        .expect("an own file");
     server.send("HUP");
-    logged(|| server.stderr(), "\"from_the_next_start\":\"gate.throttle.window feed.token\"").await;
+    logged(|| server.stderr(), "\"from_the_next_start\":\"gate.throttle.window inventory.rate\"").await;
     assert!(!server.stderr().contains(other), "a secret is logged");
 
     std::fs::write(&file, "[server]\nlissten = 1\n").expect("an own file");

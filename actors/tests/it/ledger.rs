@@ -11,7 +11,7 @@ use doorbuster_actors::request::{Query, Unavailable};
 use doorbuster_actors::stock::Stock;
 use doorbuster_actors::time::Timestamp;
 
-use crate::support::files::{DAY_MS, beside, copy_as_killed, eventful_ledger, folder, reader, shell};
+use crate::support::files::{DAY_MS, beside, copy_as_killed, eventful_ledger, everything_in, folder, reader, shell};
 use crate::support::{POLICY, item, moment, new_ledger, one_unit, placed, reopen, user};
 
 /// The damaged entry's number, or the test fails.
@@ -47,6 +47,27 @@ fn recovered_state_is_live_state_after_a_clean_end_and_after_a_kill() {
         assert_eq!((&recovered.stocks, recovered.entries), (&stocks, 11));
         assert_eq!((recovered.latest, ledger.last_seq()), (moment(DAY_MS), 11));
     }
+}
+
+#[test]
+fn a_currency_that_is_not_in_use_any_more_is_read_as_it_was_written() {
+    let (folder, copy) = (folder(), folder());
+    let path = folder.path().join("sale.db");
+    let points = ItemDefinition { currency: "PTS".parse().expect("three letters"), ..item("sku-1", 100) };
+    assert!(points.currency.check_in_use().is_err());
+    let (ledger, _stocks) = new_ledger(&path, &[points.clone(), item("sku-2", 5)]);
+    let killed = copy_as_killed(&path, &copy);
+    ledger.close().expect("a clean end");
+    for path in [path, killed] {
+        let before = everything_in(if path.starts_with(folder.path()) { &folder } else { &copy });
+        assert_eq!(doorbuster_actors::ledger::items(&path).expect("readable"), [points.clone(), item("sku-2", 5)]);
+        let after = everything_in(if path.starts_with(folder.path()) { &folder } else { &copy });
+        assert_eq!(before, after, "looking changes nothing");
+        let (_ledger, recovered) = reopen(&path).expect("it opens");
+        assert_eq!(**recovered.stocks[0].definition(), points);
+    }
+    let none = doorbuster_actors::ledger::items(&folder.path().join("none.db"));
+    assert_eq!(none.expect("nothing there is nothing"), []);
 }
 
 #[test]

@@ -22,6 +22,13 @@ pub(crate) fn same_promise(one: &Value, other: &Value) -> bool {
     IMMUTABLE_FIELDS.iter().all(|field| !one[field].is_null() && one[field] == other[field])
 }
 
+/// The answer's document without the id of its request.
+pub(crate) fn but_for_its_id(answer: &Response) -> Value {
+    let mut document = answer.json();
+    document.as_object_mut().expect("an object").remove("request_id");
+    document
+}
+
 /// Checks that the answer is a complete problem of RFC 9457, and returns its code.
 pub(crate) fn problem_code(response: &Response) -> String {
     let shown = || format!("{} {:?} {}", response.status, response.headers, response.text());

@@ -21,7 +21,7 @@ mod webhook;
 use std::net::TcpListener;
 
 pub(crate) use browser::{Browser, Colours, Screen};
-pub(crate) use checks::{assert_conservation, assert_problem, live_of, problem_code, same_promise};
+pub(crate) use checks::{assert_conservation, assert_problem, but_for_its_id, live_of, problem_code, same_promise};
 pub(crate) use client::{Client, RawAnswer, Response, raw_exchange};
 pub(crate) use crowd::{Attempt, Tally, crowd, crowd_counting};
 pub(crate) use evidence::{beside, doorbuster, everything_in, flip, text};
