@@ -2,7 +2,7 @@
 
 # Debian packages the tests use, and the program each is recognised by.
 TEST_TOOLS = redis-server:redis-server openssl:openssl chromium:chromium chromium-driver:chromedriver strace:strace \
-  nginx:nginx faketime:faketime
+  nginx:nginx faketime:faketime prometheus:promtool
 # The same of the peers of `make bench`. pg_ctlcluster comes with the server, not with its clients.
 BENCH_TOOLS = redis-server:redis-server redis-tools:redis-benchmark postgresql:pg_ctlcluster
 TOOLS = $(TEST_TOOLS)
@@ -60,9 +60,9 @@ $(DENY) $(SHEAR):
 	  --only-binary :all: --target "$$root" --requirement ".ci/$$name.txt" && test -x "$@" \
 	  || cargo install --quiet --debug --locked --version $(from_source) --root "$$root" "$$name"
 
-# While this installs, no service starts (policy-rc.d, invoke-rc.d(8)): the tests run their own nginx and Redis on ports
-# of their own, and port 80 stays as it was. A policy that the machine has already is left alone.
-prepare: ## installs the Debian packages that the tests use
+# Debian starts the services of what it installs (Redis on 6379, Prometheus on 9090), now and at every boot: the tests start
+# their own, so a policy keeps it from that while we install. What was there before is left alone.
+prepare: ## installs the Debian packages that the tests use; leaves no service running
 	@missing=""; \
 	for tool in $(TOOLS); do \
 	  command -v "$${tool#*:}" >/dev/null 2>&1 || missing="$$missing $${tool%:*}"; \
@@ -70,10 +70,14 @@ prepare: ## installs the Debian packages that the tests use
 	[ -z "$$missing" ] && exit 0; \
 	sudo=""; [ "$$(id -u)" = 0 ] || sudo=sudo; \
 	echo "installing$$missing"; \
-	no_start=/usr/sbin/policy-rc.d; trap "$$sudo rm -f $$no_start" EXIT INT TERM; \
-	if [ -e $$no_start ]; then trap - EXIT INT TERM; else \
-	  printf '#!/bin/sh\nexit 101\n' | $$sudo tee $$no_start >/dev/null; $$sudo chmod 755 $$no_start; fi; \
-	$$sudo apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq --no-install-recommends $$missing
+	$$sudo apt-get update -qq || exit 1; \
+	policy=/usr/sbin/policy-rc.d; \
+	if [ ! -e "$$policy" ]; then \
+	  trap "$$sudo rm -f $$policy" EXIT; \
+	  printf '#!/bin/sh\nexit 101\n' | $$sudo tee "$$policy" >/dev/null && $$sudo chmod 755 "$$policy"; \
+	fi; \
+	$$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing || exit 1; \
+	for package in $$missing; do $$sudo systemctl disable --quiet "$$package" >/dev/null 2>&1 || true; done
 
 # Our figures, their baselines and the peers, side by side: target/bench/report.md and .json. ROUNDS, SECONDS and
 # OVERLOAD_SECONDS make it longer; QUICK=1 is a smoke test. PROFILE=dist measures what an operator should install, which

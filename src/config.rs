@@ -118,6 +118,11 @@ section! {
         /// How long an open batch waits for more, at most `1s`; 0 = commit whatever arrived while the last commit ran.
         /// Default `0us`: under load batches fill by themselves.
         pub linger: Duration = Duration::ZERO,
+        /// How long a commit may stand still (a volume that stalls, a file system that is frozen for a snapshot) before
+        /// the process ends with exit code 74, `5s` to `1day`; 0 = never. Nothing is sold meanwhile, and the sale goes
+        /// on by itself. Default `5m`: snapshots and volumes that fail over need less; after that a supervisor may try
+        /// a new process.
+        pub stall_limit: Duration = Duration::from_mins(5),
     }
 }
 

@@ -184,6 +184,17 @@ impl Gate {
         self.shared.sale.purchases.enter().ok_or(Refusal::Overloaded)
     }
 
+    /// Whether an attempt can be answered at all now. While the disk does not answer nobody can say whether the order
+    /// of a key that was used will be there.
+    pub fn check_answering(&self, attempt: Attempt<'_>) -> Result<(), Refusal> {
+        let sale = &self.shared.sale;
+        sale.status.storage().check_answering().map_err(|stalled| {
+            let fingerprint = |key| sale.used_keys.fingerprint(attempt.published.number, attempt.user, key);
+            let is_used = attempt.key.is_some_and(|key| sale.used_keys.contains(fingerprint(key)));
+            if is_used { Unavailable::OutcomeUnknown.into() } else { stalled.into() }
+        })
+    }
+
     /// The replay layer, first half: waits for an attempt with the same key that is on its way, and says whether the
     /// key has made an order. If it has, only the stock can tell which.
     pub async fn same_key(&self, attempt: Attempt<'_>) -> SameKey<'_> {

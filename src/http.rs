@@ -2,6 +2,7 @@
 //! **Owns:** connections, bodies, problem documents, views of items and orders, the table of routes.
 //! **Never:** knows a route, or who is asking.
 
+pub mod answer_times;
 pub mod assets;
 pub mod bearer;
 pub(crate) mod below;

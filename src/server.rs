@@ -2,11 +2,13 @@
 //! **Owns:** which part is handed to which.
 //! **Never:** does the work of a part.
 
+mod background;
 mod banner;
 mod build;
 mod check;
 mod clock_watch;
 mod descriptors;
+mod file_watch;
 mod housekeeping;
 mod listener;
 mod operations;
@@ -14,6 +16,7 @@ mod port_file;
 mod reload;
 mod sale;
 mod shutdown;
+mod stall_watch;
 mod workers;
 
 use std::io;
@@ -99,6 +102,13 @@ pub enum ServeError {
         /// What the system says.
         source: io::Error,
     },
+    /// The disk does not answer, and the server was to end.
+    #[error(
+        "the data file could not be closed within {}: its disk does not answer. What was confirmed is on it; who was \
+         told outcome-unknown may find their order there. Start again once the disk answers",
+        humantime::format_duration(*_0)
+    )]
+    Stalled(std::time::Duration),
     /// A listener that fails later.
     #[error("the server ended: {0}")]
     Ended(#[from] io::Error),
@@ -133,6 +143,6 @@ pub async fn run(
         reload.run();
     }
     // Who finds no file need not ask a server that is closing.
-    drop(port_file);
+    shutdown::in_time("the port file", move || drop(port_file)).await;
     server.close(&mut signals).await
 }

@@ -84,9 +84,6 @@ pub struct Recovered {
 /// pause short, large enough to make it rare.
 const CHECKPOINT_AFTER: usize = 16 << 20;
 
-/// Estimated bytes of one entry in the log.
-const ENTRY_BYTES: usize = 128;
-
 /// Bytes that a commit adds to the log beside its entries: the page that is rewritten, and frame headers.
 const COMMIT_BYTES: usize = 2 * (4096 + 24);
 
@@ -100,6 +97,8 @@ pub struct Ledger {
     last_checksum: i64,
     unchecked_bytes: usize,
     buffer: Vec<u8>,
+    /// Bytes of the log while a reader keeps it from beginning anew, once they are too many; else 0.
+    pinned_bytes: u64,
     file: DataFile,
 }
 
@@ -162,6 +161,7 @@ impl Ledger {
             last_checksum: fold.checksum,
             unchecked_bytes: 0,
             buffer: Vec::new(),
+            pinned_bytes: 0,
             file,
         };
         Ok((ledger, fold.recovered, accepted))
@@ -192,7 +192,6 @@ impl Ledger {
         // What is committed to a file that nobody will find again is not.
         self.names.check()?;
         let (last_seq, last_checksum, sync) = written;
-        self.unchecked_bytes += COMMIT_BYTES + ENTRY_BYTES * usize::try_from(last_seq - self.last_seq).unwrap_or(0);
         (self.last_seq, self.last_checksum) = (last_seq, last_checksum);
         self.mark.acknowledge(last_seq, last_checksum);
         Ok(Committed { last_seq, sync })
@@ -206,6 +205,7 @@ impl Ledger {
 
     fn write<'e>(&mut self, entries: impl Iterator<Item = &'e Entry>) -> rusqlite::Result<(u64, i64, Duration)> {
         let (mut seq, mut checksum) = (self.last_seq, self.last_checksum);
+        self.unchecked_bytes += COMMIT_BYTES;
         self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         {
             let mut insert = self.connection.prepare_cached(row::INSERT)?;
@@ -213,6 +213,8 @@ impl Ledger {
                 seq += 1;
                 let row = Row::of(seq, entry);
                 checksum = row.checksum(checksum, &mut self.buffer);
+                // What the checksum is made of is at least what the row takes.
+                self.unchecked_bytes += self.buffer.len();
                 row.insert(&mut insert, checksum)?;
             }
         }
@@ -226,8 +228,13 @@ impl Ledger {
     pub fn probe(&mut self) -> Result<(), CommitError> {
         match self.checkpoint("PASSIVE") {
             Err(unknown @ (CommitError::Unknown(_) | CommitError::Moved(_))) => return Err(unknown),
-            Err(CommitError::Definite { .. }) | Ok(()) => {}
+            Err(CommitError::Definite { .. }) | Ok(_) => {}
         }
+        self.rewrite()
+    }
+
+    /// Commits what is there already.
+    fn rewrite(&mut self) -> Result<(), CommitError> {
         let version = schema::VERSION;
         let rewrite = format!("BEGIN IMMEDIATE; PRAGMA user_version = {version}; COMMIT");
         self.connection.execute_batch(&rewrite).map_err(|cause| {
@@ -245,7 +252,7 @@ impl Ledger {
             return Ok(());
         }
         self.unchecked_bytes = 0;
-        self.checkpoint("PASSIVE")
+        self.checkpoint("PASSIVE").map(drop)
     }
 
     /// Copies all of the write-ahead log into the data file and cuts it, for a clean end. Where the disk is too full
@@ -269,12 +276,41 @@ impl Ledger {
         look::clear_log_on_close(&self.connection).map_err(|cause| self.classify(cause))
     }
 
-    fn checkpoint(&mut self, mode: &str) -> Result<(), CommitError> {
-        let copied = schema::checkpoint(&self.connection, mode).map_err(|cause| self.classify(cause))?;
-        if !copied {
+    /// Answers whether all of the log was copied.
+    fn checkpoint(&mut self, mode: &str) -> Result<bool, CommitError> {
+        let left = schema::checkpoint(&self.connection, mode).map_err(|cause| self.classify(cause))?;
+        if !left.is_complete {
             tracing::debug!(mode, "a reader keeps the write-ahead log from being copied");
         }
-        Ok(())
+        let was_pinned = self.pinned_bytes > 0;
+        self.pinned_bytes = if left.log_bytes > schema::LOG_SIZE { left.log_bytes } else { 0 };
+        match (was_pinned, self.pinned_bytes) {
+            (false, bytes @ 1..) => tracing::warn!(
+                wal_bytes = bytes,
+                "another program reads the data file and keeps its write-ahead log from beginning anew: it grows with \
+                 every order until the disk is full. `fuser -v` on the -shm file names the program"
+            ),
+            (true, 0) => tracing::info!("nobody keeps the write-ahead log any more: its space is free again"),
+            (false, 0) | (true, 1..) => {}
+        }
+        Ok(left.is_complete)
+    }
+
+    /// Bytes of the log while a reader keeps it from beginning anew, once they are too many; else 0.
+    #[must_use]
+    pub fn pinned_bytes(&self) -> u64 {
+        self.pinned_bytes
+    }
+
+    /// Gives the space of a log that was pinned back, if its reader has gone. To be called from time to time while it
+    /// is: nothing is copied as long as the reader is there.
+    pub fn reclaim(&mut self) -> Result<(), CommitError> {
+        if self.pinned_bytes == 0 || !self.checkpoint("PASSIVE")? {
+            return Ok(());
+        }
+        // A log that is copied begins anew with the next commit, and is cut then.
+        self.rewrite()?;
+        self.checkpoint("PASSIVE").map(drop)
     }
 
     fn classify(&self, cause: rusqlite::Error) -> CommitError {

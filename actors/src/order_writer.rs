@@ -162,10 +162,15 @@ impl OrderWriter {
     }
 
     fn checkpoint(&mut self) {
+        self.look_after_log(Ledger::checkpoint_if_due);
+    }
+
+    fn look_after_log(&mut self, work: impl FnOnce(&mut Ledger) -> Result<(), CommitError>) {
         let Some(ledger) = &mut self.ledger else { return };
         self.view.status.begin();
-        let result = ledger.checkpoint_if_due();
+        let result = work(ledger);
         self.view.status.end();
+        self.view.status.set_pinned_log_bytes(ledger.pinned_bytes());
         match result {
             Ok(()) => {}
             // Nothing that was acknowledged depends on it, and it is due again after the next commits.
@@ -351,10 +356,20 @@ impl Handler<Probe> for OrderWriter {
     fn handle(&mut self, _probe: Probe, _ctx: &mut Context<Self>) {
         let _guard = AbortOnPanic;
         match self.view.status.storage() {
-            StorageState::Open | StorageState::Moved => return,
+            StorageState::Open => {
+                if self.view.status.pinned_log_bytes() > 0 {
+                    self.look_after_log(Ledger::reclaim);
+                }
+                return;
+            }
+            // While this runs, no commit stands still.
+            StorageState::Moved | StorageState::Stalled => return,
             StorageState::Full | StorageState::Locked => {}
         }
-        match self.ledger.as_mut().map(Ledger::probe) {
+        self.view.status.begin();
+        let probed = self.ledger.as_mut().map(Ledger::probe);
+        self.view.status.end();
+        match probed {
             Some(Ok(())) => {
                 tracing::info!("the ledger can be written again");
                 self.view.status.set_storage(StorageState::Open);

@@ -200,6 +200,8 @@ pub enum Unavailable {
     StorageFull,
     /// The data file is locked by somebody else; the order was definitely not placed.
     StorageLocked,
+    /// The disk does not answer; this attempt placed nothing.
+    StorageStalled,
     /// The server is closing; the order was not placed.
     ShuttingDown,
     /// Nobody knows whether the order was placed until the ledger is read again.
@@ -258,7 +260,7 @@ impl Unavailable {
     pub fn reason(&self) -> Reason {
         match self {
             Self::StorageFull => Reason::StorageFull,
-            Self::StorageLocked => Reason::StorageUnavailable,
+            Self::StorageLocked | Self::StorageStalled => Reason::StorageUnavailable,
             Self::ShuttingDown => Reason::ShuttingDown,
             Self::OutcomeUnknown => Reason::OutcomeUnknown,
         }

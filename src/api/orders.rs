@@ -20,13 +20,16 @@ use super::trace_sampler::Sampler;
 use crate::auth::Identity;
 use crate::gate::funnel::FunnelGuard;
 use crate::gate::{Admitted, Attempt, Gate};
+use crate::http::answer_times::Told;
 use crate::http::json::respond;
 use crate::http::order_view::{OrderView, Shown};
 use crate::http::problem::Problem;
+use crate::http::response_counters::ResponseCounters;
 use crate::http::sale_client::{SaleClient, within};
 use crate::http::{body, request_context, schemas};
 
 static IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+static IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
 /// What is needed to place and read orders.
 pub struct Orders {
@@ -40,6 +43,8 @@ pub struct Orders {
     pub client: SaleClient,
     /// How orders are shown.
     pub shown: Shown,
+    /// What buyers are told, and when.
+    pub answers: Arc<ResponseCounters>,
     /// Which purchases are traced.
     pub sampler: Sampler,
     /// What buyers are told of the limits, if there are any.
@@ -60,15 +65,23 @@ pub struct Orders {
         ("RateLimit" = String, description = "What is left of them, and for how many seconds.")))))]
 pub(super) async fn place(state: AtApi, request: HttpRequest, payload: web::Payload) -> HttpResponse {
     let orders = &state.orders;
-    let mut guard = orders.gate.begin();
-    orders.place(&mut guard, &request, payload).await.unwrap_or_else(|problem| {
-        guard.answer(problem.reason());
-        let mut response = problem.respond();
-        if let Some(limits) = &orders.rate_limits {
-            limits.mark_refused(&problem, response.headers_mut());
+    let (mut guard, timed) = (orders.gate.begin(), orders.answers.purchases.begin());
+    let (told, response) = match orders.place(&mut guard, &request, payload).await {
+        Ok(response) if response.headers().contains_key(&IDEMPOTENT_REPLAYED) => {
+            (Told::Reason(Reason::Replayed), response)
         }
-        response
-    })
+        Ok(response) => (Told::Confirmed, response),
+        Err(problem) => {
+            guard.answer(problem.reason());
+            let mut response = problem.respond();
+            if let Some(limits) = &orders.rate_limits {
+                limits.mark_refused(&problem, response.headers_mut());
+            }
+            (Told::Reason(problem.reason()), response)
+        }
+    };
+    timed.tell(told);
+    response
 }
 
 /// Gives up an order that is not paid yet.
@@ -126,7 +139,10 @@ impl Orders {
         let client = || self.identity.client(request);
         let trace = self.sampler.trace(attempt, client);
         let mut permit = self.gate.enter(guard)?.traced(trace);
+        self.gate.check_answering(attempt)?;
         let same_key = self.gate.same_key(attempt).await;
+        // The one before may have waited as long as anybody does.
+        self.gate.check_answering(attempt)?;
         if let (true, Some(key)) = (same_key.is_used, &key) {
             let payload = (user.clone(), quantity, key.clone());
             match within(self.client.handle.lookup_by_key(&published, payload, permit)).await {
@@ -172,7 +188,7 @@ impl Orders {
     fn repeated(&self, order: &Order) -> HttpResponse {
         request_context::note_outcome(Reason::Replayed.as_str());
         let mut response = HttpResponse::Created();
-        response.insert_header(("Idempotent-Replayed", "true"));
+        response.insert_header((IDEMPOTENT_REPLAYED.clone(), "true"));
         let mut response = self.created(order, response);
         if let Some(limits) = &self.rate_limits {
             limits.mark(response.headers_mut());

@@ -76,7 +76,10 @@ fn injected_delay(text: &str) -> Result<InjectedDelay, String> {
 impl From<ServeError> for Failure {
     fn from(error: ServeError) -> Self {
         match error {
-            ServeError::Sale(_) | ServeError::Commit(_) | ServeError::Feed(FeedError::Read(_)) => Self::storage(error),
+            ServeError::Sale(_)
+            | ServeError::Commit(_)
+            | ServeError::Stalled(_)
+            | ServeError::Feed(FeedError::Read(_)) => Self::storage(error),
             ServeError::Config(_)
             | ServeError::Catalogue { .. }
             | ServeError::Identity { .. }

@@ -31,6 +31,7 @@ create = true
 durability = "full"
 max_batch = 1024
 linger = "0us"
+stall_limit = "5m"
 [catalogue]
 path = ""
 [auth]
@@ -215,6 +216,8 @@ pub(super) const BEYOND_LIMITS: &[(&str, &str)] = &[
     ("storage.linger", "1001ms"),
     ("clock.follow_after", "999ms"),
     ("clock.follow_after", "86401s"),
+    ("storage.stall_limit", "4999ms"),
+    ("storage.stall_limit", "25h"),
     ("gate.throttle.window", "86401s"),
     ("gate.throttle.window", "999us"),
     ("gate.pool.factor", "-0.1"),
@@ -252,6 +255,7 @@ fn values_on_the_limits_are_taken() {
         ("server.ops_listen", "127.0.0.1:0"),
         ("storage.max_batch", "65536"),
         ("storage.linger", "1s"),
+        ("storage.stall_limit", "24h"),
         ("gate.throttle.window", "1day"),
         ("gate.pool.factor", "1000"),
         ("gate.bucket.rate", "10000000"),

@@ -31,6 +31,10 @@ const MIN_PAY_WITHIN: Duration = Duration::from_millis(1);
 
 /// Longest linger: everybody waits for it once.
 const MAX_LINGER: Duration = Duration::from_secs(1);
+/// Shortest and longest stall of a commit before the process ends: less ends it before its buyers have their answer,
+/// and past a day nobody waits on purpose.
+const MIN_STALL_LIMIT: Duration = Duration::from_secs(5);
+const MAX_STALL_LIMIT: Duration = Duration::from_hours(24);
 /// Longest throttle window: the memory of it grows with the window.
 const MAX_THROTTLE_WINDOW: Duration = Duration::from_hours(24);
 /// Redis counts time-outs and windows in milliseconds; less would be none.
@@ -110,7 +114,10 @@ fn storage(config: &Config) -> Result<(), ConfigError> {
     check(!storage.path.as_os_str().is_empty(), "storage.path", "must not be empty")?;
     let batch = (1..=MAX_BATCH).contains(&storage.max_batch);
     check(batch, "storage.max_batch", format!("must be 1 to {MAX_BATCH}"))?;
-    at_most(storage.linger, MAX_LINGER, "storage.linger")
+    at_most(storage.linger, MAX_LINGER, "storage.linger")?;
+    let limit = storage.stall_limit;
+    check(limit.is_zero() || limit >= MIN_STALL_LIMIT, "storage.stall_limit", "must be 0s or at least 5s")?;
+    at_most(limit, MAX_STALL_LIMIT, "storage.stall_limit")
 }
 
 fn clock(config: &Config) -> Result<(), ConfigError> {

@@ -24,6 +24,9 @@ pub const MAX_PULLS: usize = 64;
 /// A query that takes as long is worth a warning: a full page takes a twentieth of it.
 const SLOW_READ: Duration = Duration::from_millis(250);
 
+/// How long a page may take to be read, others in front of it included: a consumer that hears nothing asks again.
+const READ_WITHIN: Duration = Duration::from_secs(5);
+
 /// Bytes of a usual line, to make room for a page at once.
 const LINE_BYTES: usize = 256;
 
@@ -61,6 +64,9 @@ pub enum NoPage {
     /// Too many pulls are inside.
     #[error("{MAX_PULLS} pulls are inside")]
     Crowded,
+    /// The disk does not answer.
+    #[error("the data file could not be read within {READ_WITHIN:?}")]
+    Stalled,
     /// The server is closing.
     #[error("the feed is closing")]
     Closing,
@@ -105,7 +111,8 @@ impl Feed {
         let (reply, answer) = oneshot::channel();
         self.reader_thread.lock().as_ref().ok_or(NoPage::Closing)?.ask(Question { stretch, reply })?;
         // No answer: the thread was told to end, and did.
-        Ok(answer.await.map_err(|_gone| NoPage::Closing)??)
+        let answer = tokio::time::timeout(READ_WITHIN, answer).await.map_err(|_late| NoPage::Stalled)?;
+        Ok(answer.map_err(|_gone| NoPage::Closing)??)
     }
 }
 

@@ -367,6 +367,7 @@ fn from_unavailable(unavailable: Unavailable) -> Problem {
     let detail = match unavailable {
         Unavailable::StorageFull => "the disk is full; nothing was bought",
         Unavailable::StorageLocked => "the ledger cannot be written now; nothing was bought",
+        Unavailable::StorageStalled => "the disk does not answer at the moment; nothing was bought by this request",
         Unavailable::ShuttingDown => "the server is closing; nothing was bought",
         Unavailable::OutcomeUnknown => "whether the order was placed is not known yet: ask again with the same key",
     };

@@ -1,8 +1,10 @@
 //! **Job:** counts the answers of a worker by their status, and the requests that wait for theirs.
-//! **Owns:** one counter a status, and how many requests are in flight.
+//! **Owns:** one counter a status, how many requests are in flight, and the times of those that want to buy.
 //! **Never:** counts a status that is none: there are five hundred.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use super::answer_times::AnswerTimes;
 
 /// The lowest status of HTTP.
 const FIRST: u16 = 100;
@@ -16,11 +18,17 @@ const STATUSES: usize = 500;
 pub struct ResponseCounters {
     counts: Box<[AtomicU64]>,
     inside: AtomicUsize,
+    /// What those who wanted to buy were told, and when.
+    pub purchases: AnswerTimes,
 }
 
 impl Default for ResponseCounters {
     fn default() -> Self {
-        Self { counts: (0..STATUSES).map(|_| AtomicU64::new(0)).collect(), inside: AtomicUsize::new(0) }
+        Self {
+            counts: (0..STATUSES).map(|_| AtomicU64::new(0)).collect(),
+            inside: AtomicUsize::new(0),
+            purchases: AnswerTimes::default(),
+        }
     }
 }
 

@@ -91,6 +91,7 @@ impl SaleClient {
     }
 
     fn enter(&self) -> Result<Permit, Problem> {
+        self.view().status.storage().check_answering()?;
         Ok(self.view().queries.enter().ok_or(Refusal::Overloaded)?)
     }
 

@@ -113,6 +113,7 @@ fn refusal(no_page: NoPage) -> Problem {
         }
         NoPage::Crowded => Problem::new(Reason::Overloaded, "too many pulls are waiting").retry_soon(),
         NoPage::Closing => Unavailable::ShuttingDown.into(),
+        NoPage::Stalled => Unavailable::StorageStalled.into(),
         NoPage::Unreadable(error) => {
             tracing::error!(%error, "the feed cannot be read");
             Problem::new(Reason::StorageUnavailable, "the ledger cannot be read now").retry_soon()

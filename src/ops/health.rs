@@ -13,11 +13,14 @@ use super::verdict::{Level, ReasonCode, Verdict};
 const CHECKS: [(&str, &[ReasonCode]); 6] = [
     ("open", &[ReasonCode::Closing]),
     ("cores", &[ReasonCode::Starting]),
-    ("storage", &[ReasonCode::StorageFull, ReasonCode::StorageLocked, ReasonCode::StorageMoved]),
+    ("storage", STORAGE),
     ("writer", &[ReasonCode::CommitsStalled]),
     ("balance", &[ReasonCode::BalanceWrong]),
     ("gate", &[ReasonCode::GateClosed]),
 ];
+
+const STORAGE: &[ReasonCode] =
+    &[ReasonCode::StorageFull, ReasonCode::StorageLocked, ReasonCode::StorageMoved, ReasonCode::StorageStalled];
 
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]

@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use doorbuster_actors::observe::CommitTrigger;
-use doorbuster_actors::sale::StorageState;
+use doorbuster_actors::sale::{PublishedItem, StorageState};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::encoding::text::encode;
@@ -20,7 +20,8 @@ use prometheus_client::registry::Registry;
 use super::OpsState;
 use super::monitor::Monitor;
 use super::telemetry::Telemetry;
-use super::telemetry::layers::outcomes;
+use super::telemetry::layers::usual_answers;
+use super::telemetry::views::ByState;
 use super::verdict::{Level, ReasonCode, Verdict};
 use crate::http::exposition;
 use crate::redis_client::{Cause, Command, CommandHealth};
@@ -36,6 +37,10 @@ const TIMES_US: &[u64] =
 
 /// Upper bounds of sizes: of an empty batch, up to more than the largest `storage.max_batch` that is worth having.
 const SIZES: &[u64] = &[0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024, 2_048, 4_096, 8_192];
+
+/// Statuses that are counted from the start, so that an alarm hears the first one.
+const USUAL_STATUSES: &[u16] =
+    &[200, 201, 204, 304, 400, 401, 403, 404, 405, 406, 408, 409, 410, 411, 413, 414, 415, 422, 429, 431, 500, 503];
 
 /// The metrics of a server.
 pub struct Metrics {
@@ -106,21 +111,25 @@ fn verdict(verdict: &Verdict, page: &mut Page<'_>) -> Result<(), Error> {
 }
 
 fn purchases(telemetry: &Telemetry, page: &mut Page<'_>) -> Result<(), Error> {
-    let layers = telemetry.layers();
-    let by_outcome = outcomes(&layers).into_iter().map(|(outcome, count)| (label("outcome", outcome), count));
-    page.counters("doorbuster_requests", "Purchase attempts by outcome", by_outcome)?;
+    let (layers, told) = (telemetry.layers(), telemetry.told());
+    let by_outcome = told.iter().map(|(told, times)| (label("outcome", told.as_str()), times.count()));
+    page.counters("doorbuster_requests", "Purchase attempts by what their buyers were told", by_outcome)?;
+    let times = told.iter().map(|(told, times)| (label("outcome", told.as_str()), times));
+    let help = "Time from the head of a purchase attempt to its answer, by what its buyer was told";
+    page.answer_times("doorbuster_request_seconds", help, times)?;
     let passed = layers.iter().map(|layer| (label("layer", layer.name), layer.passed));
     page.counters("doorbuster_gate_passed", "Purchase attempts that a layer let pass", passed)?;
     let refused = layers.iter().flat_map(|layer| {
-        let of_layer =
-            |(code, count): (&&'static str, &u64)| ([label("layer", layer.name), label("code", code)].concat(), *count);
-        layer.answered.iter().map(of_layer)
+        let mut answered: BTreeMap<_, _> = usual_answers(layer.name).iter().map(|code| (code.as_str(), 0)).collect();
+        answered.extend(&layer.answered);
+        let labelled = |(code, count)| ([label("layer", layer.name), label("code", code)].concat(), count);
+        answered.into_iter().map(labelled)
     });
     page.counters("doorbuster_gate_refused", "Purchase attempts that got their answer at a layer", refused)?;
     let purchases = telemetry.purchases();
     page.gauge("doorbuster_purchases_in_flight", "Purchases that wait for their answer", purchases.in_flight)?;
     page.gauge("doorbuster_purchases_max_in_flight", "Purchases that may wait at a time", purchases.max_in_flight)?;
-    let mut statuses: BTreeMap<u16, u64> = BTreeMap::new();
+    let mut statuses: BTreeMap<u16, u64> = USUAL_STATUSES.iter().map(|status| (*status, 0)).collect();
     for (status, count) in telemetry.responses.iter().flat_map(|worker| worker.observe()) {
         *statuses.entry(status).or_default() += count;
     }
@@ -172,19 +181,32 @@ fn writer(telemetry: &Telemetry, page: &mut Page<'_>) -> Result<(), Error> {
     page.gauge("doorbuster_storage_writable", "1 if the ledger can be written", is_open)?;
     let storage = telemetry.storage();
     page.gauge("doorbuster_storage_file_bytes", "Size of the data file", storage.file_bytes)?;
-    page.gauge("doorbuster_storage_wal_bytes", "Size of its write-ahead log", storage.wal_bytes)
+    page.gauge("doorbuster_storage_wal_bytes", "Size of its write-ahead log", storage.wal_bytes)?;
+    let help = "Bytes of the log while another program keeps it from beginning anew, once they are too many; else 0";
+    page.gauge("doorbuster_storage_pinned_wal_bytes", help, telemetry.sale.status.pinned_log_bytes())?;
+    page.gauge("doorbuster_disk_free_bytes", "What is left on the disk of the data file", storage.disk_free_bytes)?;
+    page.gauge("doorbuster_disk_size_bytes", "Size of that disk", storage.disk_total_bytes)
 }
 
 fn items(telemetry: &Telemetry, page: &mut Page<'_>) -> Result<(), Error> {
     let published_items = telemetry.sale.directory.page(None, MAX_ITEMS);
     let remaining =
         published_items.iter().map(|item| (label("item_id", &item.definition().id), item.remaining().into()));
-    let help = "Units that nobody holds, of the first 100 items";
+    let help = "Units that nobody holds, of the 100 items that were created first";
     page.gauges::<u64>("doorbuster_stock_remaining", help, remaining)?;
     let supply = published_items.iter().map(|item| (label("item_id", &item.definition().id), item.supply().into()));
-    let help = "First stock and restocks, of the first 100 items";
+    let help = "First stock and restocks, of the 100 items that were created first";
     page.gauges::<u64>("doorbuster_stock_supply", help, supply)?;
-    page.gauge("doorbuster_items", "Items", telemetry.sale.directory.len())
+    let all = telemetry.sale.directory.all();
+    let sum = |units: fn(&PublishedItem) -> u32| all.iter().map(|item| u64::from(units(item))).sum::<u64>();
+    page.gauge("doorbuster_units_remaining", "Units that nobody holds, of all items", sum(PublishedItem::remaining))?;
+    page.gauge("doorbuster_units_supply", "First stock and restocks, of all items", sum(PublishedItem::supply))?;
+    let states = ByState::of(&all, telemetry.sale.clock.now()).named();
+    let states = states.map(|(state, count)| (label("state", state), count));
+    page.gauges("doorbuster_items_in_state", "Items by the state of their sale", states)?;
+    page.gauge("doorbuster_items", "Items", all.len())?;
+    let help = "Items without a series of doorbuster_stock_remaining and _supply of their own";
+    page.gauge("doorbuster_items_not_shown", help, all.len().saturating_sub(MAX_ITEMS))
 }
 
 fn feed_and_redis(telemetry: &Telemetry, page: &mut Page<'_>) -> Result<(), Error> {
@@ -248,6 +270,8 @@ fn process(telemetry: &Telemetry, page: &mut Page<'_>) -> Result<(), Error> {
     let Some(process) = telemetry.process.view() else { return Ok(()) };
     page.counter("process_cpu_seconds", "CPU seconds of the process", process.cpu_s)?;
     page.gauge("process_resident_memory_bytes", "Memory in RAM", process.resident_bytes)?;
+    page.gauge("process_start_time_seconds", "Start of the process, in Unix time", process.started_s)?;
     page.gauge("process_open_fds", "Open files and connections", process.open_fds)?;
+    page.gauge("process_max_fds", "How many may be open", process.max_fds)?;
     page.gauge("process_threads", "Threads", process.threads)
 }

@@ -28,7 +28,7 @@ pub struct Snapshot {
     /// Of the server.
     version: &'static str,
     verdict: Verdict,
-    /// `open`, `storage-full`, `storage-locked`, `storage-moved` or `closing`.
+    /// `open`, `storage-full`, `storage-locked`, `storage-moved`, `storage-stalled` or `closing`.
     state: &'static str,
     /// How durable a confirmed order is.
     durability: &'static str,

@@ -4,12 +4,12 @@
 
 pub mod actors;
 pub mod busiest;
+pub mod disk;
 pub mod layers;
 pub mod process;
 pub mod reading;
 pub mod views;
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -22,10 +22,12 @@ use crate::auth::Identity;
 use crate::feed::{Feed, Sink};
 use crate::gate::funnel::Funnel;
 use crate::gate::redis::Redis;
+use crate::http::answer_times::{AnswerTimes, Times, Told};
 use crate::http::response_counters::ResponseCounters;
 use crate::redis_client::{BreakerState, Trouble};
 
 use super::auth_failures::AuthFailures;
+use disk::Disk;
 use process::Process;
 use views::{
     CoreView, DistributionView, FeedView, OperationsView, PurchasesView, RedisTroubleView, RedisView, StorageView,
@@ -46,8 +48,8 @@ pub struct Telemetry {
     pub feed: Arc<Feed>,
     /// The gate's Redis.
     pub redis: Option<Arc<Redis>>,
-    /// The data file.
-    pub data_file: PathBuf,
+    /// The data file, and what is left beside it.
+    pub disk: Arc<Disk>,
     /// How durable a confirmed order is.
     pub durability: &'static str,
     /// Set when the server closes.
@@ -76,6 +78,7 @@ impl Telemetry {
             (false, StorageState::Full) => "storage-full",
             (false, StorageState::Locked) => "storage-locked",
             (false, StorageState::Moved) => "storage-moved",
+            (false, StorageState::Stalled) => "storage-stalled",
         }
     }
 
@@ -144,6 +147,13 @@ impl Telemetry {
         })
     }
 
+    /// What those who wanted to buy were told, and how long it took: every outcome that there can be.
+    #[must_use]
+    pub fn told(&self) -> Vec<(Told, Times)> {
+        let workers: Vec<_> = self.responses.iter().map(|worker| &worker.purchases).collect();
+        AnswerTimes::sum(&workers)
+    }
+
     /// Purchases inside, and how many may be.
     #[must_use]
     pub fn purchases(&self) -> PurchasesView {
@@ -156,12 +166,10 @@ impl Telemetry {
         OperationsView { auth_failures_total: self.auth_failures.total() }
     }
 
-    /// The sizes of the data file and of its write-ahead log.
+    /// The sizes of the data file and of its write-ahead log, and the room beside them.
     #[must_use]
     pub fn storage(&self) -> StorageView {
-        let mut log = self.data_file.as_os_str().to_owned();
-        log.push("-wal");
-        StorageView { file_bytes: size_of_file(&self.data_file), wal_bytes: size_of_file(Path::new(&log)) }
+        self.disk.view()
     }
 }
 
@@ -172,9 +180,4 @@ fn failing(Trouble { command, failure }: Trouble) -> RedisTroubleView {
         code: failure.code.map(Into::into),
         advice: failure.cause.advice(),
     }
-}
-
-/// A file that is not there has no bytes.
-fn size_of_file(path: &Path) -> u64 {
-    std::fs::metadata(path).map_or(0, |file| file.len())
 }

@@ -18,13 +18,16 @@ use doorbuster_actors::sale::InjectedDelay;
 use tokio::sync::oneshot;
 
 use super::ServeError;
+use super::background::Background;
 use super::clock_watch::{self, Following};
 use super::descriptors;
+use super::file_watch::{self, Files};
 use super::housekeeping::{Chores, Housekeeping};
 use super::listener;
 use super::operations;
 use super::sale;
 use super::shutdown;
+use super::stall_watch;
 use super::workers::{Shared, WorkerFactory};
 use crate::api;
 use crate::api::cors::Cors;
@@ -48,6 +51,7 @@ use crate::http::order_view::Shown;
 use crate::http::query_config;
 use crate::http::response_counters::ResponseCounters;
 use crate::http::trusted_proxies::TrustedProxies;
+use crate::ops::telemetry::disk::Disk;
 use crate::ops::tokens::Tokens;
 use crate::redis_client::{Command, RedisAddress};
 use crate::signals::Signals;
@@ -81,6 +85,7 @@ pub(super) struct Server {
     pub(super) redis: Option<Arc<Redis>>,
     /// Redis was tried out once.
     tried_redis: Option<oneshot::Receiver<()>>,
+    watches: [Background; 2],
 }
 
 impl Server {
@@ -105,16 +110,22 @@ impl Server {
         let shown = Shown { durability: sale::promised(config, &medium) };
         let streams = events::limits(limits.connections);
         let shared = share(loaded, (&sale, shown), workers, identity, redis.clone(), streams);
-        let housekeeping = Housekeeping::start(Chores {
-            throttle: Arc::clone(&shared.throttle),
-            sale: Arc::clone(sale.view()),
-            names: sale.names().clone(),
-            identity: Arc::clone(&shared.identity),
-            following: Following { after: config.clock.follow_after, pay_within: config.payment.pay_within },
-        })?;
+        let following = Following { after: config.clock.follow_after, pay_within: config.payment.pay_within };
+        let throttle = Arc::clone(&shared.throttle);
+        let housekeeping = Housekeeping::start(Chores { throttle, sale: Arc::clone(sale.view()), following })?;
+        let disk = Arc::new(Disk::of(&config.storage.path));
+        let watches = [
+            stall_watch::start(Arc::clone(sale.view()), config.storage.stall_limit)?,
+            file_watch::start(Files {
+                sale: Arc::clone(sale.view()),
+                names: sale.names().clone(),
+                disk: Arc::clone(&disk),
+                identity: Arc::clone(&shared.identity),
+            })?,
+        ];
         let feed = Arc::new(Feed::open(&config.storage.path, sale.view().status.last_seq())?);
         let relay = start_relay(config, shared.redis.as_ref(), &feed)?;
-        let operations = operations::open((ops_socket, listen), descriptors, loaded, &shared, &feed)?;
+        let operations = operations::open((ops_socket, listen), descriptors, loaded, &shared, (&feed, disk))?;
         let (closing, responses) = (Arc::clone(&shared.gate.closing), Arc::clone(&shared.responses));
         let identity = Arc::clone(&shared.identity);
         let (ops_tokens, webhook_secret) = (Arc::clone(&shared.ops_tokens), Arc::clone(&shared.webhook_secret));
@@ -139,6 +150,7 @@ impl Server {
             housekeeping,
             redis,
             tried_redis,
+            watches,
         })
     }
 
@@ -157,12 +169,16 @@ impl Server {
         shutdown::quiet(&self.responses, signals).await;
         stopping.abort();
         // Who waits for an entry is answered; the files of the feed are closed before the ledger's, which ends last.
-        self.feed.close();
-        drop(self.relay);
-        let closed = self.sale.close().await;
-        drop(self.housekeeping);
+        let (feed, relay) = (self.feed, self.relay);
+        let close_feed = move || {
+            feed.close();
+            drop(relay);
+        };
+        shutdown::in_time("the feed", close_feed).await;
+        let closed = tokio::time::timeout(shutdown::CLOSE_PATIENCE, self.sale.close()).await;
+        drop((self.housekeeping, self.watches));
         self.operations.stop(false).await;
-        closed?;
+        closed.map_err(|_still_waiting| ServeError::Stalled(shutdown::CLOSE_PATIENCE))??;
         tracing::info!("closed");
         Ok(())
     }

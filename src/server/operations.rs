@@ -30,6 +30,7 @@ use crate::ops::events::Snapshots;
 use crate::ops::metrics::Metrics;
 use crate::ops::monitor::Monitor;
 use crate::ops::telemetry::Telemetry;
+use crate::ops::telemetry::disk::Disk;
 use crate::ops::telemetry::process::Process;
 use crate::ops::tokens::Tokens;
 
@@ -45,10 +46,10 @@ pub(super) fn open(
     descriptors: usize,
     loaded: &Loaded,
     shared: &Shared,
-    feed: &Arc<Feed>,
+    (feed, disk): (&Arc<Feed>, Arc<Disk>),
 ) -> Result<ServerHandle, ServeError> {
     let config = &loaded.config;
-    let telemetry = Arc::new(telemetry(config, shared, feed));
+    let telemetry = Arc::new(telemetry(shared, feed, disk));
     let openapi = ops::openapi::document(&format!("http://{public}{}", config.server.base_path), loaded.mode);
     let proxies = TrustedProxies::new(&config.server.trusted_proxies);
     let limits = Limits {
@@ -103,7 +104,7 @@ fn equip(
     }
 }
 
-fn telemetry(config: &Config, shared: &Shared, feed: &Arc<Feed>) -> Telemetry {
+fn telemetry(shared: &Shared, feed: &Arc<Feed>, disk: Arc<Disk>) -> Telemetry {
     Telemetry {
         started: Instant::now(),
         sale: Arc::clone(shared.sale.view()),
@@ -111,7 +112,7 @@ fn telemetry(config: &Config, shared: &Shared, feed: &Arc<Feed>) -> Telemetry {
         responses: Arc::clone(&shared.responses),
         feed: Arc::clone(feed),
         redis: shared.redis.clone(),
-        data_file: config.storage.path.clone(),
+        disk,
         durability: shared.shown.durability,
         closing: Arc::clone(&shared.gate.closing),
         auth_failures: Arc::default(),

@@ -1,15 +1,24 @@
-//! **Job:** waits for the requests in flight when the server is to end.
-//! **Owns:** the limit of patience.
-//! **Never:** waits for a client after the second signal; always waits for a commit.
+//! **Job:** waits for the requests in flight when the server is to end, and for what has to be closed.
+//! **Owns:** the limits of patience.
+//! **Never:** waits for a client after the second signal, or for ever for a disk that does not answer.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
 
 use crate::http::response_counters::ResponseCounters;
 use crate::signals::Signals;
 
 /// How long the requests in flight may take. An answer takes at most five seconds.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long the ledger may take to be written and closed: far longer than a disk needs that answers at all. With the
+/// patience for requests, an end takes less than the half minute that service managers grant.
+pub(super) const CLOSE_PATIENCE: Duration = Duration::from_secs(10);
+
+/// The same of what is less than the ledger: a reader, a file beside it.
+const PART_PATIENCE: Duration = Duration::from_secs(2);
 
 /// How often to look whether any request is in flight.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
@@ -31,5 +40,19 @@ pub(super) async fn quiet(workers: &[Arc<ResponseCounters>], signals: &mut Signa
     tokio::select! {
         () = waiting => {}
         () = signals.close() => tracing::warn!("a second signal: not waiting for clients"),
+    }
+}
+
+/// Ends a part of the server, on a thread of its own: where its disk does not answer it is left to the end of the
+/// process.
+pub(super) async fn in_time(part: &'static str, end: impl FnOnce() + Send + 'static) {
+    let (ends, ended) = oneshot::channel::<()>();
+    let work = move || {
+        end();
+        drop(ends);
+    };
+    let started = std::thread::Builder::new().name("closing".to_owned()).spawn(work);
+    if started.is_err() || tokio::time::timeout(PART_PATIENCE, ended).await.is_err() {
+        tracing::warn!(part, "does not end: it is left to the end of the process");
     }
 }

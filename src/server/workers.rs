@@ -83,6 +83,7 @@ impl Shared {
             items: items(),
             client,
             shown: self.shown,
+            answers: Arc::clone(&self.responses[worker]),
             sampler: Sampler::default(),
             rate_limits: self.rate_limits.clone(),
         };

@@ -2,6 +2,7 @@
 //! **Owns:** the list of the subjects.
 //! **Never:** assumes that a test is alone in its process: `cargo test --test it crash::` runs one subject.
 
+mod alerts;
 mod answers;
 mod backup;
 mod bad_inputs;
@@ -33,6 +34,7 @@ mod recovery;
 mod replay;
 mod sale;
 mod salvage;
+mod stalls;
 mod storefront;
 mod strangers;
 mod support;

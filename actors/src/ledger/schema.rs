@@ -20,6 +20,13 @@ const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../data/schema/0002_session.sql"))),
 ];
 
+/// Bytes to which the write-ahead log is cut when it begins anew: twice what it has when it is copied. A healthy log is
+/// never cut; only what a reader has made it grow comes back.
+pub(super) const LOG_SIZE: u64 = 32 << 20;
+
+/// Bytes of a page in the log, with its header (sqlite.org/walformat.html, section 2.2).
+const FRAME_BYTES: u64 = 4096 + 24;
+
 /// The schema this program writes.
 pub(super) const VERSION: usize = MIGRATIONS.len();
 
@@ -41,7 +48,8 @@ pub(super) fn open(path: &Path, durability: Durability) -> Result<Connection, Le
         Durability::Normal => 1,
     };
     connection.execute_batch(&format!(
-        "PRAGMA synchronous = {synchronous}; PRAGMA wal_autocheckpoint = 0; PRAGMA trusted_schema = OFF;"
+        "PRAGMA synchronous = {synchronous}; PRAGMA wal_autocheckpoint = 0; PRAGMA trusted_schema = OFF; \
+         PRAGMA journal_size_limit = {LOG_SIZE};"
     ))?;
     let text = |pragma: &str| connection.query_row(pragma, [], |row| row.get::<_, String>(0));
     if text("PRAGMA journal_mode")? != "wal" {
@@ -51,15 +59,26 @@ pub(super) fn open(path: &Path, durability: Durability) -> Result<Connection, Le
     expect("journal_mode", "wal", &text("PRAGMA journal_mode = WAL")?)?;
     expect("synchronous", &synchronous.to_string(), &number(&connection, "synchronous")?.to_string())?;
     expect("wal_autocheckpoint", "0", &number(&connection, "wal_autocheckpoint")?.to_string())?;
+    expect("journal_size_limit", &LOG_SIZE.to_string(), &number(&connection, "journal_size_limit")?.to_string())?;
     migrate(&mut connection)?;
     Ok(connection)
 }
 
-/// Copies the write-ahead log into the file. Whether all of it could be: a reader may be in the way.
-pub(super) fn checkpoint(connection: &Connection, mode: &str) -> rusqlite::Result<bool> {
+/// What a checkpoint left.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Checkpointed {
+    /// Whether all of the log was copied: a reader may be in the way.
+    pub(super) is_complete: bool,
+    /// Bytes of the log that are in use. It begins anew with the next commit once all is copied and nobody reads it.
+    pub(super) log_bytes: u64,
+}
+
+/// Copies the write-ahead log into the file.
+pub(super) fn checkpoint(connection: &Connection, mode: &str) -> rusqlite::Result<Checkpointed> {
     let counts = |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?));
-    let (busy, pages, copied) = connection.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], counts)?;
-    Ok(busy == 0 && copied >= pages)
+    let (busy, frames, copied) = connection.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], counts)?;
+    let log_bytes = u64::try_from(frames).unwrap_or(0) * FRAME_BYTES;
+    Ok(Checkpointed { is_complete: busy == 0 && copied >= frames, log_bytes })
 }
 
 /// The schema version of a file that is ours; 0 for one that holds nothing yet.

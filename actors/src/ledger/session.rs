@@ -65,7 +65,7 @@ pub(super) fn begin(connection: &mut Connection, path: &Path, fold: &Fold) -> Re
     // Only now there is a log for sure.
     connection.execute("UPDATE session SET log = ?1", [log_salt(path).unwrap_or_default()])?;
     // The log keeps its frames until it is written again, so from here on the file has one.
-    if !schema::checkpoint(connection, "PASSIVE")? {
+    if !schema::checkpoint(connection, "PASSIVE")?.is_complete {
         tracing::warn!("a reader keeps the data file from saying that it is open: a lost log may go unnoticed");
     }
     Ok(())

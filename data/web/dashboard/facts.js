@@ -16,7 +16,13 @@ const TREND_ENTRIES = 1_000;
 /** Commit triggers whose rate is shown even while it is zero. */
 const ALWAYS = ["drained", "full"];
 
-const STORAGE = { open: "storage open", full: "disk full", locked: "data file locked", moved: "data file moved" };
+const STORAGE = {
+  open: "storage open",
+  full: "disk full",
+  locked: "data file locked",
+  moved: "data file moved",
+  stalled: "disk does not answer",
+};
 
 const BREAKER = { closed: "answering", open: "not answering", half_open: "being tried again" };
 
@@ -69,6 +75,7 @@ export class Writer {
       ["queue", "Waiting for the writer", `${count(writer.queue_depth)} decisions`],
       ["last_seq", "Last ledger entry", `#${whole(writer.last_seq)}`],
       ["wal", "Data file · log", `${bytes(current.storage.file_bytes)} · ${bytes(current.storage.wal_bytes)}`],
+      ["disk", "Disk free · size", `${bytes(current.storage.disk_free_bytes)} · ${bytes(current.storage.disk_total_bytes)}`],
     ]);
   }
 }
@@ -100,7 +107,7 @@ export class System {
       redis(current.redis, earlier?.redis),
       ["cpu", "Processor", `${percent(cpu)} of one core`],
       ["memory", "Memory", bytes(process.resident_bytes)],
-      ["files", "Open files · threads", `${count(process.open_fds)} · ${count(process.threads)}`],
+      ["files", "Open files · threads", `${count(process.open_fds)} of ${count(process.max_fds)} · ${count(process.threads)}`],
     ]);
   }
 }

@@ -8,6 +8,8 @@ use doorbuster_actors::observe::Distribution;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeCounterValue, EncodeGaugeValue, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 
+use crate::http::answer_times::{BOUNDS_US, Times};
+
 /// The labels of one time series.
 type Labels = Vec<(&'static str, String)>;
 
@@ -96,6 +98,29 @@ impl<'e> Page<'e> {
         bounds_us: &[u64],
     ) -> Result<(), Error> {
         self.histogram(name, help, of, bounds_us, MICROS_PER_SECOND)
+    }
+
+    /// A histogram of times for each set of labels.
+    #[expect(clippy::cast_precision_loss, reason = "sums of microseconds are exact up to 2^53, which are 285 years")]
+    pub(super) fn answer_times<'t>(
+        &mut self,
+        name: &'static str,
+        help: &str,
+        values: impl IntoIterator<Item = (Labels, &'t Times)>,
+    ) -> Result<(), Error> {
+        let bounds = BOUNDS_US.iter().map(|bound| *bound as f64 / MICROS_PER_SECOND).chain([f64::INFINITY]);
+        let mut metric = self.describe(name, help, MetricType::Histogram)?;
+        for (labels, times) in values {
+            let buckets: Vec<_> = bounds.clone().zip(times.buckets).collect();
+            let mut of_labels = metric.encode_family(&labels)?;
+            of_labels.encode_histogram::<NoLabelSet>(
+                times.sum_us as f64 / MICROS_PER_SECOND,
+                times.count(),
+                &buckets,
+                None,
+            )?;
+        }
+        Ok(())
     }
 
     #[expect(clippy::cast_precision_loss, reason = "sums of microseconds are exact up to 2^53, which are 285 years")]

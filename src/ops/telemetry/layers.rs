@@ -1,12 +1,13 @@
 //! **Job:** what every layer did with the purchase attempts, from the first to the ledger.
-//! **Owns:** the sum over workers and cores, and what became of an attempt in the end.
+//! **Owns:** the sum over workers and cores, and which answers each layer has.
 //! **Never:** counts: it reads what the layers counted.
 
-use std::collections::BTreeMap;
+use doorbuster_actors::request::Reason;
 
 use super::Telemetry;
 use super::views::LayerView;
 use crate::gate::funnel::Layer;
+use crate::http::problem::{BODY, NAMED};
 
 impl Telemetry {
     /// The layers, outermost first.
@@ -22,12 +23,44 @@ impl Telemetry {
     }
 }
 
-/// Purchase attempts by their outcome: `confirmed`, `replayed`, or a problem code.
+/// The answers that an attempt can get at a layer, as far as is known: counted from the start, so that an alarm hears
+/// the first one. Whoever waits at a layer may go away.
 #[must_use]
-pub fn outcomes(layers: &[LayerView]) -> BTreeMap<&'static str, u64> {
-    let mut outcomes = BTreeMap::from([("confirmed", layers.last().map_or(0, |ledger| ledger.passed))]);
-    for (code, count) in layers.iter().flat_map(|layer| &layer.answered) {
-        *outcomes.entry(code).or_default() += count;
-    }
-    outcomes
+pub fn usual_answers(layer: &str) -> Vec<Reason> {
+    let own: &[Reason] = match layer {
+        "door" => return [&[Reason::Unauthenticated, Reason::Disconnected], NAMED, BODY].concat(),
+        "capacity" => &[Reason::Overloaded, Reason::ShuttingDown],
+        "replay" => &[
+            Reason::Replayed,
+            Reason::KeyReused,
+            Reason::Overloaded,
+            Reason::OutcomeUnknown,
+            Reason::StorageUnavailable,
+            Reason::Disconnected,
+        ],
+        "window" => &[
+            Reason::SaleNotStarted,
+            Reason::SalePaused,
+            Reason::SaleClosed,
+            Reason::StorageFull,
+            Reason::StorageUnavailable,
+        ],
+        "sold_out" => &[Reason::SoldOut],
+        "throttle" => &[Reason::Throttled, Reason::GateUnavailable, Reason::Disconnected],
+        "pool" => &[Reason::NoToken, Reason::GateUnavailable, Reason::Disconnected],
+        "bucket" => &[Reason::RateLimited, Reason::GateUnavailable, Reason::Disconnected],
+        "stock" => &[
+            Reason::Replayed,
+            Reason::KeyReused,
+            Reason::SaleNotStarted,
+            Reason::SalePaused,
+            Reason::SaleClosed,
+            Reason::SoldOut,
+            Reason::LimitReached,
+            Reason::Throttled,
+        ],
+        "ledger" => &[Reason::StorageFull, Reason::StorageUnavailable, Reason::OutcomeUnknown, Reason::ShuttingDown],
+        _unknown => &[],
+    };
+    own.to_vec()
 }

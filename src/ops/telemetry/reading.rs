@@ -13,6 +13,7 @@ use super::Telemetry;
 use super::busiest::Busiest;
 use super::views::{ByState, LayerView};
 use crate::config::OnError;
+use crate::http::answer_times::Told;
 use crate::ops::verdict::reading::{ClockReading, ItemReading, Reading, Switches, TROUBLE};
 use crate::redis_client::{BreakerState, Trouble};
 
@@ -23,17 +24,22 @@ impl Telemetry {
         let all = self.sale.directory.all();
         busiest.look(&all);
         let (layers, writer) = (self.layers(), &self.sale.writer);
-        let answered = |code: &str| layers.iter().filter_map(|layer| layer.answered.get(code)).sum();
+        let storage = self.storage();
+        let told = self.told();
+        let answered = |code| told.iter().find(|(other, _)| *other == Told::Reason(code)).map_or(0, |(_, t)| t.count());
         Reading {
             uptime_s: self.uptime_s(),
             in_flight: self.sale.purchases.in_flight(),
             max_in_flight: self.sale.purchases.capacity(),
             attempts: layers.first().map_or(0, |outermost: &LayerView| outermost.entered),
             orders: writer.ledger.passed(),
-            troubled: TROUBLE.map(|(code, ..)| answered(code.as_str())),
+            troubled: TROUBLE.map(|(code, ..)| answered(code)),
             commits: CommitTrigger::ALL.iter().map(|trigger| writer.commits(*trigger)).sum(),
             commit_us: writer.commits_measured().commit_us.snapshot(),
             writer_queue: writer.mailbox.depth(),
+            pinned_log_bytes: self.sale.status.pinned_log_bytes(),
+            disk_free_bytes: storage.disk_free_bytes,
+            disk_total_bytes: storage.disk_total_bytes,
             is_redis_away: self.redis.as_ref().is_some_and(|redis| redis.observe().breaker != BreakerState::Closed),
             clock: clock(&self.sale.clock),
             redis_troubles: self.redis.as_ref().map(|redis| redis.health().troubles()).unwrap_or_default(),

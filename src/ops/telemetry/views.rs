@@ -145,7 +145,7 @@ pub struct WriterView {
     pub sync_us: DistributionView,
     /// Decisions that wait for the writer.
     pub queue_depth: u32,
-    /// `open`, `full` or `locked`.
+    /// `open`, `full`, `locked`, `moved` or `stalled`.
     pub storage: &'static str,
     /// The last committed entry.
     pub last_seq: u64,
@@ -212,6 +212,14 @@ pub struct ByState {
 }
 
 impl ByState {
+    /// The counts with the names of their states.
+    #[must_use]
+    pub fn named(self) -> [(&'static str, u64); 5] {
+        let Self { scheduled, open, paused, sold_out, closed } = self;
+        [("scheduled", scheduled), ("open", open), ("paused", paused), ("sold_out", sold_out), ("closed", closed)]
+            .map(|(state, count)| (state, count as u64))
+    }
+
     /// The items at `now`.
     #[must_use]
     pub fn of(published_items: &[Arc<PublishedItem>], now: Timestamp) -> Self {
@@ -287,13 +295,17 @@ pub struct RedisTroubleView {
     pub advice: &'static str,
 }
 
-/// The data file.
+/// The data file, looked at once a second.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct StorageView {
     /// Its size.
     pub file_bytes: u64,
     /// The size of its write-ahead log.
     pub wal_bytes: u64,
+    /// What is left for us on its disk.
+    pub disk_free_bytes: u64,
+    /// The size of that disk.
+    pub disk_total_bytes: u64,
 }
 
 /// The process.
@@ -303,8 +315,12 @@ pub struct ProcessView {
     pub cpu_s: f64,
     /// Memory in RAM.
     pub resident_bytes: u64,
+    /// When it was started, in seconds of Unix time.
+    pub started_s: f64,
     /// Open files and connections.
     pub open_fds: u64,
+    /// How many may be open.
+    pub max_fds: u64,
     /// Threads.
     pub threads: u64,
 }

@@ -45,6 +45,12 @@ pub struct Reading {
     pub commit_us: DistributionSnapshot,
     /// Decisions that wait for the writer.
     pub writer_queue: u32,
+    /// Bytes in the write-ahead log that a reader keeps from beginning anew; 0: none does.
+    pub pinned_log_bytes: u64,
+    /// Bytes that are left on the disk of the data file.
+    pub disk_free_bytes: u64,
+    /// The size of that disk; 0: not known.
+    pub disk_total_bytes: u64,
     /// Whether there is a Redis that is not asked, or only probed.
     pub is_redis_away: bool,
     /// The clocks.

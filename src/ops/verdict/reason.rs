@@ -74,6 +74,8 @@ codes! {
     StorageLocked = "storage-locked", Stopped;
     /// The data file, its log or its mark was moved, deleted or replaced.
     StorageMoved = "storage-moved", Stopped;
+    /// The disk does not answer: a commit stands still.
+    StorageStalled = "storage-stalled", Stopped;
     /// The server is closing.
     Closing = "closing", Stopped;
     /// Not every thread of the sale has started.
@@ -86,16 +88,20 @@ codes! {
     GateClosed = "gate-closed", Stopped;
     /// Nearly as many purchases are in flight as may be.
     NearCapacity = "near-capacity", Degraded;
+    /// The disk of the data file is nearly full.
+    DiskNearlyFull = "disk-nearly-full", Degraded;
+    /// A reader keeps the write-ahead log from beginning anew: it grows.
+    LogPinned = "log-pinned", Degraded;
     /// The gate does without Redis.
     RedisUnavailable = "redis-unavailable", Degraded;
+    /// Redis refuses kinds of commands, and somebody has to change something.
+    RedisRefuses = "redis-refuses", Degraded;
     /// The wall clock had not been set when the server started.
     ClockUnset = "clock-unset", Degraded;
     /// The wall clock was set while the server ran.
     ClockDrift = "clock-drift", Degraded;
     /// The ledger was written by a clock that was ahead.
     LedgerAhead = "ledger-ahead", Degraded;
-    /// Redis refuses kinds of commands, and somebody has to change something.
-    RedisRefuses = "redis-refuses", Degraded;
     /// Buyers were told that the outcome is unknown.
     OutcomesUnknown = "outcomes-unknown", Degraded;
     /// Attempts were refused because the disk was full.

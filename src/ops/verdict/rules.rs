@@ -7,7 +7,7 @@ use doorbuster_actors::sale::StorageState;
 use super::clock;
 use super::reading::{Evidence, ItemReading, Reading, TROUBLE};
 use super::reason::{Finding, ReasonCode};
-use super::text::{count, duration, percent};
+use super::text::{bytes, count, duration, percent};
 use super::window;
 use crate::redis_client::{Cause, Trouble};
 
@@ -33,6 +33,11 @@ const SLOW_ITEM_US: u64 = 10_000;
 /// Percent of its mailbox in use from which an item is reported: a thousand times what waits in a busy sale.
 const FULL_MAILBOX_PERCENT: usize = 50;
 
+/// A disk counts as nearly full below a tenth of it, where that is less than a gibibyte: room for millions of orders,
+/// and on a small volume for the time that it takes somebody to come.
+const SMALL_DISK_SHARE: u64 = 10;
+const FREE_ENOUGH_BYTES: u64 = 1 << 30;
+
 /// Items that a sentence names; the others are counted.
 const NAMED: usize = 3;
 
@@ -45,7 +50,10 @@ pub(super) fn stopping(evidence: &Evidence<'_>) -> Vec<Finding> {
 /// What makes it worse than it should be.
 pub(super) fn degrading(evidence: &Evidence<'_>) -> Vec<Finding> {
     let now = evidence.now;
-    let mut found: Vec<_> = near_capacity(now).into_iter().chain(redis(now)).chain(clock::findings(now)).collect();
+    let now_only = [near_capacity, nearly_full, pinned_log];
+    let mut found: Vec<_> = now_only.iter().filter_map(|rule| rule(now)).collect();
+    found.extend(redis(now));
+    found.extend(clock::findings(now));
     if let Some(earlier) = evidence.earlier {
         found.extend(trouble(now, earlier));
         found.extend(slow_commits(now, earlier));
@@ -74,6 +82,12 @@ fn storage(evidence: &Evidence<'_>) -> Option<Finding> {
             "the data file was moved or deleted",
             "The files that are open have lost their names, so nothing is sold. The server's log says how to get them \
              back.",
+        ),
+        StorageState::Stalled => (
+            ReasonCode::StorageStalled,
+            "the disk does not answer",
+            "A commit has stood still for seconds, so nothing is sold. The sale goes on by itself when the disk does; \
+             who waited was told that the outcome is unknown.",
         ),
     };
     Some(Finding::new(code, short, text))
@@ -124,6 +138,28 @@ fn near_capacity(now: &Reading) -> Option<Finding> {
         )
     };
     is_near.then(|| Finding::new(ReasonCode::NearCapacity, "nearly at capacity", text()))
+}
+
+fn nearly_full(now: &Reading) -> Option<Finding> {
+    let (free, total) = (now.disk_free_bytes, now.disk_total_bytes);
+    let is_nearly_full = free < (total / SMALL_DISK_SHARE).min(FREE_ENOUGH_BYTES);
+    let text = || {
+        let (left, of) = (bytes(free), bytes(total));
+        format!("{left} of {of} are left on the disk of the data file. Make room: on a full disk nothing is sold.")
+    };
+    is_nearly_full.then(|| Finding::new(ReasonCode::DiskNearlyFull, "the disk is nearly full", text()))
+}
+
+fn pinned_log(now: &Reading) -> Option<Finding> {
+    let text = || {
+        let log = bytes(now.pinned_log_bytes);
+        format!(
+            "Another program reads the data file and keeps its write-ahead log ({log}) from beginning anew: it grows \
+             with every order. End that program; the space comes back by itself."
+        )
+    };
+    let short = "another program pins the write-ahead log";
+    (now.pinned_log_bytes > 0).then(|| Finding::new(ReasonCode::LogPinned, short, text()))
 }
 
 fn gate_closed(evidence: &Evidence<'_>) -> Option<Finding> {

@@ -71,12 +71,33 @@ fn item(depth: u32) -> ItemReading {
 type Change = fn(&mut Scene);
 
 /// What is changed, the headline and a part of the text; and what is changed one step less, which is fine.
-const RULES: [(ReasonCode, Change, &str, &str, Change); 19] = [
+const RULES: [(ReasonCode, Change, &str, &str, Change); 22] = [
     (
         ReasonCode::StorageFull,
         |scene| scene.switches.storage = StorageState::Full,
         "Stopped: the disk is full",
         "once there is room",
+        |_| {},
+    ),
+    (
+        ReasonCode::StorageStalled,
+        |scene| scene.switches.storage = StorageState::Stalled,
+        "Stopped: the disk does not answer",
+        "goes on by itself when the disk does",
+        |_| {},
+    ),
+    (
+        ReasonCode::DiskNearlyFull,
+        |scene| (scene.now.disk_free_bytes, scene.now.disk_total_bytes) = ((1 << 30) - 1, 1 << 40),
+        "Degraded: the disk is nearly full",
+        "Make room",
+        |scene| (scene.now.disk_free_bytes, scene.now.disk_total_bytes) = (10 << 20, 100 << 20),
+    ),
+    (
+        ReasonCode::LogPinned,
+        |scene| scene.now.pinned_log_bytes = 40 << 20,
+        "Degraded: another program pins the write-ahead log",
+        "(40\u{a0}MiB)",
         |_| {},
     ),
     (
@@ -286,14 +307,15 @@ fn bad_news_come_in_the_order_of_the_table_and_all_of_them_do() {
     let found = verdict(|scene| {
         for (code, bad, ..) in RULES {
             // One state of the storage at a time.
-            if !matches!(code, ReasonCode::StorageLocked | ReasonCode::StorageMoved) {
+            if !matches!(code, ReasonCode::StorageLocked | ReasonCode::StorageMoved | ReasonCode::StorageStalled) {
                 bad(scene);
             }
         }
         scene.now.troubled = [1; TROUBLE.len()];
     });
     let is_expected = |code: &&ReasonCode| {
-        code.level() != Level::Healthy && !matches!(code, ReasonCode::StorageLocked | ReasonCode::StorageMoved)
+        code.level() != Level::Healthy
+            && !matches!(code, ReasonCode::StorageLocked | ReasonCode::StorageMoved | ReasonCode::StorageStalled)
     };
     let expected: Vec<_> = ReasonCode::ALL.iter().filter(is_expected).copied().collect();
     assert_eq!(codes(&found), expected);

@@ -34,6 +34,17 @@ pub(super) fn duration(us: u64) -> String {
     }
 }
 
+/// Bytes, in binary multiples.
+pub(super) fn bytes(value: u64) -> String {
+    const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
+    let (mut unit, mut whole, mut rest) = (0, value, 0);
+    while whole >= 1_024 && unit + 1 < UNITS.len() {
+        (unit, whole, rest) = (unit + 1, whole / 1_024, whole % 1_024);
+    }
+    let fraction = if unit > 0 && whole < 10 { format!(".{}", rest * 10 / 1_024) } else { String::new() };
+    format!("{whole}{fraction}{SPACE}{}", UNITS[unit])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -46,5 +57,7 @@ mod tests {
         assert_eq!(percents, ["0 %", "81 %", "100 %"]);
         let durations = [999, 1_250, 12_500, 1_250_000].map(|us| plain(duration(us)));
         assert_eq!(durations, ["999 µs", "1.2 ms", "12 ms", "1.2 s"]);
+        let sizes = [999, 1_536, 20 << 20, 5 << 40].map(|value| plain(bytes(value)));
+        assert_eq!(sizes, ["999 B", "1.5 KiB", "20 MiB", "5.0 TiB"]);
     }
 }

@@ -78,7 +78,8 @@ fn outcomes_in(metrics: &BTreeMap<String, f64>) -> (BTreeMap<String, u64>, BTree
         Some(rest.split_once('"')?.0.to_owned())
     };
     let (mut whole, mut by_layer) = (BTreeMap::new(), BTreeMap::new());
-    for (series, value) in metrics {
+    // What can be counted is there from the start.
+    for (series, value) in metrics.iter().filter(|(_, value)| **value > 0.0) {
         let value = counted(*value);
         if series.starts_with("doorbuster_requests_total") {
             whole.insert(label(series, "outcome").expect("its label"), value);
