@@ -145,6 +145,10 @@ async fn a_disk_that_stands_still_is_waited_for_and_the_sale_goes_on_by_itself()
     assert_eq!((late.status, late.header("idempotent-replayed")), (201, Some("true")), "{}", late.text());
     assert_eq!(buy(server, "cid", Some("cids")).await.0.status, 201);
     assert_eq!(assert_conservation(server).await.len(), 3);
+    let begun = Instant::now();
+    while !server.stderr().contains("the disk answers again") && begun.elapsed() < QUICKLY {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     let log = server.stderr();
     assert_eq!(log.matches("the disk does not answer: nothing is sold").count(), 1, "once an episode: {log}");
     assert_eq!(log.matches("the disk answers again").count(), 1, "{log}");
@@ -200,9 +204,24 @@ impl Volume {
     }
 }
 
+/// A volume while it is frozen. Before the server is dropped: a process that waits for a frozen disk cannot be ended.
+struct Frozen<'v>(&'v Volume);
+
+impl<'v> Frozen<'v> {
+    fn freeze(volume: &'v Volume) -> Self {
+        assert!(volume.run(&["fsfreeze", "-f"]), "the volume cannot be frozen");
+        Self(volume)
+    }
+}
+
+impl Drop for Frozen<'_> {
+    fn drop(&mut self) {
+        assert!(self.0.run(&["fsfreeze", "-u"]) || std::thread::panicking(), "the volume stays frozen");
+    }
+}
+
 impl Drop for Volume {
     fn drop(&mut self) {
-        let _if_still_frozen = self.run(&["fsfreeze", "-u"]);
         assert!(self.run(&["umount", "-l"]) || std::thread::panicking(), "the volume stays mounted");
     }
 }
@@ -216,12 +235,12 @@ async fn a_file_system_that_is_frozen_for_a_snapshot_costs_time_and_nothing_else
     let data = volume.path().join("sale.db");
     let mut server = Setup::new([Item::new("sku", 9).limit(9)]).set("storage.path", &format!("{data:?}")).start();
     assert_eq!(buy(&server, "ann", None).await.0.status, 201);
-    assert!(volume.run(&["fsfreeze", "-f"]));
+    let frozen = Frozen::freeze(&volume);
     let (told, (unknown, took)) = tokio::join!(until_ready(&server, false), buy(&server, "bob", Some("bobs")));
     assert_problem(&unknown, 503, "outcome-unknown");
     assert!(took < IN_TIME, "{took:?}");
     assert_eq!(told["verdict"]["reasons"][0]["code"], "storage-stalled", "{told}");
-    assert!(volume.run(&["fsfreeze", "-u"]));
+    drop(frozen);
     until_ready(&server, true).await;
     assert_eq!(buy(&server, "bob", Some("bobs")).await.0.header("idempotent-replayed"), Some("true"));
     let attempt = Attempt::new("cid", "sku");
