@@ -110,19 +110,8 @@ impl Server {
         let shown = Shown { durability: sale::promised(config, &medium) };
         let streams = events::limits(limits.connections);
         let shared = share(loaded, (&sale, shown), workers, identity, redis.clone(), streams);
-        let following = Following { after: config.clock.follow_after, pay_within: config.payment.pay_within };
-        let throttle = Arc::clone(&shared.throttle);
-        let housekeeping = Housekeeping::start(Chores { throttle, sale: Arc::clone(sale.view()), following })?;
         let disk = Arc::new(Disk::of(&config.storage.path));
-        let watches = [
-            stall_watch::start(Arc::clone(sale.view()), config.storage.stall_limit)?,
-            file_watch::start(Files {
-                sale: Arc::clone(sale.view()),
-                names: sale.names().clone(),
-                disk: Arc::clone(&disk),
-                identity: Arc::clone(&shared.identity),
-            })?,
-        ];
+        let (housekeeping, watches) = watch(config, &sale, &shared, &disk)?;
         let feed = Arc::new(Feed::open(&config.storage.path, sale.view().status.last_seq())?);
         let relay = start_relay(config, shared.redis.as_ref(), &feed)?;
         let operations = operations::open((ops_socket, listen), descriptors, loaded, &shared, (&feed, disk))?;
@@ -182,6 +171,26 @@ impl Server {
         tracing::info!("closed");
         Ok(())
     }
+}
+
+/// What is looked after once a second; what may hang with the disk, on threads of its own.
+fn watch(
+    config: &Config,
+    sale: &Sale,
+    shared: &Shared,
+    disk: &Arc<Disk>,
+) -> std::io::Result<(Housekeeping, [Background; 2])> {
+    let following = Following { after: config.clock.follow_after, pay_within: config.payment.pay_within };
+    let throttle = Arc::clone(&shared.throttle);
+    let housekeeping = Housekeeping::start(Chores { throttle, sale: Arc::clone(sale.view()), following })?;
+    let files = Files {
+        sale: Arc::clone(sale.view()),
+        names: sale.names().clone(),
+        disk: Arc::clone(disk),
+        identity: Arc::clone(&shared.identity),
+    };
+    let stalls = stall_watch::start(Arc::clone(sale.view()), config.storage.stall_limit)?;
+    Ok((housekeeping, [stalls, file_watch::start(files)?]))
 }
 
 fn workers(config: &Config) -> u16 {

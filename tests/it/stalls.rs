@@ -2,8 +2,6 @@
 //! **Owns:** a shim in front of the disk, and a real file system that is frozen where the machine lets us.
 //! **Never:** measures a disk: a call stands still until the test lets it go.
 
-#![expect(clippy::print_stdout, reason = "a test that is skipped says so")]
-
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
