@@ -74,6 +74,7 @@ impl Relay {
             trimmed_at: None,
             asked_at: None,
             tried_at: None,
+            is_starting_anew: false,
             reader: Reader::open(&feed.path)?,
             feed: Arc::clone(feed),
             confirmed: None,
@@ -139,6 +140,8 @@ struct Worker {
     readers: Readers,
     trimmed_at: Option<Instant>,
     asked_at: Option<Instant>,
+    /// The last round wanted to delete the stream.
+    is_starting_anew: bool,
     /// When it was tried whether Redis would take entries.
     tried_at: Option<Instant>,
     reader: Reader,
@@ -222,7 +225,11 @@ impl Worker {
         if self.becomes(RelayStatus::Working) {
             tracing::info!(stream = self.key, "the feed is relayed to redis");
         }
-        self.tidy(stream, stream_state).await?;
+        // A stream that is about to be deleted is not tidied up: the one might work where the other is denied.
+        self.is_starting_anew = step == Action::StartAnew;
+        if !self.is_starting_anew {
+            self.tidy(stream, stream_state).await?;
+        }
         self.take(step, stream, last_seq).await
     }
 
@@ -247,7 +254,7 @@ impl Worker {
     async fn readers(&mut self, stream: &mut Stream, every: Duration) -> Readers {
         if is_due(self.asked_at, every) {
             self.asked_at = Some(Instant::now());
-            let readers = self.told(Command::FeedTrim, stream.readers().await);
+            let readers = self.told(Command::FeedGroups, stream.readers().await);
             self.readers = readers.unwrap_or(Readers::Unknown);
         }
         self.readers
@@ -259,7 +266,9 @@ impl Worker {
         if is_due(self.tried_at, if is_doubtful { LOOK_CLOSER_EVERY } else { TIDY_EVERY }) {
             self.tried_at = Some(Instant::now());
             let _in_its_state = self.told(Command::FeedPublish, stream.try_to_publish().await);
-            let _in_its_state = self.told(Command::FeedTrim, stream.trim(0).await);
+            if !self.is_starting_anew {
+                let _in_its_state = self.told(Command::FeedTrim, stream.trim(0).await);
+            }
         }
     }
 

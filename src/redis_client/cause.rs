@@ -2,8 +2,9 @@
 //! **Owns:** the closed set of causes, and what to do about each.
 //! **Never:** repeats the server's own words: only the code of an error, if it looks like one.
 
-use std::error::Error as _;
+use std::error::Error;
 use std::io;
+use std::sync::Arc;
 
 use redis::{ErrorKind, RedisError, ServerError};
 
@@ -206,10 +207,14 @@ fn told_by_server(error: &RedisError) -> Option<ServerError> {
     errors.first().map(|(_index, error)| error.clone())
 }
 
+/// What the library keeps that is no fault of input or output is about names and authorities.
 fn is_about_tls(error: &RedisError) -> bool {
-    let source = error.source().and_then(|source| source.downcast_ref::<io::Error>());
-    source.and_then(io::Error::get_ref).is_some_and(<dyn std::error::Error + Send + Sync>::is::<rustls::Error>)
-        || error.detail().is_some_and(|detail| detail.contains("certificate"))
+    let kept = error.source().and_then(|source| source.downcast_ref::<Arc<dyn Error + Send + Sync>>());
+    match kept.map(|kept| kept.downcast_ref::<io::Error>()) {
+        Some(Some(fault)) => fault.get_ref().is_some_and(<dyn Error + Send + Sync>::is::<rustls::Error>),
+        Some(None) => true,
+        None => false,
+    }
 }
 
 /// A command without a usable answer.
@@ -273,6 +278,15 @@ mod tests {
         ] {
             assert_eq!(Cause::told(code, details), cause, "{code} {details}");
         }
+    }
+
+    #[test]
+    fn trouble_with_certificates_is_told_from_a_broken_line() {
+        let broken = RedisError::from(io::Error::from(io::ErrorKind::ConnectionReset));
+        assert_eq!(Cause::of(&broken), Cause::Unreachable);
+        let stranger = rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer);
+        let told = RedisError::from(io::Error::new(io::ErrorKind::InvalidData, stranger));
+        assert_eq!(Cause::of(&told), Cause::Tls);
     }
 
     #[test]

@@ -17,17 +17,19 @@ pub enum Command {
     PoolReturn,
     /// Leases tokens of the bucket: a script.
     BucketLease,
-    /// Looks how far stream and consumers are: `XINFO`, `XPENDING`, `GET`.
+    /// Looks how far stream and inventory are: `XINFO STREAM`, `GET`.
     FeedLook,
     /// Publishes entries: `XADD` in a transaction.
     FeedPublish,
-    /// Removes entries from the stream: `XTRIM`, `DEL`.
+    /// Removes entries from the stream: `XTRIM`; or all of it: `DEL`.
     FeedTrim,
+    /// Looks how far the consumer groups are: `XINFO GROUPS`, `XPENDING`.
+    FeedGroups,
 }
 
 impl Command {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Throttle,
         Self::ThrottleWait,
         Self::ThrottleReturn,
@@ -37,6 +39,7 @@ impl Command {
         Self::FeedLook,
         Self::FeedPublish,
         Self::FeedTrim,
+        Self::FeedGroups,
     ];
 
     /// Its name in metrics and in the log.
@@ -52,6 +55,7 @@ impl Command {
             Self::FeedLook => "feed_look",
             Self::FeedPublish => "feed_publish",
             Self::FeedTrim => "feed_trim",
+            Self::FeedGroups => "feed_groups",
         }
     }
 
@@ -65,7 +69,8 @@ impl Command {
             | Self::PoolReturn
             | Self::FeedLook
             | Self::FeedPublish
-            | Self::FeedTrim => false,
+            | Self::FeedTrim
+            | Self::FeedGroups => false,
         }
     }
 
@@ -73,7 +78,7 @@ impl Command {
     #[must_use]
     pub fn is_of_feed(self) -> bool {
         match self {
-            Self::FeedLook | Self::FeedPublish | Self::FeedTrim => true,
+            Self::FeedLook | Self::FeedPublish | Self::FeedTrim | Self::FeedGroups => true,
             Self::Throttle
             | Self::ThrottleWait
             | Self::ThrottleReturn
@@ -96,7 +101,7 @@ impl Command {
             Self::FeedLook | Self::FeedPublish => {
                 "The feed cannot be relayed to Redis: its entries wait in the ledger."
             }
-            Self::FeedTrim => "The stream grows.",
+            Self::FeedTrim | Self::FeedGroups => "The stream grows.",
         }
     }
 }

@@ -36,7 +36,7 @@ use crate::api::rate_limits::RateLimits;
 use crate::api::request_checks::{self, RequestChecks};
 use crate::api::storefront::Storefront;
 use crate::auth::Identity;
-use crate::config::{Config, Loaded, Secret};
+use crate::config::{Config, Loaded, Secret, StreamTrim};
 use crate::feed::Feed;
 use crate::feed::redis::{Relay, RelaySettings};
 use crate::gate;
@@ -226,6 +226,7 @@ fn redis_commands(config: &Config) -> Vec<Command> {
         Command::PoolTake | Command::PoolReturn => gate.pool.factor > 0.0,
         Command::BucketLease => gate.bucket.rate > 0,
         Command::FeedLook | Command::FeedPublish | Command::FeedTrim => feed.redis_stream.is_some(),
+        Command::FeedGroups => feed.redis_stream.is_some() && feed.redis_trim == StreamTrim::Acknowledged,
     };
     Command::ALL.into_iter().filter(is_sent).collect()
 }

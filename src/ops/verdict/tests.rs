@@ -305,6 +305,7 @@ fn at_the_start_nothing_is_said_about_growth() {
 #[test]
 fn bad_news_come_in_the_order_of_the_table_and_all_of_them_do() {
     let found = verdict(|scene| {
+        scene.now.redis_troubles.push(trouble(Command::Throttle, Cause::Unreachable));
         for (code, bad, ..) in RULES {
             // One state of the storage at a time.
             if !matches!(code, ReasonCode::StorageLocked | ReasonCode::StorageMoved | ReasonCode::StorageStalled) {

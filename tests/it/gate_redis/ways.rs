@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::server::{PATIENCE, RedisServer};
 use super::told::{failing, until};
-use crate::support::{Attempt, Item, Server, Setup, crowd, lasting_port};
+use crate::support::{Attempt, Inventory, Item, Server, Setup, crowd, lasting_port};
 
 /// A shop that sells nothing without its Redis.
 fn closed(url: &str) -> Setup {
@@ -19,7 +19,7 @@ fn closed(url: &str) -> Setup {
         .set("redis.on_error", "\"closed\"")
         .set("gate.throttle.window", "\"5s\"")
         .set("gate.pool.factor", "1")
-        .set("gate.bucket.rate", "100000")
+        .set("gate.bucket.rate", "1000")
         .set("gate.bucket.burst", "1000")
 }
 
@@ -195,8 +195,22 @@ async fn tls_is_spoken_with_an_authority_of_ones_own() {
         .start();
     assert_sells(&server, "tls").await;
     assert_eq!(failing(&server).await, BTreeSet::new(), "{}", server.stderr());
-    let length: usize = redis::cmd("XLEN").arg("doorbuster:orders").query(&mut redis.observer()).expect("a number");
-    assert!(length > 0, "the feed goes the same way");
+    // The feed goes the same way, and so does who reads it.
+    let mut inventory = Inventory::of("redis");
+    inventory.set("redis.url", &format!("\"rediss://localhost:{port}\""));
+    inventory.set("redis.tls_ca_file", &quoted(&authority.file("ca.pem")));
+    inventory.set("feed.redis_stream", "\"doorbuster:orders\"");
+    inventory.start();
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let cursor: Option<u64> =
+            redis::cmd("GET").arg("doorbuster:orders:cursor").query(&mut redis.observer()).expect("an answer");
+        if cursor == Some(21) {
+            break;
+        }
+        assert!(Instant::now() < deadline, "the inventory has come to {cursor:?} of 21 entries");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 #[tokio::test]
