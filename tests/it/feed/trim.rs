@@ -125,6 +125,7 @@ async fn nothing_is_removed_that_the_inventory_has_not_confirmed() {
     assert_eq!(queue.take("shipping", 1_000), 101);
     queue.until("what is confirmed", |_last, first| first == 11).await;
     queue.assert_stays().await;
+    queue.assert_nothing_came_twice();
     // The real one confirms the rest.
     let mut inventory = Inventory::of("redis");
     let url = format!("{:?}", queue.redis.url());
@@ -141,6 +142,7 @@ async fn the_inventory_alone_counts_or_nobody_if_that_is_the_rule() {
         cmd("SET").arg(&[&format!("{STREAM}:cursor"), "50"]).exec(&mut queue.connection).expect("redis answers");
         queue.until(rule, |_last, first| first == first_kept).await;
         queue.assert_stays().await;
+        queue.assert_nothing_came_twice();
     }
 }
 
