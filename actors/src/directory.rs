@@ -34,6 +34,7 @@ pub struct PublishedItem {
     supply: AtomicU32,
     remaining: AtomicU32,
     released: AtomicU64,
+    refund_due: AtomicU64,
     paused: AtomicBool,
     closed: AtomicBool,
     /// Milliseconds, [`NO_DEADLINE`] if nothing is pending.
@@ -57,6 +58,7 @@ impl PublishedItem {
             supply: AtomicU32::new(0),
             remaining: AtomicU32::new(0),
             released: AtomicU64::new(0),
+            refund_due: AtomicU64::new(0),
             paused: AtomicBool::new(false),
             closed: AtomicBool::new(false),
             next_deadline: AtomicI64::new(NO_DEADLINE),
@@ -89,6 +91,7 @@ impl PublishedItem {
 
     fn show(&self, stock: &Stock) {
         self.supply.store(stock.supply(), Ordering::Relaxed);
+        self.refund_due.store(stock.refund_due(), Ordering::Relaxed);
         self.paused.store(stock.is_paused(), Ordering::Relaxed);
         self.closed.store(stock.is_closed(), Ordering::Relaxed);
         self.next_deadline.store(stock.next_deadline().map_or(NO_DEADLINE, Timestamp::millis), Ordering::Relaxed);
@@ -128,6 +131,12 @@ impl PublishedItem {
     #[must_use]
     pub fn released(&self) -> u64 {
         self.released.load(Ordering::Relaxed)
+    }
+
+    /// Units that were paid for and whose money has to go back.
+    #[must_use]
+    pub fn refund_due(&self) -> u64 {
+        self.refund_due.load(Ordering::Relaxed)
     }
 
     /// Whether the item can be bought at `now`.

@@ -353,6 +353,12 @@ impl Stock {
         self.remaining
     }
 
+    /// Units that were paid for and whose money has to go back.
+    #[must_use]
+    pub fn refund_due(&self) -> u64 {
+        self.book.refund_due()
+    }
+
     /// Orders ever placed.
     #[must_use]
     pub fn orders(&self) -> usize {

@@ -192,10 +192,10 @@ fn items(telemetry: &Telemetry, page: &mut Page<'_>) -> Result<(), Error> {
     let published_items = telemetry.sale.directory.page(None, MAX_ITEMS);
     let remaining =
         published_items.iter().map(|item| (label("item_id", &item.definition().id), item.remaining().into()));
-    let help = "Units that nobody holds, of the 100 items that were created first";
+    let help = "Units that nobody holds, of the first 100 items in the order of their ids";
     page.gauges::<u64>("doorbuster_stock_remaining", help, remaining)?;
     let supply = published_items.iter().map(|item| (label("item_id", &item.definition().id), item.supply().into()));
-    let help = "First stock and restocks, of the 100 items that were created first";
+    let help = "First stock and restocks, of the first 100 items in the order of their ids";
     page.gauges::<u64>("doorbuster_stock_supply", help, supply)?;
     let all = telemetry.sale.directory.all();
     let sum = |units: fn(&PublishedItem) -> u32| all.iter().map(|item| u64::from(units(item))).sum::<u64>();
@@ -206,7 +206,21 @@ fn items(telemetry: &Telemetry, page: &mut Page<'_>) -> Result<(), Error> {
     page.gauges("doorbuster_items_in_state", "Items by the state of their sale", states)?;
     page.gauge("doorbuster_items", "Items", all.len())?;
     let help = "Items without a series of doorbuster_stock_remaining and _supply of their own";
-    page.gauge("doorbuster_items_not_shown", help, all.len().saturating_sub(MAX_ITEMS))
+    page.gauge("doorbuster_items_not_shown", help, all.len().saturating_sub(MAX_ITEMS))?;
+    let help = "Money of late payments that has to go back, in minor units of its currency";
+    page.gauges("doorbuster_refunds_due", help, refunds_due(&all))
+}
+
+/// In each currency in which something is sold.
+fn refunds_due(items: &[Arc<PublishedItem>]) -> impl Iterator<Item = (page::Labels, u64)> {
+    let mut by_currency: BTreeMap<String, u64> = BTreeMap::new();
+    for item in items {
+        let definition = item.definition();
+        let owed = definition.unit_price.minor().unsigned_abs().saturating_mul(item.refund_due());
+        let total = by_currency.entry(definition.currency.to_string()).or_default();
+        *total = total.saturating_add(owed);
+    }
+    by_currency.into_iter().map(|(currency, owed)| (label("currency", currency), owed))
 }
 
 fn feed_and_redis(telemetry: &Telemetry, page: &mut Page<'_>) -> Result<(), Error> {

@@ -8,9 +8,7 @@ use std::time::{Duration, Instant};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use crate::support::{
-    Claims, Client, Item, PATIENCE, Server, Setup, admin_authorization, assert_problem, hs256, now_s,
-};
+use crate::support::{Claims, Client, Item, PATIENCE, Server, Setup, assert_problem, hs256, metric, now_s};
 
 const SKU: &str = "lamp";
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
@@ -105,14 +103,6 @@ async fn reasons(server: &Server) -> Vec<String> {
     reasons.iter().filter_map(|reason| reason["code"].as_str().map(str::to_owned)).collect()
 }
 
-async fn metric(server: &Server, name: &str) -> f64 {
-    let token = admin_authorization();
-    let page = Client::new(server.ops_address()).get("/metrics", &[("Authorization", &token)]).await.expect("a page");
-    let text = page.text();
-    let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok());
-    value.unwrap_or_else(|| panic!("no {name} in {text}"))
-}
-
 /// Until `holds`, which says what it found.
 async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> (bool, T)) -> T
 where
@@ -157,7 +147,7 @@ async fn a_server_that_started_before_the_clock_was_set_says_so_and_follows_with
 
     clock.set("+0");
     until_reason(&server, "clock-drift", true).await;
-    assert!(metric(&server, "doorbuster_clock_drift_seconds").await > 10_000.0);
+    assert!(metric::<f64>(&server, "doorbuster_clock_drift_seconds").await > 10_000.0);
     assert!(is_about(lead(&server).await, -3 * HOUR), "it is not believed at once");
 
     until_reason(&server, "clock-drift", false).await;
@@ -220,7 +210,7 @@ async fn a_leap_forward_is_not_kept_over_a_restart_and_entries_stay_in_order() {
     clock.set("+0");
     server.restart();
     until_reason(&server, "ledger-ahead", true).await;
-    assert!(metric(&server, "doorbuster_clock_ledger_ahead_seconds").await > 28_000.0);
+    assert!(metric::<f64>(&server, "doorbuster_clock_ledger_ahead_seconds").await > 28_000.0);
     assert!(is_about(lead(&server).await, SignedDuration::ZERO), "server time is right at once");
 
     let after = buy(&server, "bob").await;
@@ -249,9 +239,9 @@ async fn after_less_than_an_hour_back_a_restart_does_not_go_back() {
     until_reason(&server, "clock-drift", true).await;
     assert!(time(&item(&server, SKU).await["server_time"]) >= time(&ahead["created_at"]));
     assert_problem(&try_to_buy(&server, "bob", "over").await, 410, "sale-closed");
-    let shrinks = metric(&server, "doorbuster_clock_drift_seconds").await;
+    let shrinks = metric::<f64>(&server, "doorbuster_clock_drift_seconds").await;
     eventually("half speed", async || {
-        let drift = metric(&server, "doorbuster_clock_drift_seconds").await;
+        let drift = metric::<f64>(&server, "doorbuster_clock_drift_seconds").await;
         (drift > shrinks + 0.5, drift)
     })
     .await;

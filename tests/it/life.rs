@@ -14,9 +14,11 @@ use street::{SKU, buy, entries, order_of, pay, until};
 use tokio::task::JoinSet;
 
 use crate::support::{
-    Client, Item, Server, Setup, assert_conservation, assert_problem, live_of, payment_event, report_paid,
+    Client, Item, Server, Setup, assert_conservation, assert_problem, live_of, metric, payment_event, report_paid,
     same_promise, send_signed,
 };
+
+const REFUNDS_DUE: &str = "doorbuster_refunds_due{currency=\"CNY\"}";
 
 #[tokio::test]
 async fn a_payment_makes_the_order_paid() {
@@ -107,9 +109,14 @@ async fn a_payment_after_the_cancellation_is_due_for_refund_once() {
     let mut server = Setup::new([Item::new(SKU, 9)]).start();
     let order = buy(&server, "ann", 1).await;
     assert_eq!(street::cancel(&server, "ann", &order).await.status, 200);
+    assert_eq!(metric::<u64>(&server, REFUNDS_DUE).await, 0, "there before the first one");
     assert_refunded_once(&server, &order).await;
+    let owed = order["total_price"].as_u64().expect("an amount");
+    assert_eq!(metric::<u64>(&server, REFUNDS_DUE).await, owed);
     server.restart();
+    assert_eq!(metric::<u64>(&server, REFUNDS_DUE).await, owed, "a restart forgets no debt");
     assert_refunded_once(&server, &order).await;
+    assert_eq!(metric::<u64>(&server, REFUNDS_DUE).await, owed);
     assert_conservation(&server).await;
 }
 

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use crate::support::{
     Attempt, Client, Item, Response, Server, Setup, admin_authorization, assert_conservation, assert_problem,
-    authorization,
+    authorization, sample,
 };
 
 /// The shim of the tests of the sale, which can let a call wait until its control file has gone.
@@ -97,12 +97,6 @@ async fn until_ready(server: &Server, is_ready: bool) -> Value {
     }
 }
 
-async fn metric(server: &Server, series: &str) -> String {
-    let page = ops(server, "/metrics").await.text();
-    let value = page.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
-    value.unwrap_or_else(|| panic!("{series} is not exported:\n{page}")).to_owned()
-}
-
 #[tokio::test]
 async fn a_disk_that_stands_still_is_waited_for_and_the_sale_goes_on_by_itself() {
     let shop = Shop::open(|setup| setup);
@@ -133,9 +127,10 @@ async fn a_disk_that_stands_still_is_waited_for_and_the_sale_goes_on_by_itself()
         .request("POST", "/v1/admin/items/sku/pause", &[("Authorization", &admin_authorization())], None)
         .await;
     assert_problem(&paused.expect("an answer"), 503, "storage-unavailable");
-    assert_eq!(metric(server, "doorbuster_requests_total{outcome=\"outcome-unknown\"}").await, "2");
+    let page = ops(server, "/metrics").await.text();
+    assert_eq!(sample::<u64>(&page, "doorbuster_requests_total{outcome=\"outcome-unknown\"}"), 2);
     let reason = "doorbuster_verdict_reason{reason=\"storage-stalled\",level=\"stopped\"}";
-    assert_eq!(metric(server, reason).await, "1");
+    assert_eq!(sample::<u64>(&page, reason), 1);
 
     shop.thaw();
     until_ready(server, true).await;

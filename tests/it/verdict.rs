@@ -6,7 +6,9 @@ use std::collections::BTreeSet;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::support::{ADMIN_TOKEN, Browser, Client, Item, Server, Setup, admin_authorization, authorization};
+use crate::support::{
+    ADMIN_TOKEN, Browser, Client, Item, Server, Setup, admin_authorization, authorization, metrics_page,
+};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -69,8 +71,7 @@ async fn snapshot(server: &Server) -> Said {
 
 /// Level and reasons in `GET /metrics`, and all reasons that could be there.
 async fn metrics(server: &Server) -> (Vec<String>, BTreeSet<String>, BTreeSet<String>) {
-    let headers = [("Authorization", &*admin_authorization())];
-    let page = Client::new(server.ops_address()).get("/metrics", &headers).await.expect("an answer").text();
+    let page = metrics_page(server).await;
     let label = |line: &str, name: &str| {
         let (_, rest) = line.split_once(&format!("{name}=\"")).expect("its label");
         rest.split_once('"').expect("its end").0.to_owned()

@@ -60,6 +60,8 @@ pub(super) struct OrderBook {
     /// Orders with a key that are not among the newest of their buyers.
     by_key: IndexTable,
     deadlines: Deadlines,
+    /// Units of the orders whose money has to go back: as many as were paid for and could not be had again.
+    refund_due: u64,
 }
 
 /// Equal books have equal orders and buyers; the tables follow from them.
@@ -105,6 +107,7 @@ impl OrderBook {
             by_user: IndexTable::new(),
             by_key: IndexTable::new(),
             deadlines: Deadlines::new(),
+            refund_due: 0,
         }
     }
 
@@ -144,6 +147,10 @@ impl OrderBook {
 
     pub(super) fn live(&self) -> u32 {
         self.buyers.iter().map(|buyer| buyer.live).sum()
+    }
+
+    pub(super) fn refund_due(&self) -> u64 {
+        self.refund_due
     }
 
     /// The buyer's orders, the newest first.
@@ -277,6 +284,9 @@ impl OrderBook {
         let order = &mut self.orders[position(change.number).expect("the effect of the step was checked")];
         self.buyers[order.buyer].live = change.user_live;
         order.status = change.status;
+        if change.status == Status::RefundDue {
+            self.refund_due += u64::from(order.quantity);
+        }
         order.end = match (&change.key, change.status) {
             (Some(event), _) => mark_of(event),
             (None, Status::Cancelled) => held_for(at.since(order.created_at)),

@@ -11,7 +11,7 @@ use prometheus_client::metrics::MetricType;
 use crate::http::answer_times::{BOUNDS_US, Times};
 
 /// The labels of one time series.
-type Labels = Vec<(&'static str, String)>;
+pub(super) type Labels = Vec<(&'static str, String)>;
 
 const MICROS_PER_SECOND: f64 = 1e6;
 

@@ -10,7 +10,7 @@ use redis::ConnectionLike as _;
 use serde_json::Value;
 
 use super::server::{PATIENCE, RedisServer, impostor};
-use crate::support::{Attempt, Client, Item, Server, Setup, admin_authorization, crowd, lasting_port};
+use crate::support::{Attempt, Client, Item, Server, Setup, crowd, lasting_port, metrics_page};
 
 /// A server in which every kind of command is in use.
 fn everything(url: &str) -> Setup {
@@ -26,8 +26,7 @@ fn everything(url: &str) -> Setup {
 
 /// The kinds of commands that fail now, with their causes: `throttle no_permission`.
 pub(super) async fn failing(server: &Server) -> BTreeSet<String> {
-    let (authorization, mut client) = (admin_authorization(), Client::new(server.ops_address()));
-    let page = client.get("/metrics", &[("Authorization", &authorization)]).await.expect("an answer").text();
+    let page = metrics_page(server).await;
     let series: Vec<_> =
         page.lines().filter_map(|line| line.strip_prefix("doorbuster_redis_command_failing{")).collect();
     assert!(!series.is_empty(), "they are there from the start");

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::providers::{buy_with, shop};
 use crate::support::{
-    Claims, Client, JWT_SECRET, PATIENCE, Server, Setup, admin_authorization, assert_problem, hs256, now_s, text, token,
+    Claims, Client, JWT_SECRET, PATIENCE, Server, Setup, assert_problem, hs256, metrics_page, now_s, text, token,
 };
 
 fn plain() -> Value {
@@ -54,9 +54,7 @@ fn strict() -> Setup {
 }
 
 async fn counted(server: &Server) -> BTreeMap<String, u64> {
-    let admin = admin_authorization();
-    let mut owner = Client::new(server.ops_address());
-    let page = owner.get("/metrics", &[("Authorization", &admin)]).await.expect("an answer").text();
+    let page = metrics_page(server).await;
     let line = |line: &str| {
         let (cause, count) = line.strip_prefix("doorbuster_auth_refused_total{cause=\"")?.split_once("\"} ")?;
         Some((cause.to_owned(), count.parse().expect("a count")))

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::providers::{buy_with, shop};
 use crate::support::{
-    Claims, Client, PATIENCE, Server, Setup, admin_authorization, assert_problem, base64url, key_pair, sealed, token,
+    Claims, Client, PATIENCE, Server, Setup, assert_problem, base64url, key_pair, metric, sealed, token,
 };
 
 /// One key of the provider.
@@ -94,10 +94,7 @@ async fn until(server: &Server, token: &str, status: u16) {
 }
 
 async fn is_stale(server: &Server) -> bool {
-    let admin = admin_authorization();
-    let mut owner = Client::new(server.ops_address());
-    let page = owner.get("/metrics", &[("Authorization", &admin)]).await.expect("an answer").text();
-    page.lines().any(|line| line == "doorbuster_auth_keys_stale 1")
+    metric::<u64>(server, "doorbuster_auth_keys_stale").await == 1
 }
 
 /// A key of each algorithm.

@@ -13,6 +13,7 @@ mod evidence;
 mod inventory;
 mod nginx;
 mod redis_server;
+mod scrape;
 mod server;
 mod setup;
 mod token;
@@ -28,6 +29,7 @@ pub(crate) use evidence::{beside, doorbuster, everything_in, flip, text};
 pub(crate) use inventory::{Books, Held, Inventory, PATIENCE};
 pub(crate) use nginx::Nginx;
 pub(crate) use redis_server::RedisServer;
+pub(crate) use scrape::{metric, metrics_page, sample};
 pub(crate) use server::{Server, Stopped};
 pub(crate) use setup::{Item, Setup};
 pub(crate) use token::{
