@@ -4,6 +4,8 @@
 
 use std::borrow::Cow;
 
+use indicatif::HumanCount;
+
 /// One member of a document.
 #[derive(Debug, Clone, Copy)]
 pub struct Field {
@@ -147,15 +149,8 @@ fn names(fields: &[Field]) -> String {
 /// A number as people write it: 1,000,000.
 #[must_use]
 pub fn grouped(number: i64) -> String {
-    let digits = number.unsigned_abs().to_string();
-    let mut text = String::from(if number < 0 { "-" } else { "" });
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+    let sign = if number < 0 { "-" } else { "" };
+    format!("{sign}{}", HumanCount(number.unsigned_abs()))
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use std::time::Duration;
 use jiff::fmt::temporal::DateTimePrinter;
 use serde::Serialize;
 
-pub use clock::{Clock, Drift, ImpossibleClock, MAX_AHEAD, MAX_LEAD, Moment};
+pub use clock::{Clock, Drift, ImpossibleClock, MAX_AHEAD, MAX_LEAD, Moment, UNNOTICED};
 
 /// Latest time that can be written, whatever offset somebody reads it with: 9999-12-30T21:59:59.999Z. The library
 /// refuses later ones.

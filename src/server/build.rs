@@ -22,7 +22,7 @@ use super::background::Background;
 use super::clock_watch::{self, Following};
 use super::descriptors;
 use super::file_watch::{self, Files};
-use super::housekeeping::{Chores, Housekeeping};
+use super::housekeeping;
 use super::listener;
 use super::operations;
 use super::sale;
@@ -81,11 +81,10 @@ pub(super) struct Server {
     operations: ServerHandle,
     feed: Arc<Feed>,
     relay: Option<Relay>,
-    housekeeping: Housekeeping,
     pub(super) redis: Option<Arc<Redis>>,
     /// Redis was tried out once.
     tried_redis: Option<oneshot::Receiver<()>>,
-    watches: [Background; 2],
+    watches: [Background; 3],
 }
 
 impl Server {
@@ -111,7 +110,7 @@ impl Server {
         let streams = events::limits(limits.connections);
         let shared = share(loaded, (&sale, shown), workers, identity, redis.clone(), streams);
         let disk = Arc::new(Disk::of(&config.storage.path));
-        let (housekeeping, watches) = watch(config, &sale, &shared, &disk)?;
+        let watches = watch(config, &sale, &shared, &disk)?;
         let feed = Arc::new(Feed::open(&config.storage.path, sale.view().status.last_seq())?);
         let relay = start_relay(config, shared.redis.as_ref(), &feed)?;
         let operations = operations::open((ops_socket, listen), descriptors, loaded, &shared, (&feed, disk))?;
@@ -136,7 +135,6 @@ impl Server {
             operations,
             feed,
             relay,
-            housekeeping,
             redis,
             tried_redis,
             watches,
@@ -165,7 +163,7 @@ impl Server {
         };
         shutdown::in_time("the feed", close_feed).await;
         let closed = tokio::time::timeout(shutdown::CLOSE_PATIENCE, self.sale.close()).await;
-        drop((self.housekeeping, self.watches));
+        drop(self.watches);
         self.operations.stop(false).await;
         closed.map_err(|_still_waiting| ServeError::Stalled(shutdown::CLOSE_PATIENCE))??;
         tracing::info!("closed");
@@ -173,24 +171,21 @@ impl Server {
     }
 }
 
-/// What is looked after once a second; what may hang with the disk, on threads of its own.
-fn watch(
-    config: &Config,
-    sale: &Sale,
-    shared: &Shared,
-    disk: &Arc<Disk>,
-) -> std::io::Result<(Housekeeping, [Background; 2])> {
+/// What is looked after; what may hang with the disk, on threads of its own.
+fn watch(config: &Config, sale: &Sale, shared: &Shared, disk: &Arc<Disk>) -> std::io::Result<[Background; 3]> {
+    let view = || Arc::clone(sale.view());
     let following = Following { after: config.clock.follow_after, pay_within: config.payment.pay_within };
-    let throttle = Arc::clone(&shared.throttle);
-    let housekeeping = Housekeeping::start(Chores { throttle, sale: Arc::clone(sale.view()), following })?;
     let files = Files {
-        sale: Arc::clone(sale.view()),
+        sale: view(),
         names: sale.names().clone(),
         disk: Arc::clone(disk),
         identity: Arc::clone(&shared.identity),
     };
-    let stalls = stall_watch::start(Arc::clone(sale.view()), config.storage.stall_limit)?;
-    Ok((housekeeping, [stalls, file_watch::start(files)?]))
+    Ok([
+        housekeeping::start(Arc::clone(&shared.throttle), view(), following)?,
+        stall_watch::start(view(), config.storage.stall_limit)?,
+        file_watch::start(files)?,
+    ])
 }
 
 fn workers(config: &Config) -> u16 {

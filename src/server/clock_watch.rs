@@ -4,10 +4,7 @@
 
 use std::time::Duration;
 
-use doorbuster_actors::time::{Clock, Drift, MAX_LEAD};
-
-/// How far apart the two may be without anybody having set anything: more than NTP corrects in passing.
-const DRIFT_ALARM: Duration = Duration::from_secs(10);
+use doorbuster_actors::time::{Clock, Drift, MAX_LEAD, UNNOTICED};
 
 /// By how much a clock may move that stays set.
 const STEADY: f64 = 1.0;
@@ -37,7 +34,7 @@ impl ClockWatch {
 
     /// Whether the wall clock was set and has stayed so for long enough.
     fn is_settled(&mut self, drift: Drift, after: Duration) -> bool {
-        if drift.size() <= DRIFT_ALARM {
+        if drift.size() <= UNNOTICED {
             if self.set.take().is_some() {
                 tracing::info!("server time and the wall clock agree");
             }
@@ -76,7 +73,7 @@ pub(super) fn look_at_start(clock: &Clock) {
             "the ledger ends after now: it was written while the clock was wrong, or the clock is wrong now; entries \
              are dated at the ledger's end until that is past"
         );
-    } else if drift.size() > DRIFT_ALARM {
+    } else if drift.size() > UNNOTICED {
         tracing::warn!(
             %server_time,
             drift_s = drift.seconds(),

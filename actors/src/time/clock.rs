@@ -3,10 +3,9 @@
 //! **Never:** goes back.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant, SystemTime};
 
-use parking_lot::Mutex;
+use arc_swap::ArcSwap;
 
 use super::Timestamp;
 
@@ -43,15 +42,8 @@ pub struct ImpossibleClock {
 pub struct Clock {
     started: Instant,
     ledger_end: Timestamp,
-    first: Course,
-    followed: Arc<Followed>,
-}
-
-/// The course after the clock was told to follow.
-#[derive(Debug, Default)]
-struct Followed {
-    has_followed: AtomicBool,
-    course: Mutex<Option<Course>>,
+    /// Read with every message, changed when the clock is told to follow.
+    course: Arc<ArcSwap<Course>>,
 }
 
 /// How server time goes on from some moment.
@@ -97,6 +89,10 @@ impl Course {
         Moment { now, due: now.minus(late) }
     }
 }
+
+/// How far server time and the wall clock may be apart without anybody having set anything: more than NTP corrects in
+/// passing.
+pub const UNNOTICED: Duration = Duration::from_secs(10);
 
 /// How far two clocks are apart, and which one is ahead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -146,7 +142,7 @@ impl Clock {
         }
         let lead = if ahead <= MAX_LEAD { ahead } else { Duration::ZERO };
         let first = Course { from: Duration::ZERO, at: wall_clock, lead, grace: Grace::default() };
-        Ok(Self { started: Instant::now(), ledger_end, first, followed: Arc::default() })
+        Ok(Self { started: Instant::now(), ledger_end, course: Arc::new(ArcSwap::from_pointee(first)) })
     }
 
     /// The server's time now.
@@ -158,14 +154,7 @@ impl Clock {
     /// The server's time at `instant`, which was read a moment ago.
     #[must_use]
     pub fn at(&self, instant: Instant) -> Moment {
-        self.course().moment(instant.saturating_duration_since(self.started))
-    }
-
-    fn course(&self) -> Course {
-        if !self.followed.has_followed.load(Relaxed) {
-            return self.first;
-        }
-        self.followed.course.lock().unwrap_or(self.first)
+        self.course.load().moment(instant.saturating_duration_since(self.started))
     }
 
     /// How far the wall clock is from server time. More than a moment means that somebody has set it.
@@ -196,15 +185,14 @@ impl Clock {
     }
 
     fn follow_at(&self, wall: Timestamp, from: Duration, pay_within: Duration) -> Drift {
-        let before = self.course().moment(from);
+        let before = self.course.load().moment(from);
         let drift = Drift::between(before.now, wall);
         let (lead, grace) = match drift {
             Drift::Ahead(_) => (Duration::ZERO, Grace { by: wall.since(before.due), lasts: pay_within }),
             Drift::Behind(lead) if lead > MAX_LEAD => return drift,
             Drift::Behind(lead) => (lead, Grace { by: before.now.since(before.due), lasts: pay_within }),
         };
-        *self.followed.course.lock() = Some(Course { from, at: wall, lead, grace });
-        self.followed.has_followed.store(true, Relaxed);
+        self.course.store(Arc::new(Course { from, at: wall, lead, grace }));
         drift
     }
 }
@@ -231,7 +219,7 @@ mod tests {
     }
 
     fn reading(clock: &Clock, elapsed: Duration) -> Moment {
-        clock.course().moment(elapsed)
+        clock.course.load().moment(elapsed)
     }
 
     #[test]

@@ -2,6 +2,8 @@
 //! **Owns:** how many digits a figure has.
 //! **Never:** says more than it knows: nothing to show is a dash.
 
+use indicatif::HumanCount;
+
 use super::rates::real;
 
 /// What stands where there is no figure.
@@ -13,15 +15,7 @@ pub(super) fn or_none<T>(value: Option<T>, text: impl FnOnce(T) -> String) -> St
 
 /// Every digit, in groups of three.
 pub(super) fn grouped(count: u64) -> String {
-    let digits = count.to_string();
-    let mut text = String::with_capacity(digits.len() * 4 / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+    HumanCount(count).to_string()
 }
 
 /// At most six characters.

@@ -1,14 +1,13 @@
 //! **Job:** the rules about clocks.
-//! **Owns:** when a clock counts as wrong, and what to do about it.
+//! **Owns:** what to do about a clock that is wrong.
 //! **Never:** says which of two clocks is right: nobody here knows.
 
 use std::time::Duration;
 
+use doorbuster_actors::time::UNNOTICED;
+
 use super::reading::Reading;
 use super::reason::{Finding, ReasonCode};
-
-/// Seconds between server time and the wall clock that are reported: more than NTP corrects in passing.
-const DRIFT_ALARM_S: f64 = 10.0;
 
 pub(super) fn findings(now: &Reading) -> impl Iterator<Item = Finding> {
     [unset(now), drift(now), ledger_ahead(now)].into_iter().flatten()
@@ -31,7 +30,7 @@ fn drift(now: &Reading) -> Option<Finding> {
             spoken(drift_s.abs())
         )
     };
-    (drift_s.abs() > DRIFT_ALARM_S)
+    (drift_s.abs() > UNNOTICED.as_secs_f64())
         .then(|| Finding::new(ReasonCode::ClockDrift, "server time is not the wall clock's", text()))
 }
 

@@ -97,7 +97,7 @@ const RULES: [(ReasonCode, Change, &str, &str, Change); 22] = [
         ReasonCode::LogPinned,
         |scene| scene.now.pinned_log_bytes = 40 << 20,
         "Degraded: another program pins the write-ahead log",
-        "(40\u{a0}MiB)",
+        "(40.00\u{a0}MiB)",
         |_| {},
     ),
     (

@@ -2,20 +2,14 @@
 //! **Owns:** how many digits they have.
 //! **Never:** computes what they mean.
 
+use indicatif::{BinaryBytes, HumanCount};
+
 /// A no-break space: number and unit stay on one line.
 const SPACE: char = '\u{a0}';
 
 /// Every digit, in groups of three.
 pub(super) fn count(value: impl Into<u64>) -> String {
-    let digits = value.into().to_string();
-    let mut text = String::with_capacity(digits.len() * 4 / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+    HumanCount(value.into()).to_string()
 }
 
 /// The share of `part` in `whole`.
@@ -36,13 +30,7 @@ pub(super) fn duration(us: u64) -> String {
 
 /// Bytes, in binary multiples.
 pub(super) fn bytes(value: u64) -> String {
-    const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
-    let (mut unit, mut whole, mut rest) = (0, value, 0);
-    while whole >= 1_024 && unit + 1 < UNITS.len() {
-        (unit, whole, rest) = (unit + 1, whole / 1_024, whole % 1_024);
-    }
-    let fraction = if unit > 0 && whole < 10 { format!(".{}", rest * 10 / 1_024) } else { String::new() };
-    format!("{whole}{fraction}{SPACE}{}", UNITS[unit])
+    BinaryBytes(value).to_string().replace(' ', &SPACE.to_string())
 }
 
 #[cfg(test)]
@@ -58,6 +46,6 @@ mod tests {
         let durations = [999, 1_250, 12_500, 1_250_000].map(|us| plain(duration(us)));
         assert_eq!(durations, ["999 µs", "1.2 ms", "12 ms", "1.2 s"]);
         let sizes = [999, 1_536, 20 << 20, 5 << 40].map(|value| plain(bytes(value)));
-        assert_eq!(sizes, ["999 B", "1.5 KiB", "20 MiB", "5.0 TiB"]);
+        assert_eq!(sizes, ["999 B", "1.50 KiB", "20.00 MiB", "5.00 TiB"]);
     }
 }
