@@ -5,7 +5,6 @@
 pub mod answer_times;
 pub mod assets;
 pub mod bearer;
-pub(crate) mod below;
 pub mod body;
 pub mod connection;
 pub mod error_responses;

@@ -199,7 +199,7 @@ impl Orders {
     fn created(&self, order: &Order, mut response: HttpResponseBuilder) -> HttpResponse {
         request_context::note_order(order.id);
         let order = self.shown.order(order);
-        response.insert_header((LOCATION, order.location()));
+        response.insert_header((LOCATION, request_context::below_base(order.location())));
         respond(&mut response, &order)
     }
 

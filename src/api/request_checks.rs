@@ -6,11 +6,11 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use actix_web::body::{BoxBody, EitherBody, MessageBody};
+use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Version;
 use actix_web::http::header::{
-    ACCEPT, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderValue, LOCATION, ORIGIN, TRANSFER_ENCODING,
+    ACCEPT, CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, HeaderValue, LOCATION, ORIGIN, TRANSFER_ENCODING,
 };
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpResponse};
@@ -18,10 +18,9 @@ use doorbuster_actors::request::Reason;
 
 use super::cors::Cors;
 use crate::config::BasePath;
-use crate::http::below::below;
 use crate::http::problem::Problem;
 use crate::http::problem_pages;
-use crate::http::request_context::RequestContext;
+use crate::http::request_context::{self, RequestContext};
 use crate::http::response_counters::ResponseCounters;
 use crate::http::trusted_proxies::TrustedProxies;
 
@@ -50,7 +49,7 @@ pub async fn check(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let _inside = checks.responses.enter();
-    let context = RequestContext::of(request.headers());
+    let context = RequestContext::of(request.headers(), checks.base_path.shared());
     let origin = request.headers().get(ORIGIN).cloned();
     let early = context.within(|| checks.early(&request));
     if let Some(early) = early.or_else(|| checks.cors.preflight(&request, &checks.proxies)) {
@@ -58,7 +57,7 @@ pub async fn check(
         checks.cors.mark(origin.as_ref(), response.headers_mut());
         context.close(&mut response);
         checks.responses.count(response.status().as_u16());
-        return Ok(checks.below_base(response).map_into_right_body());
+        return Ok(response.map_into_right_body());
     }
     let mut response = context.scope(next.call(request)).await?;
     checks.cors.mark(origin.as_ref(), response.headers_mut());
@@ -68,7 +67,7 @@ pub async fn check(
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         response.response_mut().head_mut().set_connection_type(actix_web::http::ConnectionType::Close);
     }
-    Ok(checks.below_base(response).map_into_left_body())
+    Ok(response.map_into_left_body())
 }
 
 impl RequestChecks {
@@ -81,31 +80,14 @@ impl RequestChecks {
             Some(path) => acceptable(request, path).map_err(|problem| problem.respond()).err(),
         }
     }
-
-    /// The answer, what it names of ours below the base path. Handlers know nothing of it.
-    fn below_base<B: MessageBody + 'static>(&self, mut response: ServiceResponse<B>) -> ServiceResponse<EitherBody<B>> {
-        let base_path = self.base_path.as_str();
-        if base_path.is_empty() {
-            return response.map_into_left_body();
-        }
-        let location = response.headers().get(LOCATION).map(|path| [base_path.as_bytes(), path.as_bytes()].concat());
-        if let Some(location) = location.and_then(|path| HeaderValue::from_bytes(&path).ok()) {
-            response.headers_mut().insert(LOCATION, location);
-        }
-        if response.headers().get(CONTENT_TYPE).is_none_or(|kind| kind != "application/problem+json") {
-            return response.map_into_left_body();
-        }
-        response.map_body(|_, body| match body.try_into_bytes() {
-            Ok(document) => EitherBody::right(BoxBody::new(below(base_path, document))),
-            Err(body) => EitherBody::left(body),
-        })
-    }
 }
 
 /// From the base path to the front page below it.
 fn to_the_front(request: &ServiceRequest) -> HttpResponse {
     let query = request.uri().query().map_or_else(String::new, |query| format!("?{query}"));
-    HttpResponse::PermanentRedirect().insert_header((LOCATION, format!("/{query}"))).finish()
+    HttpResponse::PermanentRedirect()
+        .insert_header((LOCATION, request_context::below_base(format!("/{query}"))))
+        .finish()
 }
 
 fn acceptable(request: &ServiceRequest, path: &str) -> Result<(), Problem> {

@@ -27,6 +27,12 @@ impl BasePath {
         &self.0
     }
 
+    /// The same to be kept, none at the root.
+    #[must_use]
+    pub fn shared(&self) -> Option<Arc<str>> {
+        (!self.is_empty()).then(|| Arc::clone(&self.0))
+    }
+
     /// Whether everything lives at the root.
     #[must_use]
     pub fn is_empty(&self) -> bool {

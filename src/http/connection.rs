@@ -124,7 +124,7 @@ impl Connection {
         self.state = match std::mem::replace(&mut self.state, State::Left) {
             State::Refused(stream, violation) => {
                 let refusal = Problem::new(violation.reason(), violation.to_string()).and_close();
-                let refusal = refusal.to_bytes(&self.ticket.limits().base_path);
+                let refusal = refusal.to_bytes(self.ticket.limits().base_path.clone());
                 State::Leaving(Box::pin(say_and_leave(stream, refusal)))
             }
             other @ (State::Open(_) | State::Leaving(_) | State::Left) => other,

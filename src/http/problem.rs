@@ -3,6 +3,7 @@
 //! **Never:** invents a reason, or shows anything of another buyer.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use actix_web::body::MessageBody;
@@ -20,7 +21,6 @@ use utoipa::ToSchema;
 pub(crate) mod codes;
 mod groups;
 
-use super::below::below;
 use super::json::written;
 use super::request_context;
 use super::schemas;
@@ -251,15 +251,14 @@ impl Problem {
     /// The whole answer as HTTP/1.1 has it on the wire, for a connection on which nobody speaks HTTP any more. Its page
     /// is below `base_path`.
     #[must_use]
-    pub fn to_bytes(&self, base_path: &str) -> Vec<u8> {
-        let response = request_context::of_nothing_readable(|| self.respond());
+    pub fn to_bytes(&self, base_path: Option<Arc<str>>) -> Vec<u8> {
+        let response = request_context::of_nothing_readable(base_path, || self.respond());
         let mut head = format!("HTTP/1.1 {}\r\n", response.status());
         for (name, value) in response.headers() {
             let value = value.to_str().expect("only texts are inserted above");
             head.push_str(&format!("{name}: {value}\r\n"));
         }
         let body = response.into_body().try_into_bytes().expect("a document is no stream");
-        let body = below(base_path, body);
         let (length, date) = (body.len(), HttpDate::from(SystemTime::now()));
         head.push_str(&format!("content-length: {length}\r\nconnection: close\r\ndate: {date}\r\n\r\n"));
         [head.as_bytes(), &body].concat()

@@ -1,9 +1,11 @@
-//! **Job:** what is known of the request that a task is answering: its id, the trace it belongs to, what became of it.
+//! **Job:** what is known of the request that a task is answering: its id, the trace it belongs to, what became of it,
+//! and below which path its client finds us.
 //! **Owns:** which ids are taken over from outside, and how ours are made.
 //! **Never:** decides anything by them: they are for people who look for one request among many.
 
 use std::cell::{Cell, OnceCell};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Instant;
 
 use actix_web::body::MessageBody;
@@ -37,6 +39,8 @@ thread_local! {
 pub(crate) struct RequestContext {
     id: HeaderValue,
     trace: Option<TraceContext>,
+    /// None at the root.
+    base_path: Option<Arc<str>>,
     /// Set while requests are logged.
     began: Option<Instant>,
     outcome: Cell<Option<&'static str>>,
@@ -56,13 +60,14 @@ struct TraceContext {
 }
 
 impl RequestContext {
-    /// Of a request with these headers.
-    pub(crate) fn of(headers: &HeaderMap) -> Rc<Self> {
+    /// Of a request with these headers, to what lives below `base_path`.
+    pub(crate) fn of(headers: &HeaderMap, base_path: Option<Arc<str>>) -> Rc<Self> {
         let number = next_number();
         let began = enabled!(target: TARGET, Level::DEBUG).then(Instant::now);
         Rc::new(Self {
             id: given_id(headers).cloned().unwrap_or_else(|| made_id(number)),
             trace: only(headers, &TRACEPARENT).and_then(|value| TraceContext::parse(value.as_bytes(), number)),
+            base_path,
             began,
             outcome: Cell::new(None),
             order: Cell::new(None),
@@ -142,20 +147,31 @@ pub(crate) fn note_order(order: OrderId) {
     current(|context| context.order.set(Some(order)));
 }
 
+/// A path of ours as the client has to ask for it.
+pub(crate) fn below_base(path: String) -> String {
+    match current(|context| context.base_path.clone()).flatten() {
+        Some(base_path) => [&*base_path, &path].concat(),
+        None => path,
+    }
+}
+
 /// The answer to what could not be read as a request, with an id all the same.
-pub(crate) fn of_nothing_readable(answering: impl FnOnce() -> HttpResponse) -> HttpResponse {
-    let context = RequestContext::of(&HeaderMap::new());
+pub(crate) fn of_nothing_readable(
+    base_path: Option<Arc<str>>,
+    answering: impl FnOnce() -> HttpResponse,
+) -> HttpResponse {
+    let context = RequestContext::of(&HeaderMap::new(), base_path);
     let mut response = context.within(answering);
     response.headers_mut().insert(REQUEST_ID.clone(), context.id.clone());
     response
 }
 
-/// Gives every request a context.
+/// Gives every request to a listener at the root a context.
 pub(crate) async fn carry<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<B>, Error> {
-    let context = RequestContext::of(request.headers());
+    let context = RequestContext::of(request.headers(), None);
     let mut response = context.scope(next.call(request)).await?;
     context.close(&mut response);
     Ok(response)
@@ -253,7 +269,7 @@ mod tests {
 
     #[test]
     fn an_id_is_taken_over_if_it_can_be_repeated_and_else_made() {
-        let id = |values: &[&str]| RequestContext::of(&with(&REQUEST_ID, values)).id().to_owned();
+        let id = |values: &[&str]| RequestContext::of(&with(&REQUEST_ID, values), None).id().to_owned();
         let longest = "x".repeat(128);
         for good in ["7", "a/b:c=\"d\"|~", &longest] {
             assert_eq!(id(&[good]), good);
@@ -268,7 +284,7 @@ mod tests {
 
     #[test]
     fn a_trace_is_continued_and_what_is_none_is_left_alone() {
-        let context = |values: &[&str]| RequestContext::of(&with(&TRACEPARENT, values));
+        let context = |values: &[&str]| RequestContext::of(&with(&TRACEPARENT, values), None);
         let valid = context(&[TRACE]);
         assert_eq!(valid.trace_id(), Some("0af7651916cd43dd8448eb211c80319c"));
         let header = valid.trace.expect("valid").to_header();

@@ -282,7 +282,7 @@ pub(super) fn limits(config: &Config, descriptors: usize) -> Result<Limits, Serv
         write_stall: server.write_stall,
         unflushed: MAX_UNFLUSHED,
         unflushed_total: MAX_UNFLUSHED_TOTAL,
-        base_path: server.base_path.as_str().into(),
+        base_path: server.base_path.shared(),
     })
 }
 

@@ -97,7 +97,7 @@ fn accept(
         }
         Err(NoRoom) => {
             let refusal = Problem::new(Reason::Overloaded, "there are too many connections").retry_soon();
-            let refusal = refusal.to_bytes(&connections.limits().base_path);
+            let refusal = refusal.to_bytes(connections.limits().base_path.clone());
             // As much as the socket takes at once: a client for whom there is no room is not waited for.
             let _courtesy = stream.try_write(&refusal);
             Err(DispatchError::Io(std::io::Error::other("no room for another connection")))

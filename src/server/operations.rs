@@ -59,7 +59,7 @@ pub(super) fn open(
         write_stall: config.server.write_stall,
         unflushed: MAX_UNFLUSHED,
         unflushed_total: MAX_UNFLUSHED_TOTAL,
-        base_path: Arc::default(),
+        base_path: None,
     };
     let keep_alive = config.server.keep_alive;
     let (config, sale, shown) = (config.clone(), Arc::clone(&shared.sale), shared.shown);

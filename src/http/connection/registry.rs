@@ -42,8 +42,8 @@ pub struct Limits {
     pub unflushed: usize,
     /// Bytes that all of them may.
     pub unflushed_total: usize,
-    /// Path below which the pages are that refusals name.
-    pub base_path: Arc<str>,
+    /// Path below which the pages are that refusals name; none at the root.
+    pub base_path: Option<Arc<str>>,
 }
 
 /// There is no room for another connection.
@@ -262,7 +262,7 @@ mod tests {
             write_stall: Duration::from_secs(10),
             unflushed: 1_000,
             unflushed_total: 1_500,
-            base_path: Arc::default(),
+            base_path: None,
         }
     }
 

@@ -5,6 +5,8 @@
 use actix_web::http::StatusCode;
 use doorbuster_actors::request::Reason;
 
+use crate::http::request_context;
+
 /// What is known of a code.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Code {
@@ -33,7 +35,7 @@ pub(crate) enum Retry {
 
 /// The page that explains a code, as `type` of its problems: a reference that holds on whichever listener said it.
 pub(crate) fn link(code: Reason) -> String {
-    format!("/problems/{}", code.as_str())
+    request_context::below_base(format!("/problems/{}", code.as_str()))
 }
 
 /// Codes that an answer may have. The others are counted only: a replay is a `201`, and of who has gone nobody reads.
