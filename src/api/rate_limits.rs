@@ -17,37 +17,49 @@ static LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 #[derive(Debug, Clone)]
 pub struct RateLimits {
     policy: HeaderValue,
-    /// After a purchase that passed the throttle; none without a throttle.
-    spent: Option<HeaderValue>,
+    /// None without a throttle.
+    throttle: Option<Spent>,
+}
+
+/// A throttle whose window has just begun.
+#[derive(Debug, Clone)]
+struct Spent {
+    window: Duration,
+    limit: HeaderValue,
 }
 
 impl RateLimits {
     /// One attempt of a buyer within `window`, and `rate` purchases a second of everybody; nothing without either.
     #[must_use]
     pub fn new(window: Duration, rate: u32) -> Option<Self> {
-        let window = (!window.is_zero()).then(|| seconds(window));
-        let throttle = window.map(|window| format!("\"throttle\";q=1;w={window}"));
+        let window = (!window.is_zero()).then_some(window);
+        let throttle = window.map(|window| format!("\"throttle\";q=1;w={}", seconds(window)));
         let bucket = (rate > 0).then(|| format!("\"bucket\";q={rate};w=1"));
         let policy: Vec<_> = throttle.into_iter().chain(bucket).collect();
-        let spent = window.map(|window| header(&format!("\"throttle\";r=0;t={window}")));
-        (!policy.is_empty()).then(|| Self { policy: header(&policy.join(", ")), spent })
+        let throttle = window.map(|window| Spent { window, limit: none_left("throttle", window) });
+        (!policy.is_empty()).then(|| Self { policy: header(&policy.join(", ")), throttle })
     }
 
     /// Of a purchase that came through all layers.
     pub(super) fn mark_passed(&self, headers: &mut HeaderMap) {
         self.mark(headers);
-        if let Some(spent) = &self.spent {
-            headers.insert(LIMIT.clone(), spent.clone());
+        if let Some(throttle) = &self.throttle {
+            headers.insert(LIMIT.clone(), throttle.limit.clone());
         }
     }
 
     /// Of one that was refused.
     pub(super) fn mark_refused(&self, problem: &Problem, headers: &mut HeaderMap) {
         self.mark(headers);
-        let met = [(Reason::Throttled, "throttle"), (Reason::RateLimited, "bucket")];
-        let met = met.into_iter().find(|(code, _)| *code == problem.reason());
-        if let (Some((_, policy)), Some(wait)) = (met, problem.retry_after()) {
-            headers.insert(LIMIT.clone(), header(&format!("\"{policy}\";r=0;t={}", seconds(wait))));
+        let limit = match (problem.reason(), problem.retry_after(), &self.throttle) {
+            // A longer wait is a cool-down of the stock: who meets it has just passed the throttle.
+            (Reason::Throttled, Some(wait), Some(throttle)) if wait > throttle.window => Some(throttle.limit.clone()),
+            (Reason::Throttled, Some(wait), Some(_)) => Some(none_left("throttle", wait)),
+            (Reason::RateLimited, Some(wait), _) => Some(none_left("bucket", wait)),
+            _other => None,
+        };
+        if let Some(limit) = limit {
+            headers.insert(LIMIT.clone(), limit);
         }
     }
 
@@ -62,6 +74,10 @@ fn seconds(time: Duration) -> u64 {
     time.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX).max(1)
 }
 
+fn none_left(policy: &str, for_so_long: Duration) -> HeaderValue {
+    header(&format!("\"{policy}\";r=0;t={}", seconds(for_so_long)))
+}
+
 fn header(text: &str) -> HeaderValue {
     HeaderValue::from_str(text).expect("names and numbers")
 }
@@ -69,6 +85,26 @@ fn header(text: &str) -> HeaderValue {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gate::Refusal;
+
+    #[test]
+    fn a_refusal_says_how_long_its_own_limit_lasts() {
+        let told = |window, refusal: fn(Duration) -> Refusal, wait| {
+            let mut headers = HeaderMap::new();
+            let problem = refusal(Duration::from_secs(wait)).into();
+            RateLimits::new(Duration::from_secs(window), 9).expect("a bucket").mark_refused(&problem, &mut headers);
+            headers.get(&LIMIT).map(|limit| limit.to_str().expect("ASCII").to_owned())
+        };
+        let throttled = |retry_after| Refusal::Throttled { retry_after };
+        assert_eq!(told(5, throttled, 3).as_deref(), Some("\"throttle\";r=0;t=3"));
+        assert_eq!(
+            told(5, |retry_after| Refusal::RateLimited { retry_after }, 1).as_deref(),
+            Some("\"bucket\";r=0;t=1")
+        );
+        assert_eq!(told(5, throttled, 30).as_deref(), Some("\"throttle\";r=0;t=5"), "the rest is a cool-down");
+        assert_eq!(told(0, throttled, 30), None, "a cool-down where nothing is throttled");
+        assert_eq!(told(5, |retry_after| Refusal::NoToken { retry_after }, 1), None);
+    }
 
     #[test]
     fn a_limit_that_is_off_is_not_spoken_of() {
