@@ -19,8 +19,8 @@ pub const MAX_LEAD: Duration = Duration::from_hours(1);
 /// wants that, and a wall clock of 1970 is more likely.
 pub const MAX_AHEAD: Duration = Duration::from_hours(7 * 24);
 
-/// No clock that is right says less: this program was not written yet.
-const EARLIEST: Timestamp = Timestamp(1_793_491_200_000);
+/// No clock that was set says less: 2025-01-01, before this program. Clocks without a battery begin in 1970 or 2000.
+const EARLIEST: Timestamp = Timestamp(1_735_689_600_000);
 
 /// The wall clock cannot be right, or the ledger was written by one that was not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

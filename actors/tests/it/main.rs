@@ -5,6 +5,7 @@
 mod actix_assumptions;
 mod commit_triggers;
 mod durability;
+mod leap;
 mod ledger;
 mod ledger_file;
 mod ledger_missing;

@@ -145,6 +145,7 @@ fn assert_one_end(house: &House) {
     assert!(count(Status::Paid) <= 1 && count(Status::RefundDue) <= 1, "{steps:?}");
     assert!(count(Status::Paid) + count(Status::RefundDue) <= 1, "paid and refunded: {steps:?}");
     assert_eq!(count(Status::Pending), 0, "{steps:?}");
+    assert_eq!(house.stock.refund_due(), count(Status::RefundDue) as u64, "one unit: {steps:?}");
 }
 
 #[test]
