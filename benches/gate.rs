@@ -134,6 +134,8 @@ fn definition(id: &str, units: u32) -> ItemDefinition {
     ItemDefinition {
         id: id.parse().expect("an item id"),
         title: "Of the bench".to_owned(),
+        description: None,
+        image_url: None,
         unit_price: Amount::new(1_990).expect("in range"),
         currency: "CNY".parse().expect("a currency"),
         stock: units,

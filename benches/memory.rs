@@ -68,7 +68,7 @@ fn orders(name: fn(u32) -> String) -> Box<dyn std::any::Any> {
 fn items() -> Box<dyn std::any::Any> {
     let stocks: Vec<Stock> = (1..=ITEMS).map(|number| stock(number, &format!("sku-{number}"), 100)).collect();
     let published_items = stocks.iter().map(|stock| PublishedItem::new(stock, CoreId(0))).collect();
-    let directory = Arc::new(Directory::new(published_items));
+    let directory = Arc::new(Directory::new(published_items, 0));
     assert_eq!(directory.all().len(), ITEMS as usize);
     Box::new((stocks, directory))
 }

@@ -44,6 +44,14 @@ pub struct ItemFields {
     /// Name for people, 1 to 200 characters.
     #[schema(min_length = 1, max_length = 200)]
     pub title: String,
+    /// What there is to say about it, up to 2,000 characters; line ends are kept.
+    #[serde(default)]
+    #[schema(max_length = 2000)]
+    pub description: Option<String>,
+    /// Its picture: an https or http address, or a path on the shop's own host.
+    #[serde(default)]
+    #[schema(max_length = 2000)]
+    pub image_url: Option<String>,
     /// Price of one unit in minor units of the currency.
     #[schema(minimum = 0, maximum = 9_007_199_254_740_991_i64)]
     pub unit_price: i64,
@@ -70,6 +78,8 @@ pub struct ItemFields {
 /// The same as a table: what each field must be, before anything is judged.
 pub const FIELDS: &[Field] = &[
     Field::required("title", Kind::Text),
+    Field::optional("description", Kind::Text),
+    Field::optional("image_url", Kind::Text),
     Field::required("unit_price", Kind::Whole { least: 0, most: MAX_AMOUNT }),
     Field::required("currency", Kind::Text),
     Field::required("stock", Kind::Whole { least: 0, most: MAX_STOCK as i64 }),
@@ -115,6 +125,8 @@ impl ItemFields {
         let definition = ItemDefinition {
             id,
             title: self.title,
+            description: some(self.description),
+            image_url: some(self.image_url),
             unit_price: Amount::new(self.unit_price).ok_or_else(price_range)?,
             currency: parse_field("currency", &self.currency)?,
             stock: count("stock", self.stock, "must be 0 to 1,000,000,000")?,
@@ -125,6 +137,11 @@ impl ItemFields {
         definition.validate()?;
         Ok(definition)
     }
+}
+
+/// An empty text says as much as none.
+fn some(text: Option<String>) -> Option<Box<str>> {
+    text.filter(|text| !text.is_empty()).map(Into::into)
 }
 
 /// A number that fits a count at all; the exact range is the definition's own business.

@@ -95,10 +95,13 @@ fn keeps_window(outcome: &Outcome) -> bool {
             | Rejection::KeyReused
             | Rejection::AmountOutOfRange
             | Rejection::SupplyOutOfRange
-            | Rejection::WrongPayment
+            | Rejection::NotEnoughLeft { .. }
             | Rejection::StockFixed
-            | Rejection::NotScheduled
+            | Rejection::PriceFixed
+            | Rejection::HasOrders
+            | Rejection::NothingOwed
             | Rejection::InvalidTransition { .. }
+            | Rejection::UnknownItem
             | Rejection::UnknownOrder => true,
         },
     }

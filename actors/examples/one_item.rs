@@ -15,6 +15,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let two_mugs = ItemDefinition {
         id: "mug".parse()?,
         title: "A mug".to_owned(),
+        description: None,
+        image_url: None,
         unit_price: Amount::new(1990).ok_or("an amount below 2^53")?,
         currency: "CNY".parse()?,
         stock: 2,

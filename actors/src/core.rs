@@ -12,17 +12,20 @@ use foldhash::{HashMap, HashMapExt as _};
 use smallvec::smallvec;
 
 use crate::directory::PublishedItem;
-use crate::entry::Entry;
+use crate::entry::{Entries, Entry};
 use crate::fault::InjectedDelay;
 use crate::gathering::{Ask, Gathering};
 use crate::ids::{CoreId, ItemNumber};
-use crate::messages::{Append, AppendBatch, Epoch, FindOfBuyer, Message, PendingReply, Restore};
+use crate::messages::{
+    Append, AppendBatch, AskSuspense, Epoch, FindOfBuyer, Message, PendingReply, Restore, SuspenseRequest,
+};
 use crate::observe::CoreCounters;
 use crate::permit::Permit;
-use crate::reply::{Controlled, ReplyPort};
+use crate::reply::{Books, Controlled, Receipt, ReplyPort};
 use crate::status::StorageState;
 use crate::stock::{SalePolicy, Stock};
 use crate::stock_actor::{RestoreStock, StockActor, Tick};
+use crate::suspense::Suspense;
 use crate::time::Clock;
 use crate::view::SaleView;
 
@@ -59,15 +62,20 @@ pub(crate) struct Core {
     published: Vec<Arc<PublishedItem>>,
     /// Items created since the start that nobody has asked for yet.
     created: HashSet<ItemNumber>,
+    /// Money that came for no order; only the first core's is used.
+    suspense: Suspense,
     epoch: Epoch,
     outbox: Vec<Append>,
 }
+
+/// The core that has the suspense account.
+pub(crate) const SUSPENSE_CORE: CoreId = CoreId(0);
 
 impl Core {
     /// The core of the thread that calls.
     pub(crate) fn new(
         id: CoreId,
-        stocks: Vec<Stock>,
+        (stocks, suspense): (Vec<Stock>, Suspense),
         context: CoreContext,
         counters: Arc<CoreCounters>,
         append_to: Recipient<Append>,
@@ -82,6 +90,7 @@ impl Core {
             idle: stocks.into_iter().map(|stock| (stock.number(), stock)).collect(),
             actors: HashMap::new(),
             created: HashSet::new(),
+            suspense,
             epoch: Epoch::default(),
             outbox: Vec::new(),
             context,
@@ -160,6 +169,27 @@ impl Core {
         }
     }
 
+    /// Asks the suspense account. Decided here, in the turn of the core: nothing comes between.
+    pub(crate) fn ask_suspense(&mut self, AskSuspense { request, permit }: AskSuspense) {
+        let now = self.context.clock.now();
+        let (entries, reply) = match request {
+            SuspenseRequest::Receive(payment, order_reference, reply_to) => {
+                let (entries, verdict) = self.suspense.receive(&payment, &order_reference, now);
+                (entries, PendingReply::Received(reply_to, Ok(Receipt { verdict, order: None })))
+            }
+            SuspenseRequest::Repay(repayment, reply_to) => match self.suspense.repay(&repayment, now) {
+                Ok(entries) => (entries, PendingReply::Controlled(reply_to, Ok(()))),
+                Err(rejection) => (Entries::new(), PendingReply::Controlled(reply_to, Err(rejection))),
+            },
+            SuspenseRequest::Audit(reply_to) => {
+                let books = Books { units: None, money: self.suspense.money() };
+                (Entries::new(), PendingReply::Audited(reply_to, books))
+            }
+        };
+        self.context.view.publish_suspense(&self.suspense);
+        self.outbox.push(Append { entries, reply, epoch: self.epoch, permit: Some(permit) });
+    }
+
     pub(crate) fn collect(&mut self, append: Append) {
         self.outbox.push(append);
     }
@@ -182,6 +212,10 @@ impl Core {
     pub(crate) fn restore(&mut self, restore: Restore) {
         tracing::warn!(core = self.id.0, items = restore.stocks.len(), "items restored from the ledger");
         self.epoch = restore.epoch;
+        if let Some(suspense) = restore.suspense {
+            self.suspense = suspense;
+            self.context.view.publish_suspense(&self.suspense);
+        }
         let (now, pay_within) = (self.context.clock.now(), self.context.policy.pay_within);
         for mut stock in restore.stocks {
             stock.bound_deadlines(now, pay_within);

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use parking_lot::Mutex;
 
 use crate::entry::{Change, Entry, Status};
@@ -14,6 +14,7 @@ use crate::ids::{CoreId, ItemId, ItemNumber};
 use crate::item::{ItemDefinition, SaleState, Window};
 use crate::item_pool::ItemPool;
 use crate::observe::{ActorCounters, MailboxGauge};
+use crate::payment::Owed;
 use crate::stock::Stock;
 use crate::time::Timestamp;
 
@@ -34,9 +35,11 @@ pub struct PublishedItem {
     supply: AtomicU32,
     remaining: AtomicU32,
     released: AtomicU64,
-    refund_due: AtomicU64,
+    /// Money that has to go back; nothing is the usual case, and costs a pointer.
+    owed: ArcSwapOption<Vec<Owed>>,
     paused: AtomicBool,
     closed: AtomicBool,
+    hidden: AtomicBool,
     /// Milliseconds, [`NO_DEADLINE`] if nothing is pending.
     next_deadline: AtomicI64,
 }
@@ -58,11 +61,13 @@ impl PublishedItem {
             supply: AtomicU32::new(0),
             remaining: AtomicU32::new(0),
             released: AtomicU64::new(0),
-            refund_due: AtomicU64::new(0),
+            owed: ArcSwapOption::empty(),
             paused: AtomicBool::new(false),
             closed: AtomicBool::new(false),
+            hidden: AtomicBool::new(false),
             next_deadline: AtomicI64::new(NO_DEADLINE),
         };
+        published.show_owed(stock);
         published.show(stock);
         Arc::new(published)
     }
@@ -71,14 +76,30 @@ impl PublishedItem {
     pub(crate) fn publish(&self, stock: &Stock, entries: &[Entry]) {
         for entry in entries {
             match &entry.change {
-                Change::Order(order) if !order.status.is_live() && order.status != Status::RefundDue => {
-                    self.note_released(order.quantity);
-                }
                 Change::Item(_) => self.definition.store(Arc::clone(stock.definition())),
-                Change::Order(_) | Change::Restocked { .. } | Change::Paused | Change::Resumed | Change::Closed => {}
+                Change::Payment(_) | Change::Settled(_) => self.show_owed(stock),
+                Change::Order(order) if matches!(order.status, Status::RefundDue | Status::Refunded) => {
+                    self.show_owed(stock);
+                }
+                Change::Order(_)
+                | Change::Restocked { .. }
+                | Change::Withdrawn { .. }
+                | Change::Paused
+                | Change::Resumed
+                | Change::Closed
+                | Change::Reopened
+                | Change::Hidden
+                | Change::Shown
+                | Change::Deleted => {}
             }
         }
+        self.note_released(released_by(entries, self.remaining()));
         self.show(stock);
+    }
+
+    fn show_owed(&self, stock: &Stock) {
+        let owed = stock.owed();
+        self.owed.store((!owed.is_empty()).then(|| Arc::new(owed)));
     }
 
     /// Shows the state that the ledger has, after decisions were taken back.
@@ -86,14 +107,15 @@ impl PublishedItem {
         // The orders that are gone had taken their pool tokens with them.
         self.note_released(decided.balance().live.saturating_sub(durable.balance().live));
         self.definition.store(Arc::clone(durable.definition()));
+        self.show_owed(durable);
         self.show(durable);
     }
 
     fn show(&self, stock: &Stock) {
         self.supply.store(stock.supply(), Ordering::Relaxed);
-        self.refund_due.store(stock.refund_due(), Ordering::Relaxed);
         self.paused.store(stock.is_paused(), Ordering::Relaxed);
         self.closed.store(stock.is_closed(), Ordering::Relaxed);
+        self.hidden.store(stock.is_hidden() || stock.is_deleted(), Ordering::Relaxed);
         self.next_deadline.store(stock.next_deadline().map_or(NO_DEADLINE, Timestamp::millis), Ordering::Relaxed);
         self.remaining.store(stock.remaining(), Ordering::Release);
     }
@@ -133,10 +155,16 @@ impl PublishedItem {
         self.released.load(Ordering::Relaxed)
     }
 
-    /// Units that were paid for and whose money has to go back.
+    /// Money that has to go back; none where nothing has.
     #[must_use]
-    pub fn refund_due(&self) -> u64 {
-        self.refund_due.load(Ordering::Relaxed)
+    pub fn owed(&self) -> Option<Arc<Vec<Owed>>> {
+        self.owed.load_full()
+    }
+
+    /// Whether buyers do not see it.
+    #[must_use]
+    pub fn is_hidden(&self) -> bool {
+        self.hidden.load(Ordering::Relaxed)
     }
 
     /// Whether the item can be bought at `now`.
@@ -149,11 +177,25 @@ impl PublishedItem {
     }
 }
 
-#[derive(Debug, Default)]
+/// Units that orders put back on sale by these entries, before which so many were left.
+fn released_by(entries: &[Entry], mut left: u32) -> u32 {
+    let mut released = 0;
+    for entry in entries {
+        if matches!(entry.change, Change::Order(_)) {
+            released += entry.remaining.saturating_sub(left);
+        }
+        left = entry.remaining;
+    }
+    released
+}
+
+#[derive(Debug, Default, Clone)]
 struct Index {
     by_id: HashMap<ItemId, Arc<PublishedItem>>,
     by_number: HashMap<ItemNumber, Arc<PublishedItem>>,
     in_order: BTreeMap<ItemId, Arc<PublishedItem>>,
+    /// The largest number that an item ever had: those of deleted ones are not given again.
+    numbers: usize,
 }
 
 /// All items. Read by every request, changed when an item is created: readers take no lock.
@@ -164,10 +206,10 @@ pub struct Directory {
 }
 
 impl Directory {
-    /// A directory of these items.
+    /// A directory of these items, of the first `numbers` that there ever were.
     #[must_use]
-    pub fn new(published_items: Vec<Arc<PublishedItem>>) -> Self {
-        let directory = Self::default();
+    pub fn new(published_items: Vec<Arc<PublishedItem>>, numbers: usize) -> Self {
+        let directory = Self { index: ArcSwap::from_pointee(Index { numbers, ..Index::default() }), ..Self::default() };
         directory.add(published_items);
         directory
     }
@@ -176,9 +218,9 @@ impl Directory {
     pub fn add(&self, published_items: Vec<Arc<PublishedItem>>) {
         let _one_writer = self.writing.lock();
         let old = self.index.load();
-        let mut index =
-            Index { by_id: old.by_id.clone(), by_number: old.by_number.clone(), in_order: old.in_order.clone() };
+        let mut index = Index::clone(&old);
         for published in published_items {
+            index.numbers = index.numbers.max(published.number.0 as usize);
             let id = published.definition().id.clone();
             index.by_number.insert(published.number, Arc::clone(&published));
             index.in_order.insert(id.clone(), Arc::clone(&published));
@@ -187,7 +229,24 @@ impl Directory {
         self.index.store(Arc::new(index));
     }
 
-    /// The item of that name.
+    /// Removes an item that was deleted.
+    pub(crate) fn remove(&self, id: &ItemId) {
+        let _one_writer = self.writing.lock();
+        let mut index = Index::clone(&self.index.load());
+        if let Some(gone) = index.by_id.remove(id) {
+            index.in_order.remove(id);
+            index.by_number.remove(&gone.number);
+            self.index.store(Arc::new(index));
+        }
+    }
+
+    /// The item of that name, if buyers may see it.
+    #[must_use]
+    pub fn find_shown(&self, id: &ItemId) -> Option<Arc<PublishedItem>> {
+        self.find(id).filter(|published| !published.is_hidden())
+    }
+
+    /// The item of that name, hidden or not.
     #[must_use]
     pub fn find(&self, id: &ItemId) -> Option<Arc<PublishedItem>> {
         self.index.load().by_id.get(id).cloned()
@@ -202,14 +261,31 @@ impl Directory {
     /// Up to `limit` items in the order of their ids, from the first one after `after`.
     #[must_use]
     pub fn page(&self, after: Option<&ItemId>, limit: usize) -> Vec<Arc<PublishedItem>> {
+        self.page_of(after, limit, |_all| true)
+    }
+
+    /// The same of those that buyers may see.
+    #[must_use]
+    pub fn page_shown(&self, after: Option<&ItemId>, limit: usize) -> Vec<Arc<PublishedItem>> {
+        self.page_of(after, limit, |published| !published.is_hidden())
+    }
+
+    fn page_of(
+        &self,
+        after: Option<&ItemId>,
+        limit: usize,
+        is_wanted: fn(&PublishedItem) -> bool,
+    ) -> Vec<Arc<PublishedItem>> {
         use std::ops::Bound::{Excluded, Unbounded};
         let from = after.map_or(Unbounded, Excluded);
         let index = self.index.load();
         index
             .in_order
             .range::<ItemId, _>((from, Unbounded))
+            .map(|(_, published)| published)
+            .filter(|published| is_wanted(published))
             .take(limit)
-            .map(|(_, published)| Arc::clone(published))
+            .cloned()
             .collect()
     }
 
@@ -228,8 +304,8 @@ impl Directory {
     /// The number that the next item gets. Whoever creates items does so one at a time.
     #[must_use]
     pub fn next_number(&self) -> ItemNumber {
-        let known = self.len();
-        ItemNumber(u32::try_from(known + 1).expect("there are fewer than 2^32 items"))
+        let given = self.index.load().numbers;
+        ItemNumber(u32::try_from(given + 1).expect("there are fewer than 2^32 items"))
     }
 
     /// Every item, in the order of their ids.

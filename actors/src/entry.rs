@@ -8,6 +8,7 @@ use smallvec::SmallVec;
 use crate::ids::{IdempotencyKey, ItemId, ItemNumber, OrderId, OrderNumber, UserId};
 use crate::item::ItemDefinition;
 use crate::money::{Amount, Currency};
+use crate::payment::{Origin, Owed, PaymentRecord, Settlement};
 use crate::time::Timestamp;
 
 /// Where an order stands. `Pending` and `Paid` are *live*: they hold their units.
@@ -22,8 +23,10 @@ pub enum Status {
     Cancelled,
     /// Not paid in time; its units are back on sale.
     Expired,
-    /// Paid after its units went back: the money has to go back too.
+    /// Money came for it that has to go back: it was paid after its units went back, or the operator cancelled it.
     RefundDue,
+    /// The money went back.
+    Refunded,
 }
 
 impl Status {
@@ -32,7 +35,7 @@ impl Status {
     pub fn is_live(self) -> bool {
         match self {
             Self::Pending | Self::Paid => true,
-            Self::Cancelled | Self::Expired | Self::RefundDue => false,
+            Self::Cancelled | Self::Expired | Self::RefundDue | Self::Refunded => false,
         }
     }
 
@@ -45,6 +48,7 @@ impl Status {
             Self::Cancelled => "cancelled",
             Self::Expired => "expired",
             Self::RefundDue => "refund_due",
+            Self::Refunded => "refunded",
         }
     }
 }
@@ -72,6 +76,8 @@ pub struct Order {
     pub created_at: Timestamp,
     /// Until when it must be paid; absent: it needed no payment.
     pub pay_by: Option<Timestamp>,
+    /// Money that came for it and has to go back still.
+    pub owed: Vec<Owed>,
 }
 
 /// What happened to one order, with all the feed says about it.
@@ -102,8 +108,17 @@ pub enum Change {
     Item(Box<ItemDefinition>),
     /// An order was placed or went on to another status.
     Order(OrderChange),
+    /// Money came that pays no order, or not only; or a payment failed.
+    Payment(Box<PaymentRecord>),
+    /// Money went back.
+    Settled(Box<Settlement>),
     /// Units were added to the supply.
     Restocked {
+        /// Units.
+        quantity: u32,
+    },
+    /// Units that nobody holds were taken off sale.
+    Withdrawn {
         /// Units.
         quantity: u32,
     },
@@ -111,8 +126,16 @@ pub enum Change {
     Paused,
     /// The sale goes on.
     Resumed,
-    /// The sale was ended for good.
+    /// The sale was ended.
     Closed,
+    /// It goes on after all.
+    Reopened,
+    /// The item is not shown any more, and cannot be bought.
+    Hidden,
+    /// It is shown again.
+    Shown,
+    /// The item, which nobody had ordered, is gone for good.
+    Deleted,
 }
 
 /// One line of the ledger, without its place in it (`seq`) and its checksum, which the ledger adds.
@@ -128,32 +151,15 @@ pub struct Entry {
     pub supply: u32,
     /// Balance after the entry: units that nobody holds.
     pub remaining: u32,
+    /// Who did it and why, where it was not a buyer or the clock.
+    pub origin: Option<Box<Origin>>,
 }
+
+/// The number in entries about money that came for no order.
+pub const NO_ITEM: ItemNumber = ItemNumber(0);
 
 /// The entries of one decision: one, or two where an order is placed and paid at once.
 pub type Entries = SmallVec<[Entry; 1]>;
-
-/// What the payment provider says happened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PaymentResult {
-    /// The money is there.
-    Succeeded,
-    /// It is not; the buyer may try again until their deadline.
-    Failed,
-}
-
-/// An event of the payment provider.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Payment {
-    /// Its id: the same event twice is one event.
-    pub event: IdempotencyKey,
-    /// Whether the money came.
-    pub result: PaymentResult,
-    /// How much was paid.
-    pub amount: Amount,
-    /// In which currency.
-    pub currency: Currency,
-}
 
 /// What is left, and who has the rest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -13,11 +13,13 @@ use crate::enqueued::Enqueued;
 use crate::ids::{CoreId, IdempotencyKey, OrderNumber, UserId, WorkerId};
 use crate::item::ItemDefinition;
 use crate::messages::{
-    ApplyControl, ApplyTransition, Audit, CreateItem, Find, FindOfBuyer, LookupByKey, Message, Reserve,
+    ApplyControl, ApplyPayment, ApplyRepayment, ApplyTransition, AskSuspense, Audit, CreateItem, Find, FindOfBuyer,
+    LookupByKey, Message, Reserve, SuspenseRequest,
 };
+use crate::payment::{Origin, Payment};
 use crate::permit::{Permit, Token};
-use crate::reply::{Audited, Controlled, Found, Outcome, ReplyFuture, reply_channel};
-use crate::request::{Control, NotDone, OfBuyer, Query, Reservation, Transition};
+use crate::reply::{Audited, Controlled, Found, Outcome, Received, ReplyFuture, reply_channel};
+use crate::request::{Control, NotDone, OfBuyer, Query, Repayment, Reservation, Transition};
 use crate::router::Router;
 use crate::stock::Stock;
 use crate::trace::Stage;
@@ -29,6 +31,7 @@ pub struct SaleHandle {
     messages: Recipient<Message>,
     new_items: Recipient<CreateItem>,
     of_buyer: Recipient<FindOfBuyer>,
+    suspense: Recipient<AskSuspense>,
     worker: WorkerId,
     timing: Timing,
     /// Messages posted.
@@ -66,10 +69,12 @@ impl SaleHandle {
     /// has a free place in any mailbox and so bounds nothing.
     pub(crate) fn new(router: Addr<Router>, worker: WorkerId, view: Arc<SaleView>) -> Self {
         let (new_items, of_buyer) = (router.clone().recipient(), router.clone().recipient());
+        let suspense = router.clone().recipient();
         Self {
             messages: router.recipient(),
             new_items,
             of_buyer,
+            suspense,
             worker,
             timing: Timing::Sampled,
             posted: Cell::new(0),
@@ -137,13 +142,93 @@ impl SaleHandle {
         reply
     }
 
-    /// Changes a sale.
+    /// Reports what a payment provider says about an order. Rejected with `UnknownOrder` where there is none: then it
+    /// is the suspense account's.
     #[must_use]
-    pub fn control(&self, published: &Arc<PublishedItem>, control: Control, permit: Permit) -> ReplyFuture<Controlled> {
+    pub fn pay(
+        &self,
+        published: &Arc<PublishedItem>,
+        number: OrderNumber,
+        payment: Payment,
+        permit: Permit,
+    ) -> ReplyFuture<Received> {
         let (reply_to, reply) = reply_channel(self.worker);
         let to = self.address(published);
-        self.post(Message::Control(ApplyControl { to, control, reply_to, permit }));
+        self.post(Message::Payment(ApplyPayment { to, number, payment, reply_to, permit }));
         reply
+    }
+
+    /// Reports what a payment provider says about an order that is not known, by the provider's name of it.
+    #[must_use]
+    pub fn pay_unknown(&self, payment: Payment, order_reference: &str, permit: Permit) -> ReplyFuture<Received> {
+        let (reply_to, reply) = reply_channel(self.worker);
+        self.ask_suspense(SuspenseRequest::Receive(payment, order_reference.into(), reply_to), permit);
+        reply
+    }
+
+    /// Says that money for an order went back.
+    #[must_use]
+    pub fn repay(
+        &self,
+        published: &Arc<PublishedItem>,
+        number: OrderNumber,
+        repayment: Repayment,
+        permit: Permit,
+    ) -> ReplyFuture<Controlled> {
+        let (reply_to, reply) = reply_channel(self.worker);
+        let to = self.address(published);
+        self.post(Message::Repayment(ApplyRepayment { to, number, repayment, reply_to, permit }));
+        reply
+    }
+
+    /// Says that money of no order went back.
+    #[must_use]
+    pub fn repay_unknown(&self, repayment: Repayment, permit: Permit) -> ReplyFuture<Controlled> {
+        let (reply_to, reply) = reply_channel(self.worker);
+        self.ask_suspense(SuspenseRequest::Repay(repayment, reply_to), permit);
+        reply
+    }
+
+    /// Asks where the money of no order is.
+    #[must_use]
+    pub fn audit_unknown(&self, permit: Permit) -> ReplyFuture<Audited> {
+        let (reply_to, reply) = reply_channel(self.worker);
+        self.ask_suspense(SuspenseRequest::Audit(reply_to), permit);
+        reply
+    }
+
+    fn ask_suspense(&self, request: SuspenseRequest, permit: Permit) {
+        if let Err(refused) = self.suspense.try_send(AskSuspense { request, permit }) {
+            tracing::error!(%refused, "the router refused a payment");
+        }
+    }
+
+    /// Changes a sale.
+    #[must_use]
+    pub fn control(
+        &self,
+        published: &Arc<PublishedItem>,
+        control: Control,
+        origin: Option<Box<Origin>>,
+        permit: Permit,
+    ) -> ReplyFuture<Controlled> {
+        let (reply_to, reply) = reply_channel(self.worker);
+        let to = self.address(published);
+        self.post(Message::Control(ApplyControl { to, control, origin, reply_to, permit }));
+        reply
+    }
+
+    /// Removes an item that nobody has ordered. Run it as a task of its own, as [`SaleHandle::create_item`].
+    pub async fn delete_item(
+        &self,
+        published: &Arc<PublishedItem>,
+        origin: Option<Box<Origin>>,
+        permit: Permit,
+    ) -> Result<(), NotDone> {
+        let _one_at_a_time = self.view.creating.lock().await;
+        self.control(published, Control::Delete, origin, permit).controlled().await?;
+        self.view.directory.remove(&published.definition().id);
+        Ok(())
     }
 
     /// Asks for the orders of one buyer of the items on `core`. Who wants all asks every core.
@@ -168,13 +253,19 @@ impl SaleHandle {
     /// Puts an item up for sale, unless there is one of its id. Nobody can know of it before it is durable. Run it as a
     /// task of its own: an item that is in the ledger must come into the directory, or the next one would get its
     /// number.
-    pub async fn create_item(&self, definition: ItemDefinition, permit: Permit) -> Result<NewItem, NotDone> {
+    pub async fn create_item(
+        &self,
+        definition: ItemDefinition,
+        origin: Option<Box<Origin>>,
+        permit: Permit,
+    ) -> Result<NewItem, NotDone> {
         let _one_at_a_time = self.view.creating.lock().await;
         if let Some(published) = self.view.directory.find(&definition.id) {
             return Ok(NewItem::Existing(published, definition));
         }
         let core = self.view.core_for(&definition.id);
-        let entry = Stock::creation(self.view.directory.next_number(), definition, self.view.clock.now());
+        let mut entry = Stock::creation(self.view.directory.next_number(), definition, self.view.clock.now());
+        entry.origin = origin;
         let stock = Stock::create(&entry).expect("an entry that creates an item does");
         let (reply_to, reply) = reply_channel(self.worker);
         if let Err(refused) = self.new_items.try_send(CreateItem { core, entry, reply_to, permit }) {

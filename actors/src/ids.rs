@@ -2,11 +2,15 @@
 //! **Owns:** their alphabets and lengths, so that an id that exists is a valid one.
 //! **Never:** knows what is sold, or where an id came from.
 
+mod order_id;
+
 use std::fmt;
 use std::str::FromStr;
 
 use compact_str::CompactString;
 use serde::Serialize;
+
+pub use order_id::{InvalidOrderId, NODE, OrderId};
 
 /// Longest item id, in bytes. The contract's number; it bounds keys, log lines and Redis names.
 pub const MAX_ITEM_ID_LENGTH: usize = 64;
@@ -120,47 +124,6 @@ pub struct CoreId(pub u16);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WorkerId(pub u16);
 
-/// The node that issued an order. One box is one node; the number is part of the order id so that several boxes
-/// can later be told apart without touching ids that are already in people's mail.
-pub const NODE: u16 = 1;
-
-/// An order's public name: `<node>-<item>-<order>` in lower-case hexadecimal. Opaque to clients. It carries the
-/// item, so that an order is found without an index over orders.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct OrderId {
-    /// The item whose actor decides about the order.
-    pub item: ItemNumber,
-    /// The order within the item.
-    pub order: OrderNumber,
-}
-
-impl fmt::Display for OrderId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{NODE:x}-{:x}-{:x}", self.item.0, self.order.0)
-    }
-}
-
-/// The text is not an order id of this node.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not an order id")]
-pub struct InvalidOrderId;
-
-impl FromStr for OrderId {
-    type Err = InvalidOrderId;
-
-    /// Accepts exactly what `Display` writes: one order has one name.
-    fn from_str(text: &str) -> Result<Self, InvalidOrderId> {
-        let mut parts = text.split('-');
-        let mut number = || {
-            let part = parts.next().ok_or(InvalidOrderId)?;
-            u32::from_str_radix(part, 16).map_err(|_| InvalidOrderId)
-        };
-        let (_node, item, order) = (number()?, number()?, number()?);
-        let id = Self { item: ItemNumber(item), order: OrderNumber(order) };
-        if id.to_string() == text { Ok(id) } else { Err(InvalidOrderId) }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -190,16 +153,6 @@ mod tests {
         assert!("~!\"{}".parse::<IdempotencyKey>().is_ok());
         for bad in ["", &"k".repeat(256), "a b", "\u{7f}", "é"] {
             assert!(bad.parse::<IdempotencyKey>().is_err(), "{bad:?}");
-        }
-    }
-
-    #[test]
-    fn an_order_has_exactly_one_name() {
-        let id = OrderId { item: ItemNumber(26), order: OrderNumber(1_000) };
-        assert_eq!(id.to_string(), "1-1a-3e8");
-        assert_eq!("1-1a-3e8".parse(), Ok(id));
-        for bad in ["", "1-1a", "1-1A-3e8", "1-01a-3e8", "1-1a-3e8-", "2-1a-3e8", "1-+1a-3e8", "1-1a-fffffffff"] {
-            assert_eq!(bad.parse::<OrderId>(), Err(InvalidOrderId), "{bad:?}");
         }
     }
 }

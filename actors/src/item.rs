@@ -17,6 +17,12 @@ pub const MAX_QUANTITY: u32 = (1 << 31) - 1;
 /// Longest title, in characters.
 pub const MAX_TITLE_LENGTH: usize = 200;
 
+/// Longest description, in characters.
+pub const MAX_DESCRIPTION_LENGTH: usize = 2_000;
+
+/// Longest address of a picture, in bytes.
+pub const MAX_IMAGE_URL_LENGTH: usize = 2_000;
+
 /// An item as its owner describes it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ItemDefinition {
@@ -24,6 +30,13 @@ pub struct ItemDefinition {
     pub id: ItemId,
     /// Its name for people, 1 to [`MAX_TITLE_LENGTH`] characters, no control characters.
     pub title: String,
+    /// What there is to say about it, up to [`MAX_DESCRIPTION_LENGTH`] characters; of control characters only line ends
+    /// and tabs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<Box<str>>,
+    /// Its picture: an `https` or `http` address, or a path on the shop's own host.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image_url: Option<Box<str>>,
     /// Price of one unit.
     pub unit_price: Amount,
     /// Currency of the price.
@@ -57,6 +70,7 @@ impl ItemDefinition {
         let title_length = self.title.chars().count();
         check((1..=MAX_TITLE_LENGTH).contains(&title_length), "title", "must have 1 to 200 characters")?;
         check(!self.title.chars().any(char::is_control), "title", "must not contain control characters")?;
+        self.validate_texts()?;
         check(self.stock <= MAX_STOCK, "stock", "must be 0 to 1,000,000,000")?;
         check((1..=MAX_QUANTITY).contains(&self.per_user_limit), "per_user_limit", "must be 1 to 2,147,483,647")?;
         let in_order = match (self.opens_at, self.closes_at) {
@@ -65,6 +79,37 @@ impl ItemDefinition {
         };
         check(in_order, "closes_at", "must be later than opens_at")
     }
+
+    fn validate_texts(&self) -> Result<(), InvalidItem> {
+        if let Some(description) = &self.description {
+            let is_short = description.chars().count() <= MAX_DESCRIPTION_LENGTH;
+            let is_text = |char: char| !char.is_control() || matches!(char, '\n' | '\r' | '\t');
+            let reason = "must have at most 2,000 characters, of control characters only line ends and tabs";
+            if !is_short || !description.chars().all(is_text) {
+                return Err(InvalidItem { field: "description", reason });
+            }
+        }
+        match &self.image_url {
+            Some(url) if !is_image_url(url) => {
+                let reason =
+                    "must be an https or http address or a path that begins with one /, up to 2,000 characters";
+                Err(InvalidItem { field: "image_url", reason })
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+}
+
+/// An address that a page can put into an image without running or leaking anything: `javascript:` and `data:` are none.
+fn is_image_url(url: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\'' | b'<' | b'>' | b'\\' | b'`');
+    let has_host = |rest: &str| rest.starts_with(|first: char| first.is_ascii_alphanumeric() || first == '[');
+    let is_known = match (url.strip_prefix("https://").or_else(|| url.strip_prefix("http://")), url.strip_prefix('/')) {
+        (Some(rest), _) => has_host(rest),
+        (None, Some(path)) => !path.starts_with('/'),
+        (None, None) => false,
+    };
+    is_known && url.len() <= MAX_IMAGE_URL_LENGTH && url.bytes().all(is_plain)
 }
 
 /// Whether an item can be bought now.
@@ -115,6 +160,8 @@ pub(crate) mod tests {
         ItemDefinition {
             id: "mug".parse().expect("a legal id"),
             title: "A mug".to_owned(),
+            description: None,
+            image_url: None,
             unit_price: Amount::new(1990).expect("in range"),
             currency: "CNY".parse().expect("a currency"),
             stock: 100,

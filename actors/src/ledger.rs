@@ -2,6 +2,7 @@
 //! **Owns:** the data file, its settings, the order (`seq`) and the checksum chain of its entries.
 //! **Never:** decides what is written, retries a commit whose outcome is unknown, or is shared: one thread, one ledger.
 
+mod detail;
 mod error;
 mod fold;
 pub mod format;
@@ -21,12 +22,13 @@ use crate::data_file::{Creation, DataFile, LOG, MARK, Names, look};
 use crate::entry::Entry;
 use crate::item::ItemDefinition;
 use crate::stock::Stock;
+use crate::suspense::Suspense;
 use crate::time::Timestamp;
 
 use mark::Mark;
 
 pub use error::{CommitError, LedgerError};
-pub use row::{COLUMNS, Kind, Row};
+pub use row::{COLUMNS, Kind, Row, columns_of};
 
 /// When a commit counts as done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,8 +74,10 @@ impl Committed {
 /// The state the ledger folds to.
 #[derive(Debug, Default)]
 pub struct Recovered {
-    /// Every item.
+    /// Every item, the deleted ones too: the place of each is its number.
     pub stocks: Vec<Stock>,
+    /// Money that came for no order.
+    pub suspense: Suspense,
     /// The time of the latest entry.
     pub latest: Timestamp,
     /// How many entries there are.
@@ -113,10 +117,14 @@ pub fn items(path: &Path) -> Result<Vec<ItemDefinition>, LedgerError> {
     definitions(&connection)
 }
 
-/// The newest definition of every item, in the order of their numbers.
+/// The newest definition of every item, in the order of their numbers; a deleted one has none.
 pub fn definitions(connection: &Connection) -> Result<Vec<ItemDefinition>, LedgerError> {
     let newest = "seq IN (SELECT max(seq) FROM ledger WHERE kind = 1 GROUP BY item)";
-    let mut statement = connection.prepare(&format!("SELECT {COLUMNS} FROM ledger WHERE {newest} ORDER BY item"))?;
+    let version = schema::version(connection)?;
+    let is_there = if version < 3 { "" } else { "AND item NOT IN (SELECT item FROM deleted_items)" };
+    let columns = columns_of(version);
+    let sql = format!("SELECT {columns} FROM ledger WHERE {newest} {is_there} ORDER BY item");
+    let mut statement = connection.prepare(&sql)?;
     let mut rows = statement.query([])?;
     let mut items = Vec::new();
     while let Some(row) = rows.next()? {

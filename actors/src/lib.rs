@@ -13,6 +13,8 @@
 //! #     ItemDefinition {
 //! #         id: "mug".parse().expect("an id"),
 //! #         title: "A mug".to_owned(),
+//! #         description: None,
+//! #         image_url: None,
 //! #         unit_price: doorbuster_actors::item::Amount::new(990).expect("a price"),
 //! #         currency: "EUR".parse().expect("a currency"),
 //! #         stock: 1,
@@ -46,10 +48,11 @@
 //! | file | holds |
 //! |---|---|
 //! | `sale`, `view` | how the parts are put together; what anybody may read of them |
-//! | `ids`, `item`, `money`, `time`, `request` | the values that messages are made of |
+//! | `ids`, `item`, `money`, `payment`, `time`, `request` | the values that messages are made of |
 //! | `messages`, `enqueued`, `permit`, `reply` | the messages, and what travels with them: guards, reply channels |
 //! | `handle` → `router` → `core` | how a thread sends, batches and delivers messages |
 //! | `stock_actor` → `stock` | the actor of an item, and the state machine that decides |
+//! | `suspense`, `debts` | money that came for no order; money that has to go back |
 //! | `order_writer` → `batch`, `ledger` | group commit, and the data file |
 //! | `entry` | what one entry of the ledger says |
 //! | `placement`, `directory`, `used_keys`, `watchers` | where items live, and what is published about them |
@@ -62,6 +65,7 @@ mod batch;
 mod commit_trigger;
 mod core;
 pub mod data_file;
+mod debts;
 mod directory;
 mod enqueued;
 pub mod entry;
@@ -76,6 +80,7 @@ mod messages;
 mod money;
 pub mod observe;
 mod order_writer;
+pub mod payment;
 mod permit;
 mod placement;
 mod reply;
@@ -86,6 +91,7 @@ mod status;
 pub mod stock;
 mod stock_actor;
 mod stop;
+pub mod suspense;
 pub mod time;
 mod trace;
 mod used_keys;

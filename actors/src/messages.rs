@@ -5,12 +5,14 @@
 use std::time::Instant;
 
 use crate::enqueued::Enqueued;
-use crate::entry::{Balance, Entries, Entry, Order};
+use crate::entry::{Entries, Entry, Order};
 use crate::ids::{CoreId, IdempotencyKey, OrderNumber, UserId};
+use crate::payment::{Origin, Payment};
 use crate::permit::{Permit, Token};
-use crate::reply::{Audited, Controlled, Found, Outcome, ReplyPort};
-use crate::request::{Control, OfBuyer, Query, Rejection, Reservation, Transition};
+use crate::reply::{Audited, Books, Controlled, Found, Outcome, Receipt, Received, ReplyPort};
+use crate::request::{Control, OfBuyer, Query, Rejection, Repayment, Reservation, Transition};
 use crate::stock::Stock;
+use crate::suspense::Suspense;
 
 /// How often the ledger had to take decisions back since the start. A decision made before the last time rests on
 /// entries that were never written, and is refused.
@@ -60,11 +62,32 @@ pub(crate) struct ApplyTransition {
     pub(crate) permit: Permit,
 }
 
+/// "A payment provider says this about an order." api → StockActor.
+#[derive(Debug)]
+pub(crate) struct ApplyPayment {
+    pub(crate) to: Enqueued,
+    pub(crate) number: OrderNumber,
+    pub(crate) payment: Payment,
+    pub(crate) reply_to: ReplyPort<Received>,
+    pub(crate) permit: Permit,
+}
+
+/// "This money went back." ops → StockActor.
+#[derive(Debug)]
+pub(crate) struct ApplyRepayment {
+    pub(crate) to: Enqueued,
+    pub(crate) number: OrderNumber,
+    pub(crate) repayment: Repayment,
+    pub(crate) reply_to: ReplyPort<Controlled>,
+    pub(crate) permit: Permit,
+}
+
 /// "Change the sale." ops → StockActor.
 #[derive(Debug)]
 pub(crate) struct ApplyControl {
     pub(crate) to: Enqueued,
     pub(crate) control: Control,
+    pub(crate) origin: Option<Box<Origin>>,
     pub(crate) reply_to: ReplyPort<Controlled>,
     pub(crate) permit: Permit,
 }
@@ -87,8 +110,12 @@ pub(crate) enum Message {
     LookupByKey(LookupByKey),
     /// A question about orders.
     Find(Find),
-    /// A payment or a cancellation.
+    /// A cancellation.
     Transition(ApplyTransition),
+    /// An event of a payment provider.
+    Payment(ApplyPayment),
+    /// Money that went back.
+    Repayment(ApplyRepayment),
     /// An operator's change of the sale.
     Control(ApplyControl),
     /// A question about the balance.
@@ -104,6 +131,8 @@ impl Message {
             Self::LookupByKey(message) => &message.to,
             Self::Find(message) => &message.to,
             Self::Transition(message) => &message.to,
+            Self::Payment(message) => &message.to,
+            Self::Repayment(message) => &message.to,
             Self::Control(message) => &message.to,
             Self::Audit(message) => &message.to,
         }
@@ -125,8 +154,10 @@ pub(crate) enum PendingReply {
     Found(ReplyPort<Found>, Vec<Order>),
     /// A change of the sale, carried out or rejected.
     Controlled(ReplyPort<Controlled>, Result<(), Rejection>),
-    /// The balance of an item.
-    Audited(ReplyPort<Audited>, Balance),
+    /// An event that is on record, or not this item's.
+    Received(ReplyPort<Received>, Result<Receipt, Rejection>),
+    /// Where units and money are.
+    Audited(ReplyPort<Audited>, Books),
     /// Nobody asked: the clock did.
     Unasked,
 }
@@ -166,6 +197,25 @@ pub(crate) struct FindOfBuyer {
     pub(crate) permit: Permit,
 }
 
+/// What the suspense account is asked.
+#[derive(Debug)]
+pub(crate) enum SuspenseRequest {
+    /// To take an event about an order that is not known, with its name.
+    Receive(Payment, Box<str>, ReplyPort<Received>),
+    /// To settle a payment.
+    Repay(Repayment, ReplyPort<Controlled>),
+    /// Where its money is.
+    Audit(ReplyPort<Audited>),
+}
+
+/// "This is about money of no order." api, ops → the first core, which has the suspense account.
+#[derive(Debug, actix::Message)]
+#[rtype(result = "()")]
+pub(crate) struct AskSuspense {
+    pub(crate) request: SuspenseRequest,
+    pub(crate) permit: Permit,
+}
+
 /// Messages of one turn for the actors of one core.
 #[derive(Debug, actix::Message)]
 #[rtype(result = "()")]
@@ -189,6 +239,8 @@ pub(crate) enum Reply {
     Found(ReplyPort<Found>, Found),
     /// To a change of the sale.
     Controlled(ReplyPort<Controlled>, Controlled),
+    /// To an event of a payment provider.
+    Received(ReplyPort<Received>, Received),
     /// To a question about the balance.
     Audited(ReplyPort<Audited>, Audited),
 }
@@ -206,4 +258,6 @@ pub(crate) struct Restore {
     pub(crate) epoch: Epoch,
     /// The state of every item of the core.
     pub(crate) stocks: Vec<Stock>,
+    /// That of the suspense account, for the core that has it.
+    pub(crate) suspense: Option<Suspense>,
 }

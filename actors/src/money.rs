@@ -15,6 +15,12 @@ pub const MAX_AMOUNT: i64 = (1 << 53) - 1;
 pub struct Amount(i64);
 
 impl Amount {
+    /// Nothing.
+    pub const ZERO: Self = Self(0);
+
+    /// The largest.
+    pub const MAX: Self = Self(MAX_AMOUNT);
+
     /// An amount of `minor` units, if it is in range.
     #[must_use]
     pub fn new(minor: i64) -> Option<Self> {
@@ -31,6 +37,18 @@ impl Amount {
     #[must_use]
     pub fn times(self, quantity: u32) -> Option<Self> {
         self.0.checked_mul(i64::from(quantity)).and_then(Self::new)
+    }
+
+    /// Both together, if that is in range.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Option<Self> {
+        self.0.checked_add(other.0).and_then(Self::new)
+    }
+
+    /// What is left of it, if it is as much.
+    #[must_use]
+    pub fn minus(self, other: Self) -> Option<Self> {
+        self.0.checked_sub(other.0).and_then(Self::new)
     }
 }
 

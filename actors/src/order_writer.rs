@@ -11,6 +11,7 @@ use actix::{Actor, Addr, ArbiterHandle, AsyncContext, Context, Handler};
 
 use crate::batch::{Batch, BatchPolicy};
 use crate::commit_trigger::CommitTrigger;
+use crate::core::SUSPENSE_CORE;
 use crate::ids::WorkerId;
 use crate::ledger::{CommitError, Committed, Ledger};
 use crate::messages::{Append, AppendBatch, Epoch, PendingReply, Replies, Reply, Restore};
@@ -20,6 +21,7 @@ use crate::request::{NotDone, Unavailable};
 use crate::status::StorageState;
 use crate::stock::Stock;
 use crate::stop::{AbortOnPanic, storage_failed};
+use crate::suspense::Suspense;
 use crate::view::SaleView;
 
 /// How often a ledger that could not be written is tried again.
@@ -229,10 +231,11 @@ impl OrderWriter {
             Some(Err(error)) => storage_failed(&error),
             None => return,
         };
-        self.restore(recovered.stocks);
+        self.restore(recovered.stocks, recovered.suspense);
     }
 
-    fn restore(&self, stocks: Vec<Stock>) {
+    fn restore(&self, stocks: Vec<Stock>, suspense: Suspense) {
+        let mut suspense = Some(suspense);
         let placement = &self.view.placement;
         let mut by_core: Vec<Vec<Stock>> = placement.all().map(|_| Vec::new()).collect();
         for stock in stocks {
@@ -240,7 +243,8 @@ impl OrderWriter {
             by_core[usize::from(core.0)].push(stock);
         }
         for (core, stocks) in placement.all().zip(by_core) {
-            let restore = Restore { epoch: self.epoch, stocks };
+            let suspense = if core == SUSPENSE_CORE { suspense.take() } else { None };
+            let restore = Restore { epoch: self.epoch, stocks, suspense };
             let sent = placement.thread(core.worker()).map(|thread| thread.restore.try_send(restore));
             if !matches!(sent, Some(Ok(()))) {
                 // The thread has gone, because the sale closes: nobody can decide on the old state either.
@@ -273,6 +277,13 @@ fn open(append: Append, proof: Result<&Committed, Unavailable>) -> Option<(Worke
                 Err(why) => Err(NotDone::Unavailable(why)),
             };
             (port.worker(), Reply::Controlled(port, done))
+        }
+        PendingReply::Received(port, receipt) => {
+            let received = match proof {
+                Ok(_proof) => receipt.map_err(NotDone::Rejected),
+                Err(why) => Err(NotDone::Unavailable(why)),
+            };
+            (port.worker(), Reply::Received(port, received))
         }
         PendingReply::Audited(port, balance) => (port.worker(), Reply::Audited(port, proof.map(|_proof| balance))),
         PendingReply::Unasked => return None,

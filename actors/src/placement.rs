@@ -9,7 +9,7 @@ use actix::Recipient;
 use foldhash::fast::FixedState;
 
 use crate::ids::{CoreId, ItemId, WorkerId};
-use crate::messages::{CreateItem, Deliver, FindOfBuyer, Replies, Restore};
+use crate::messages::{AskSuspense, CreateItem, Deliver, FindOfBuyer, Replies, Restore};
 
 impl CoreId {
     /// The core's own worker: cores have the first numbers.
@@ -27,6 +27,7 @@ pub(crate) struct Thread {
     pub(crate) replies: Recipient<Replies>,
     pub(crate) create_item: Recipient<CreateItem>,
     pub(crate) find_of_buyer: Recipient<FindOfBuyer>,
+    pub(crate) ask_suspense: Recipient<AskSuspense>,
     pub(crate) restore: Recipient<Restore>,
 }
 

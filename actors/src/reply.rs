@@ -7,6 +7,7 @@ use tokio::sync::oneshot;
 use crate::entry::{Balance, Order};
 use crate::ids::WorkerId;
 use crate::ledger::Committed;
+use crate::payment::{MoneyBalance, Verdict};
 use crate::request::{NotDone, Rejection, Unavailable};
 
 /// An order whose entry is durable. Can be made only from the proof of a commit.
@@ -46,8 +47,29 @@ pub type Found = Result<Vec<Order>, Unavailable>;
 /// The reply to a change of the sale: done and durable, or not done.
 pub type Controlled = Result<(), NotDone>;
 
+/// What there is to tell about an event of a payment provider that is on record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipt {
+    /// What it meant.
+    pub verdict: Verdict,
+    /// The order after it; none if there is no such order.
+    pub order: Option<Order>,
+}
+
+/// The reply to an event of a payment provider: on record and durable, or not taken.
+pub type Received = Result<Receipt, NotDone>;
+
+/// Where units and money are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Books {
+    /// The units of the item; none of the suspense account.
+    pub units: Option<Balance>,
+    /// The money, by currency.
+    pub money: Vec<MoneyBalance>,
+}
+
 /// The reply to a question about the balance.
-pub type Audited = Result<Balance, Unavailable>;
+pub type Audited = Result<Books, Unavailable>;
 
 /// The sending end of a reply channel. Dropped without a reply, its future says [`Unavailable::OutcomeUnknown`].
 #[derive(Debug)]
@@ -100,6 +122,13 @@ impl ReplyFuture<Controlled> {
     /// Whether it was done, once that is durable.
     pub async fn controlled(self) -> Controlled {
         self.received().await.map_err(NotDone::Unavailable).and_then(|done| done)
+    }
+}
+
+impl ReplyFuture<Received> {
+    /// What the event meant, once that is durable.
+    pub async fn received_payment(self) -> Received {
+        self.received().await.map_err(NotDone::Unavailable).and_then(|received| received)
     }
 }
 

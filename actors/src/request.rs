@@ -5,9 +5,10 @@
 use std::cmp::Reverse;
 use std::time::Duration;
 
-use crate::entry::{Order, Payment, Status};
+use crate::entry::{Order, Status};
 use crate::ids::{IdempotencyKey, ItemNumber, OrderId, OrderNumber, UserId};
 use crate::item::{ItemDefinition, SaleState};
+use crate::payment::{Origin, Provider};
 use crate::time::Timestamp;
 
 /// A purchase, as a buyer wants it.
@@ -114,13 +115,22 @@ impl OfBuyer {
 /// What can be done with an order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Transition {
-    /// The payment provider reports.
-    Pay(Payment),
     /// Its buyer gives it up.
     Cancel {
         /// The buyer who asks.
         user: UserId,
     },
+    /// The operator gives it up: what was paid has to go back.
+    Revoke(Origin),
+}
+
+/// Money that went back, by the word of an operator: all of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Repayment {
+    /// Which money: the payment it came with; none: the price of the order.
+    pub payment: Option<(Provider, IdempotencyKey)>,
+    /// Who says so, and why.
+    pub origin: Origin,
 }
 
 /// What the owner of the sale wants.
@@ -130,14 +140,27 @@ pub enum Control {
     Pause,
     /// Go on.
     Resume,
-    /// End the sale for good.
+    /// End the sale.
     Close,
+    /// Take the end back.
+    Reopen,
+    /// Show the item to nobody, and sell it to nobody.
+    Hide,
+    /// Show it again.
+    Show,
+    /// Remove the item, which nobody has ordered.
+    Delete,
     /// Put more units on sale.
     Restock {
         /// Units, at least 1.
         quantity: u32,
     },
-    /// Change the item before its sale.
+    /// Take units off sale that nobody holds.
+    Withdraw {
+        /// Units, at least 1.
+        quantity: u32,
+    },
+    /// Change the item.
     Redefine(Box<ItemDefinition>),
 }
 
@@ -178,12 +201,21 @@ pub enum Rejection {
     AmountOutOfRange,
     /// The restock is more than an item can have.
     SupplyOutOfRange,
-    /// The payment is not of this amount or currency.
-    WrongPayment,
-    /// The item can be changed only before its sale.
-    NotScheduled,
-    /// The stock of an item changes only by a restock.
+    /// Fewer units are left than are to be taken off sale.
+    NotEnoughLeft {
+        /// Units left.
+        remaining: u32,
+    },
+    /// Price and currency are those of the orders that there are.
+    PriceFixed,
+    /// The stock of an item changes only by a restock or a withdrawal.
     StockFixed,
+    /// What was ordered once cannot be deleted.
+    HasOrders,
+    /// The item is hidden or deleted: for buyers there is none.
+    UnknownItem,
+    /// Nothing is owed of this payment.
+    NothingOwed,
     /// The order is not in a status from which this is possible.
     InvalidTransition {
         /// Status of the order.
@@ -245,11 +277,12 @@ impl Rejection {
             Self::SoldOut { .. } => Reason::SoldOut,
             Self::LimitReached { .. } => Reason::LimitReached,
             Self::CoolingDown { .. } => Reason::Throttled,
-            Self::AmountOutOfRange | Self::SupplyOutOfRange | Self::WrongPayment | Self::StockFixed => {
-                Reason::Validation
+            Self::AmountOutOfRange | Self::SupplyOutOfRange | Self::StockFixed => Reason::Validation,
+            Self::NotEnoughLeft { .. } => Reason::NotEnoughLeft,
+            Self::InvalidTransition { .. } | Self::PriceFixed | Self::HasOrders | Self::NothingOwed => {
+                Reason::InvalidTransition
             }
-            Self::InvalidTransition { .. } | Self::NotScheduled => Reason::InvalidTransition,
-            Self::UnknownOrder => Reason::NotFound,
+            Self::UnknownOrder | Self::UnknownItem => Reason::NotFound,
         }
     }
 }
@@ -331,6 +364,8 @@ reasons! {
     LimitReached = "limit-reached",
     /// The order is not in a status from which this is possible.
     InvalidTransition = "invalid-transition",
+    /// Fewer units are left than are to be taken off sale.
+    NotEnoughLeft = "not-enough-left",
     /// This user tries too often.
     Throttled = "throttled",
     /// The token pool is empty.

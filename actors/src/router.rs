@@ -6,13 +6,14 @@ use std::sync::Arc;
 
 use actix::{Actor, Addr, AsyncContext, Context, Handler};
 
-use crate::core::{Core, CoreContext, TICK};
+use crate::core::{Core, CoreContext, SUSPENSE_CORE, TICK};
 use crate::ids::{CoreId, WorkerId};
-use crate::messages::{Append, CreateItem, Deliver, FindOfBuyer, Message, Replies, Reply, Restore};
+use crate::messages::{Append, AskSuspense, CreateItem, Deliver, FindOfBuyer, Message, Replies, Reply, Restore};
 use crate::observe::CoreCounters;
 use crate::placement::{Placement, Thread};
 use crate::stock::Stock;
 use crate::stop::AbortOnPanic;
+use crate::suspense::Suspense;
 
 /// Messages beside those with a permit that may wait in a mailbox: batches, flushes, replies.
 pub(crate) const MAILBOX_RESERVE: usize = 4096;
@@ -29,6 +30,7 @@ pub(crate) struct Router {
 pub(crate) struct Hosting {
     pub(crate) id: CoreId,
     pub(crate) stocks: Vec<Stock>,
+    pub(crate) suspense: Suspense,
     pub(crate) context: CoreContext,
     pub(crate) counters: Arc<CoreCounters>,
 }
@@ -49,8 +51,9 @@ impl Router {
         let address = Self::create(|ctx| {
             ctx.set_mailbox_capacity(mailbox_capacity);
             let append_to = ctx.address().recipient();
-            let core = hosting
-                .map(|hosting| Core::new(hosting.id, hosting.stocks, hosting.context, hosting.counters, append_to));
+            let core = hosting.map(|Hosting { id, stocks, suspense, context, counters }| {
+                Core::new(id, (stocks, suspense), context, counters, append_to)
+            });
             let outgoing = placement.all().map(|_| Vec::new()).collect();
             Self { placement: Arc::clone(placement), core, outgoing, flush_is_due: false }
         });
@@ -59,6 +62,7 @@ impl Router {
             replies: address.clone().recipient(),
             create_item: address.clone().recipient(),
             find_of_buyer: address.clone().recipient(),
+            ask_suspense: address.clone().recipient(),
             restore: address.clone().recipient(),
         };
         placement.join(worker, thread);
@@ -164,6 +168,24 @@ impl Handler<FindOfBuyer> for Router {
     }
 }
 
+impl Handler<AskSuspense> for Router {
+    type Result = ();
+
+    fn handle(&mut self, ask: AskSuspense, ctx: &mut Context<Self>) {
+        let _guard = AbortOnPanic;
+        match &mut self.core {
+            Some(core) if core.id() == SUSPENSE_CORE => {
+                core.ask_suspense(ask);
+                self.schedule_flush(ctx);
+            }
+            Some(_) | None => match self.placement.thread(SUSPENSE_CORE.worker()) {
+                Some(thread) if thread.ask_suspense.try_send(ask).is_ok() => {}
+                Some(_) | None => tracing::error!("a payment for no order found no core"),
+            },
+        }
+    }
+}
+
 impl Handler<Append> for Router {
     type Result = ();
 
@@ -203,6 +225,7 @@ impl Handler<Replies> for Router {
                 Reply::Outcome(port, outcome) => port.send(outcome),
                 Reply::Found(port, found) => port.send(found),
                 Reply::Controlled(port, controlled) => port.send(controlled),
+                Reply::Received(port, received) => port.send(received),
                 Reply::Audited(port, audited) => port.send(audited),
             }
         }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use actix::{Addr, Arbiter};
 use parking_lot::Mutex;
 
-use crate::core::CoreContext;
+use crate::core::{CoreContext, SUSPENSE_CORE};
 use crate::data_file::{Creation, Names};
 use crate::entry::{Change, Entry, Status};
 use crate::ids::{CoreId, ItemNumber, WorkerId};
@@ -21,6 +21,7 @@ use crate::order_writer::{Drain, OrderWriter};
 use crate::placement::Placement;
 use crate::router::{Hosting, MAILBOX_RESERVE, Router};
 use crate::stock::Stock;
+use crate::suspense::Suspense;
 use crate::time::Clock;
 
 pub use crate::batch::BatchPolicy;
@@ -29,7 +30,7 @@ pub use crate::fault::InjectedDelay;
 pub use crate::handle::{NewItem, SaleHandle, Timing};
 pub use crate::item_pool::ItemPool;
 pub use crate::permit::{ConcurrencyLimit, Permit, Token, TokenOutcome};
-pub use crate::reply::{Audited, Confirmed, Controlled, Found, Outcome, ReplyFuture};
+pub use crate::reply::{Audited, Books, Confirmed, Controlled, Found, Outcome, Receipt, Received, ReplyFuture};
 pub use crate::status::{LedgerStatus, StorageState};
 pub use crate::stock::{LatePayment, MAX_LISTED_ORDERS, SalePolicy};
 pub use crate::stop::{EXIT_STORAGE, let_out_last_words, storage_failed};
@@ -98,6 +99,8 @@ pub struct Sale {
     context: CoreContext,
     /// The items of the cores that have not been started.
     waiting: Mutex<Vec<Option<Vec<Stock>>>>,
+    /// The suspense account, until the first core is started.
+    suspense: Mutex<Suspense>,
     guests: AtomicU16,
     names: Names,
     writer: Addr<OrderWriter>,
@@ -111,7 +114,7 @@ impl Sale {
         let used_keys = UsedKeys::default();
         let remember = |entry: &Entry| remember_key(&used_keys, entry);
         let opened = Ledger::open_if(&settings.ledger, remember, |recovered| Ok(Clock::start(recovered.latest)?))?;
-        let (mut ledger, Recovered { mut stocks, entries, .. }, clock) = opened;
+        let (mut ledger, Recovered { mut stocks, suspense, entries, .. }, clock) = opened;
         tracing::info!(entries, items = stocks.len(), "ledger recovered");
         create_unknown(&mut ledger, &mut stocks, items, &clock)?;
         for stock in &mut stocks {
@@ -120,7 +123,7 @@ impl Sale {
 
         let placement = Arc::new(Placement::new(settings.cores, settings.guests));
         let limits = (settings.max_in_flight, settings.max_queries);
-        let view = Arc::new(SaleView::new(limits, &stocks, clock.clone(), used_keys, placement));
+        let view = Arc::new(SaleView::new(limits, (&stocks, &suspense), clock.clone(), used_keys, placement));
         let names = ledger.names();
         let writer_thread = Arbiter::new();
         let writer = OrderWriter::new(ledger, settings.batch, Arc::clone(&view), settings.mailbox_capacity());
@@ -135,6 +138,7 @@ impl Sale {
         };
         Ok(Self {
             waiting: Mutex::new(by_core(stocks, &view.placement)),
+            suspense: Mutex::new(suspense),
             view,
             context,
             guests: AtomicU16::new(settings.cores),
@@ -153,7 +157,9 @@ impl Sale {
         let stocks = self.waiting.lock().get_mut(usize::from(id.0)).and_then(Option::take);
         let stocks = stocks.expect("each core of the settings is started once");
         let counters = Arc::clone(&self.view.cores[usize::from(id.0)]);
-        self.join(id.worker(), Some(Hosting { id, stocks, context: self.context.clone(), counters }))
+        let suspense =
+            if id == SUSPENSE_CORE { std::mem::take(&mut *self.suspense.lock()) } else { Suspense::default() };
+        self.join(id.worker(), Some(Hosting { id, stocks, suspense, context: self.context.clone(), counters }))
     }
 
     /// A handle for the thread that calls, which runs no actors of the sale.
@@ -209,7 +215,7 @@ impl Sale {
 }
 
 fn remember_key(used_keys: &UsedKeys, entry: &Entry) {
-    // The key of a later entry is a payment event's.
+    // The key of a later entry is a payment's.
     if let Change::Order(order) = &entry.change
         && order.status == Status::Pending
         && let Some(key) = &order.key

@@ -9,9 +9,11 @@
 //! | file | decides |
 //! |---|---|
 //! | `stock/reserve.rs` | purchases and their replays |
-//! | `stock/settle.rs` | payment, cancellation, expiry |
+//! | `stock/payment.rs` | what a payment or a refund means |
+//! | `stock/settle.rs` | cancellation, expiry, and each step of an order |
 //! | `stock/holding.rs` | how long a buyer waits who holds units without paying |
-//! | `stock/control.rs` | pause, resume, close, restock, change of the definition |
+//! | `stock/control.rs` | what the owner of the sale may change, and take back |
+//! | `stock/money.rs` | nothing: where the money is |
 //! | `stock/book.rs` and what it is made of | nothing: the orders and buyers, in little memory |
 
 mod book;
@@ -20,6 +22,8 @@ mod control;
 mod deadlines;
 mod holding;
 mod index_table;
+mod money;
+mod payment;
 mod record;
 mod reserve;
 mod settle;
@@ -28,15 +32,18 @@ mod string_arena;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::debts::Debts;
 use crate::entry::{Balance, Change, Entry, Order, OrderChange, Status};
 use crate::ids::{ItemNumber, OrderId, OrderNumber, UserId};
 use crate::item::{ItemDefinition, MAX_STOCK, Window};
+use crate::payment::{Owed, Provider};
 use crate::request::{Query, Rejection};
 use crate::time::{MAX_AHEAD, MAX_LEAD, Moment, Timestamp};
 
-use book::{LazyBook, Slot, Units};
+use book::{LazyBook, Slot, Step, Units};
 use record::Record;
 
+pub use payment::Received;
 pub use reserve::Decision;
 pub use settle::Settled;
 
@@ -105,6 +112,8 @@ pub struct Stock {
     remaining: u32,
     paused: bool,
     closed: bool,
+    hidden: bool,
+    deleted: bool,
     latest: Timestamp,
     book: LazyBook,
 }
@@ -114,7 +123,8 @@ impl Stock {
     #[must_use]
     pub fn creation(number: ItemNumber, definition: ItemDefinition, now: Timestamp) -> Entry {
         let units = definition.stock;
-        Entry { item: number, at: now, change: Change::Item(Box::new(definition)), supply: units, remaining: units }
+        let change = Change::Item(Box::new(definition));
+        Entry { item: number, at: now, change, supply: units, remaining: units, origin: None }
     }
 
     /// The state after the item's first entry.
@@ -131,6 +141,8 @@ impl Stock {
             remaining: units,
             paused: false,
             closed: false,
+            hidden: false,
+            deleted: false,
             latest: entry.at,
             book: LazyBook::default(),
         })
@@ -142,10 +154,17 @@ impl Stock {
             Change::Order(change) if change.status == Status::Pending => self.book.locate(&change.user),
             Change::Order(_)
             | Change::Item(_)
+            | Change::Payment(_)
+            | Change::Settled(_)
             | Change::Restocked { .. }
+            | Change::Withdrawn { .. }
             | Change::Paused
             | Change::Resumed
-            | Change::Closed => Slot::default(),
+            | Change::Closed
+            | Change::Reopened
+            | Change::Hidden
+            | Change::Shown
+            | Change::Deleted => Slot::default(),
         };
         self.apply_at(entry, slot)
     }
@@ -163,14 +182,20 @@ impl Stock {
                 self.take(change.quantity);
                 self.book.place(change, slot, entry.at);
             }
-            Change::Order(change) => self.settle(change, entry.at),
+            Change::Order(change) => self.settle(change, entry),
+            Change::Payment(_) | Change::Settled(_) => self.move_money(entry),
             Change::Restocked { quantity } => {
                 self.supply += quantity;
                 self.remaining += quantity;
             }
+            Change::Withdrawn { quantity } => self.withdraw(*quantity),
             Change::Paused => self.paused = true,
             Change::Resumed => self.paused = false,
             Change::Closed => self.closed = true,
+            Change::Reopened => self.closed = false,
+            Change::Hidden => self.hidden = true,
+            Change::Shown => self.hidden = false,
+            Change::Deleted => self.deleted = true,
         }
         assert_eq!((self.supply, self.remaining), balances, "the balances are what they were computed to be");
         self.latest = entry.at;
@@ -179,9 +204,10 @@ impl Stock {
 
     /// Supply and remaining after the entry, if it follows.
     fn balances_after(&self, entry: &Entry, slot: Slot) -> Result<(u32, u32), Discrepancy> {
+        ensure(!self.deleted, "its item was deleted")?;
         let remaining = match &entry.change {
             Change::Item(definition) => {
-                ensure(self.book.is_empty(), "an item with orders cannot change")?;
+                ensure(self.may_become(definition), "the price of an item with orders cannot change")?;
                 ensure(definition.id == self.definition.id, "an item cannot change its id")?;
                 Some(self.remaining)
             }
@@ -203,7 +229,21 @@ impl Stock {
                 let supply = self.supply.checked_add(*quantity).ok_or(Discrepancy("the supply is out of range"))?;
                 return Ok((supply, self.remaining + quantity));
             }
-            Change::Paused | Change::Resumed | Change::Closed => Some(self.remaining),
+            Change::Withdrawn { quantity } => {
+                let left = self.remaining.checked_sub(*quantity).ok_or(Discrepancy("more units than were left"))?;
+                return Ok((self.supply - quantity, left));
+            }
+            Change::Payment(_) | Change::Settled(_) => {
+                self.check_money(&entry.change)?;
+                Some(self.remaining)
+            }
+            Change::Deleted => {
+                ensure(self.book.is_empty(), "an item with orders cannot be deleted")?;
+                Some(self.remaining)
+            }
+            Change::Paused | Change::Resumed | Change::Closed | Change::Reopened | Change::Hidden | Change::Shown => {
+                Some(self.remaining)
+            }
         };
         remaining.map(|remaining| (self.supply, remaining)).ok_or(Discrepancy("more units than were left"))
     }
@@ -214,18 +254,37 @@ impl Stock {
         ensure(change.unit_price.times(change.quantity).is_some(), "its total price is out of range")
     }
 
+    /// Orders tell their price by the definition.
+    fn may_become(&self, definition: &ItemDefinition) -> bool {
+        let price = |item: &ItemDefinition| (item.unit_price, item.currency);
+        self.book.is_empty() || price(definition) == price(&self.definition)
+    }
+
     /// The only place where stock decreases.
     fn take(&mut self, quantity: u32) {
         self.remaining -= quantity;
     }
 
-    fn settle(&mut self, change: &OrderChange, at: Timestamp) {
+    /// Units that nobody holds leave the sale, as if they had never been in it.
+    fn withdraw(&mut self, quantity: u32) {
+        self.take(quantity);
+        self.supply -= quantity;
+    }
+
+    fn settle(&mut self, change: &OrderChange, entry: &Entry) {
         match self.book.effect(change).expect("checked before anything was changed") {
             Units::Unchanged => {}
             Units::Released(units) => self.remaining += units,
             Units::TakenAgain(units) => self.take(units),
         }
-        self.book.settle(change, at);
+        let event = entry.origin.as_ref().and_then(|origin| origin.event.as_ref());
+        let step = Step {
+            at: entry.at,
+            provider: event.map_or(Provider::Own, |(provider, _)| *provider),
+            price: change.unit_price.times(change.quantity).expect("checked before anything was changed"),
+            currency: self.definition.currency,
+        };
+        self.book.settle(change, &step);
     }
 
     /// Applies entries that were decided from this state.
@@ -257,6 +316,9 @@ impl Stock {
     }
 
     fn on_sale(&self, now: Timestamp) -> Result<(), Rejection> {
+        if self.hidden || self.deleted {
+            return Err(Rejection::UnknownItem);
+        }
         self.window().state(now, self.closed, self.paused).check_open(self.definition.opens_at, now)
     }
 
@@ -320,6 +382,7 @@ impl Stock {
             status: record.status,
             created_at: record.created_at,
             pay_by: record.pay_by(),
+            owed: self.owed_of(number),
         }
     }
 
@@ -353,10 +416,10 @@ impl Stock {
         self.remaining
     }
 
-    /// Units that were paid for and whose money has to go back.
+    /// Money that has to go back.
     #[must_use]
-    pub fn refund_due(&self) -> u64 {
-        self.book.refund_due()
+    pub fn owed(&self) -> Vec<Owed> {
+        self.book.debts().map(Debts::owed).unwrap_or_default()
     }
 
     /// Orders ever placed.
@@ -375,6 +438,18 @@ impl Stock {
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.closed
+    }
+
+    /// Whether buyers do not see it.
+    #[must_use]
+    pub fn is_hidden(&self) -> bool {
+        self.hidden
+    }
+
+    /// Whether it is gone for good.
+    #[must_use]
+    pub fn is_deleted(&self) -> bool {
+        self.deleted
     }
 
     /// The earliest deadline of a pending order.

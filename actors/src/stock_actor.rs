@@ -11,13 +11,14 @@ use crate::directory::PublishedItem;
 use crate::entry::{Change, Entries, Entry, OrderChange};
 use crate::gathering::Ask;
 use crate::messages::{
-    Append, ApplyControl, ApplyTransition, Audit, Epoch, Find, LookupByKey, Message, PendingReply, Reserve,
+    Append, ApplyControl, ApplyPayment, ApplyRepayment, ApplyTransition, Audit, Epoch, Find, LookupByKey, Message,
+    PendingReply, Reserve,
 };
 use crate::observe::CoreCounters;
 use crate::permit::Permit;
-use crate::reply::{Outcome, ReplyPort};
-use crate::request::{Reason, Transition};
-use crate::stock::{Decision, SalePolicy, Settled, Stock};
+use crate::reply::{Books, Outcome, Receipt, ReplyPort};
+use crate::request::Reason;
+use crate::stock::{Decision, Received, SalePolicy, Settled, Stock};
 use crate::stop::AbortOnPanic;
 use crate::time::{Clock, Moment};
 use crate::trace::Stage;
@@ -71,6 +72,8 @@ impl Handler<Message> for StockActor {
             Message::LookupByKey(lookup_by_key) => self.lookup_by_key(lookup_by_key),
             Message::Find(find) => self.find(find),
             Message::Transition(transition) => self.transition(transition, now),
+            Message::Payment(payment) => self.pay(payment, now),
+            Message::Repayment(repayment) => self.repay(repayment, now),
             Message::Control(control) => self.control(control, now),
             Message::Audit(audit) => self.audit(audit),
         }
@@ -169,10 +172,7 @@ impl StockActor {
         now: Moment,
     ) {
         drop(to);
-        let Settled { entries, answer } = match transition {
-            Transition::Pay(payment) => self.stock.pay(number, &payment, &self.policy, now),
-            Transition::Cancel { user } => self.stock.cancel(number, &user, now),
-        };
+        let Settled { entries, answer } = self.stock.transition(number, &transition, now);
         self.publish(&entries);
         let reply = match answer {
             Ok(order) => PendingReply::Settled(reply_to, order),
@@ -181,9 +181,24 @@ impl StockActor {
         self.send_on(entries, reply, Some(permit));
     }
 
-    fn control(&mut self, ApplyControl { to, control, reply_to, permit }: ApplyControl, now: Moment) {
+    fn pay(&mut self, ApplyPayment { to, number, payment, reply_to, permit }: ApplyPayment, now: Moment) {
         drop(to);
-        let (entries, done) = match self.stock.control(&control, now) {
+        let Received { entries, answer } = self.stock.pay(number, &payment, &self.policy, now);
+        self.publish(&entries);
+        let receipt = answer.map(|(verdict, order)| Receipt { verdict, order: Some(order) });
+        self.send_on(entries, PendingReply::Received(reply_to, receipt), Some(permit));
+    }
+
+    fn repay(&mut self, ApplyRepayment { to, number, repayment, reply_to, permit }: ApplyRepayment, now: Moment) {
+        drop(to);
+        let Settled { entries, answer } = self.stock.repay(number, &repayment, now);
+        self.publish(&entries);
+        self.send_on(entries, PendingReply::Controlled(reply_to, answer.map(drop)), Some(permit));
+    }
+
+    fn control(&mut self, ApplyControl { to, control, origin, reply_to, permit }: ApplyControl, now: Moment) {
+        drop(to);
+        let (entries, done) = match self.stock.control(&control, origin, now) {
             Ok(entries) => (entries, Ok(())),
             Err(rejection) => (Entries::new(), Err(rejection)),
         };
@@ -193,7 +208,8 @@ impl StockActor {
 
     fn audit(&self, Audit { to, reply_to, permit }: Audit) {
         drop(to);
-        self.send_on(Entries::new(), PendingReply::Audited(reply_to, self.stock.balance()), Some(permit));
+        let books = Books { units: Some(self.stock.balance()), money: self.stock.money() };
+        self.send_on(Entries::new(), PendingReply::Audited(reply_to, books), Some(permit));
     }
 
     fn publish(&self, entries: &[Entry]) {

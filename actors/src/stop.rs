@@ -87,7 +87,7 @@ mod tests {
         let sale = Sale::open(&settings, vec![crate::item::tests::mug()]).expect("a new data file");
         let (_core, _guest) = (sale.start_core(crate::ids::CoreId(0)), sale.guest());
         let guest = sale.view().placement.thread(WorkerId(1)).expect("it was started one line above");
-        let _closed = guest.restore.send(Restore { epoch: Epoch(1), stocks: Vec::new() }).await;
+        let _closed = guest.restore.send(Restore { epoch: Epoch(1), stocks: Vec::new(), suspense: None }).await;
         panic!("a panic on this thread, behind the actor's, leaves by another way");
     }
 }

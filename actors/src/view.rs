@@ -4,15 +4,18 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use tokio::sync::Mutex;
 
 use crate::directory::{Directory, PublishedItem};
 use crate::ids::{CoreId, ItemId};
 use crate::observe::{CoreCounters, WriterCounters};
+use crate::payment::Owed;
 use crate::permit::ConcurrencyLimit;
 use crate::placement::Placement;
 use crate::status::LedgerStatus;
 use crate::stock::Stock;
+use crate::suspense::Suspense;
 use crate::time::Clock;
 use crate::used_keys::UsedKeys;
 use crate::watchers::Watchers;
@@ -39,6 +42,8 @@ pub struct SaleView {
     /// Server time.
     pub clock: Clock,
     pub(crate) placement: Arc<Placement>,
+    /// What has to go back of the money that came for no order.
+    unmatched: ArcSwap<Vec<Owed>>,
     /// Held while an item is created: the number of the next one depends on it.
     pub(crate) creating: Mutex<()>,
 }
@@ -46,14 +51,15 @@ pub struct SaleView {
 impl SaleView {
     pub(crate) fn new(
         (purchases, queries): (usize, usize),
-        stocks: &[Stock],
+        (stocks, suspense): (&[Stock], &Suspense),
         clock: Clock,
         used_keys: UsedKeys,
         placement: Arc<Placement>,
     ) -> Self {
         let published = |stock: &Stock| PublishedItem::new(stock, placement.core_for(&stock.definition().id));
+        let there = stocks.iter().filter(|stock| !stock.is_deleted());
         Self {
-            directory: Directory::new(stocks.iter().map(published).collect()),
+            directory: Directory::new(there.map(published).collect(), stocks.len()),
             status: LedgerStatus::default(),
             purchases: ConcurrencyLimit::new(purchases),
             queries: ConcurrencyLimit::new(queries),
@@ -63,8 +69,19 @@ impl SaleView {
             cores: placement.all().map(|_| Arc::default()).collect(),
             clock,
             placement,
+            unmatched: ArcSwap::from_pointee(suspense.owed()),
             creating: Mutex::new(()),
         }
+    }
+
+    /// What has to go back of the money that came for no order.
+    #[must_use]
+    pub fn unmatched(&self) -> Arc<Vec<Owed>> {
+        self.unmatched.load_full()
+    }
+
+    pub(crate) fn publish_suspense(&self, suspense: &Suspense) {
+        self.unmatched.store(Arc::new(suspense.owed()));
     }
 
     /// Whether every thread of the sale has been started.

@@ -77,7 +77,7 @@ pub(super) async fn read(state: AtApi, request: HttpRequest) -> HttpResponse {
 impl Items {
     fn page(&self, page: &Page) -> Result<HttpResponse, Problem> {
         let (after, limit) = (page.after()?, page.limit()?);
-        let published_items = self.sale.directory.page(after.as_ref(), limit);
+        let published_items = self.sale.directory.page_shown(after.as_ref(), limit);
         let now = self.sale.clock.now();
         let items = published_items.iter().map(|published| ItemAt(published, now)).collect();
         let next = published_items
@@ -90,7 +90,7 @@ impl Items {
     /// The item that the path names. An id that is none names nothing.
     pub(super) fn find(&self, request: &HttpRequest) -> Result<Arc<PublishedItem>, Problem> {
         let id = request.match_info().get("item_id").and_then(|text| text.parse().ok());
-        id.and_then(|id: ItemId| self.sale.directory.find(&id)).ok_or_else(Problem::not_found)
+        id.and_then(|id: ItemId| self.sale.directory.find_shown(&id)).ok_or_else(Problem::not_found)
     }
 }
 

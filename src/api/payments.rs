@@ -8,12 +8,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use arc_swap::ArcSwap;
-use doorbuster_actors::entry::{Payment, PaymentResult};
-use doorbuster_actors::ids::{IdempotencyKey, OrderId};
+use doorbuster_actors::ids::IdempotencyKey;
 use doorbuster_actors::item::{Amount, Currency, MAX_AMOUNT};
-use doorbuster_actors::request::{Reason, Transition};
+use doorbuster_actors::payment::{Payment, PaymentResult, Provider, RefundAmount, Verdict};
+use doorbuster_actors::request::Reason;
 use hmac::{Hmac, Mac as _};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use utoipa::ToSchema;
 
@@ -51,7 +51,7 @@ struct Event {
     order_id: String,
     #[serde(rename = "type")]
     result: EventType,
-    /// The order's total price.
+    /// How much came, or went back.
     #[schema(value_type = schemas::Amount)]
     amount: i64,
     #[schema(value_type = schemas::Currency)]
@@ -62,7 +62,7 @@ struct Event {
 const FIELDS: &[Field] = &[
     Field::required("event_id", Kind::Text),
     Field::required("order_id", Kind::Text),
-    Field::required("type", Kind::OneOf(&["succeeded", "failed"])),
+    Field::required("type", Kind::OneOf(&["succeeded", "failed", "refunded"])),
     Field::required("amount", Kind::Whole { least: 0, most: MAX_AMOUNT }),
     Field::required("currency", Kind::Text),
 ];
@@ -74,15 +74,26 @@ const FIELDS: &[Field] = &[
 enum EventType {
     Succeeded,
     Failed,
+    /// Money that had come went back.
+    Refunded,
+}
+
+/// What became of an event: the order it was for, if there is one, and what the event meant for it.
+#[derive(Serialize, ToSchema)]
+struct Recorded<'a> {
+    #[schema(value_type = schemas::Verdict)]
+    verdict: Verdict,
+    #[serde(flatten)]
+    order: Option<OrderView<'a>>,
 }
 
 /// Takes an event of the payment provider.
 ///
-/// Answered after the durable commit, the same for a duplicate. Without `payment.webhook_secret` there is no such
-/// route.
+/// Answered after the durable commit: an authentic event is on record, whatever it says. What pays no order stands in
+/// `GET /v1/admin/payments` until it went back. Without `payment.webhook_secret` there is no such route.
 #[utoipa::path(post, path = "/v1/payments/events", operation_id = "report_payment", tag = "payments",
     params(("Doorbuster-Signature" = inline(schemas::Signature), Header)), request_body = Event,
-    responses((status = 200, description = "The order after the event.", body = OrderView<'_>)))]
+    responses((status = 200, description = "The order after the event.", body = Recorded<'_>)))]
 pub(super) async fn receive(state: AtApi, request: HttpRequest, payload: web::Payload) -> HttpResponse {
     state.payments.receive(&request, payload).await.unwrap_or_else(|problem| problem.respond())
 }
@@ -95,14 +106,9 @@ impl Payments {
         let body = body::read(request, payload).await?;
         self.check_signature(request, &body, now_s())?;
         let (order, payment) = parse(&body)?;
-        let published = self.client.view().directory.find_number(order.item).ok_or_else(Problem::not_found)?;
-        // What was bought in a currency that is not in use any more is paid in it.
-        if payment.currency != published.definition().currency {
-            let in_use = payment.currency.check_in_use();
-            in_use.map_err(|unknown| Problem::invalid_member("currency", unknown.to_string()))?;
-        }
-        let order = self.client.transition(&published, order.order, Transition::Pay(payment)).await?;
-        Ok(respond(&mut HttpResponse::Ok(), &self.shown.order(&order)))
+        let receipt = self.client.pay(&order, payment).await?;
+        let order = receipt.order.as_ref().map(|order| self.shown.order(order));
+        Ok(respond(&mut HttpResponse::Ok(), &Recorded { verdict: receipt.verdict, order }))
     }
 
     fn check_signature(&self, request: &HttpRequest, body: &[u8], now: u64) -> Result<(), Problem> {
@@ -148,18 +154,19 @@ impl<'h> Signature<'h> {
     }
 }
 
-fn parse(body: &[u8]) -> Result<(OrderId, Payment), Problem> {
+fn parse(body: &[u8]) -> Result<(String, Payment), Problem> {
     let event: Event = body::object(body, FIELDS)?;
     let wrong = |field, bad: &dyn fmt::Display| Problem::invalid_member(field, bad.to_string());
     let key: IdempotencyKey = event.event_id.parse().map_err(|bad| wrong("event_id", &bad))?;
     let amount = Amount::new(event.amount).ok_or_else(|| wrong("amount", &"is out of range"))?;
     let currency: Currency = event.currency.parse().map_err(|bad| wrong("currency", &bad))?;
-    let order = event.order_id.parse().map_err(|_bad| Problem::not_found())?;
     let result = match event.result {
         EventType::Succeeded => PaymentResult::Succeeded,
         EventType::Failed => PaymentResult::Failed,
+        EventType::Refunded => PaymentResult::Refunded(RefundAmount::Single),
     };
-    Ok((order, Payment { event: key, result, amount, currency }))
+    let provider = Provider::Own;
+    Ok((event.order_id, Payment { provider, reference: key.clone(), event: key, result, amount, currency }))
 }
 
 /// Signatures are made elsewhere, so they are checked by the wall clock.

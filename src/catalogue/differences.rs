@@ -56,6 +56,8 @@ impl fmt::Display for Differences {
 fn fields(one: &ItemDefinition, other: &ItemDefinition) -> Vec<&'static str> {
     let compared = [
         ("title", one.title != other.title),
+        ("description", one.description != other.description),
+        ("image_url", one.image_url != other.image_url),
         ("unit_price", one.unit_price != other.unit_price),
         ("currency", one.currency != other.currency),
         ("stock", one.stock != other.stock),

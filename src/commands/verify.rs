@@ -3,13 +3,14 @@
 //! **Never:** writes, repairs, or stops at the first violation.
 
 mod books;
+mod money;
 mod report;
 mod schema;
 mod views;
 
 use std::path::Path;
 
-use doorbuster_actors::ledger::{COLUMNS, Row};
+use doorbuster_actors::ledger::{Row, columns_of};
 
 use super::Cli;
 use super::DataFileError;
@@ -94,6 +95,9 @@ fn look(file: &DataFile, depth: Depth) -> Result<Report, DataFileError> {
         Depth::Everything => books.enter(row, findings),
         Depth::Chain => {}
     });
+    if depth == Depth::Everything {
+        books.close(&mut findings);
+    }
     check_mark(&file.mark, entries, &mut findings);
     if depth == Depth::Everything {
         views::check(file, &books, entries, &mut findings);
@@ -119,7 +123,8 @@ fn fold(file: &DataFile, findings: &mut Findings, mut each: impl FnMut(&Row<'_>,
     let (mut entries, mut before, mut expected) = (0, 0, 1);
     let mut buffer = Vec::new();
     let mut read = || -> rusqlite::Result<()> {
-        let mut statement = file.connection.prepare(&format!("SELECT {COLUMNS} FROM ledger ORDER BY seq"))?;
+        let columns = columns_of(file.version);
+        let mut statement = file.connection.prepare(&format!("SELECT {columns} FROM ledger ORDER BY seq"))?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             let row = Row::read(row)?;

@@ -2,6 +2,7 @@
 //! **Owns:** a read-only connection of its own, and what is known of the items.
 //! **Never:** holds a view of the file between two reads: the write-ahead log could not be cut behind it.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::Path;
 use std::time::Duration;
@@ -10,8 +11,9 @@ use doorbuster_actors::ids::{ItemNumber, OrderId, OrderNumber};
 use doorbuster_actors::ledger::{COLUMNS, Kind, Row};
 use doorbuster_actors::time::Timestamp;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
+use serde::Deserialize;
 
-use super::wire::Line;
+use super::wire::{Detail, Line};
 
 /// How long to wait where the file is locked for a moment (a log that is being rebuilt after a crash).
 const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
@@ -125,6 +127,10 @@ struct ItemInfos {
 impl ItemInfos {
     /// The item as it was when the entry was written; `None` if there is no such item.
     fn of(&mut self, connection: &Connection, row: &Row<'_>) -> rusqlite::Result<Option<&ItemInfo>> {
+        if row.item == 0 {
+            self.passing = Some(ItemInfo { id: String::new(), currency: String::new(), unit_price: 0, stock: 0 });
+            return Ok(self.passing.as_ref());
+        }
         if row.definition.is_some() {
             self.passing = ItemInfo::defined_by(row);
             return Ok(self.passing.as_ref());
@@ -145,24 +151,42 @@ impl ItemInfos {
     }
 }
 
+/// The column `detail`, with the names that the ledger has.
+#[derive(Default, Deserialize)]
+struct Written<'l> {
+    #[serde(borrow, default)]
+    event: Option<Cow<'l, str>>,
+    #[serde(borrow, default)]
+    currency: Option<Cow<'l, str>>,
+    #[serde(flatten, borrow)]
+    detail: Detail<'l>,
+}
+
 /// The line of an entry; `None` if a number is out of its range.
 fn line_of<'l>(seq: u64, row: &'l Row<'l>, good: &'l ItemInfo) -> Option<Line<'l>> {
     let kind = Kind::from_number(row.kind)?;
     let order = row.order_number.map(|order| order_id(row.item, order)).transpose().ok()?;
     let of_item = kind == Kind::Item;
+    let Written { event, currency, mut detail } =
+        row.detail.as_deref().map_or(Ok(Written::default()), serde_json::from_str).ok()?;
+    detail.event_id = event;
+    if matches!(kind, Kind::Payment | Kind::Settled) {
+        detail.payment_reference = row.idempotency_key.map(Into::into);
+    }
     let (quantity, unit_price) =
         if of_item { (Some(i64::from(good.stock)), Some(good.unit_price)) } else { (row.quantity, row.unit_price) };
     Some(Line {
         seq,
         kind: kind.as_str().into(),
         order_id: order.map(|order| order.to_string().into()),
-        item_id: good.id.as_str().into(),
+        item_id: (row.item != 0).then(|| good.id.as_str().into()),
         user_id: row.user_id.map(Into::into),
         quantity: quantity.map(u64::try_from).transpose().ok()?,
         unit_price: unit_price.map(u64::try_from).transpose().ok()?,
-        currency: unit_price.map(|_| good.currency.as_str().into()),
+        currency: currency.or(unit_price.map(|_| good.currency.as_str().into())),
         at: Timestamp::from_millis(row.at).to_string().into(),
         remaining: u64::try_from(row.remaining).ok()?,
+        detail,
     })
 }
 

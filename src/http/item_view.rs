@@ -19,12 +19,18 @@ pub(crate) struct ItemView<'a> {
     item_id: &'a ItemId,
     #[schema(value_type = schemas::Title)]
     title: &'a str,
+    /// What there is to say about it; null: nothing.
+    #[schema(value_type = Option<schemas::Description>, required = true)]
+    description: Option<&'a str>,
+    /// Its picture: an address, or a path on the shop's own host; null: none.
+    #[schema(value_type = Option<schemas::ImageUrl>, required = true)]
+    image_url: Option<&'a str>,
     /// Price of one unit.
     #[schema(value_type = schemas::Amount)]
     unit_price: Amount,
     #[schema(value_type = schemas::Currency)]
     currency: Currency,
-    /// First stock and all restocks.
+    /// First stock and all restocks, less what was withdrawn.
     #[schema(value_type = schemas::Units)]
     stock: u32,
     /// Units that nobody holds.
@@ -56,6 +62,8 @@ impl Serialize for ItemAt<'_> {
         let view = ItemView {
             item_id: &definition.id,
             title: &definition.title,
+            description: definition.description.as_deref(),
+            image_url: definition.image_url.as_deref(),
             unit_price: definition.unit_price,
             currency: definition.currency,
             stock: published.supply(),

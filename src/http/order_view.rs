@@ -5,6 +5,7 @@
 use doorbuster_actors::entry::{Order, Status};
 use doorbuster_actors::ids::{ItemId, UserId};
 use doorbuster_actors::item::{Amount, Currency};
+use doorbuster_actors::payment::Owed;
 use doorbuster_actors::time::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -46,6 +47,21 @@ pub struct OrderView<'a> {
     pay_by: Option<Timestamp>,
     #[schema(value_type = schemas::Durability)]
     durability: &'static str,
+    /// Money that came for the order and has to go back to its buyer still; absent: none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<OwedView>)]
+    refund_owed: &'a Vec<Owed>,
+}
+
+/// An amount of money.
+#[derive(ToSchema)]
+#[schema(as = Owed)]
+#[expect(dead_code, reason = "a description")]
+struct OwedView {
+    #[schema(value_type = schemas::Amount)]
+    amount: Amount,
+    #[schema(value_type = schemas::Currency)]
+    currency: Currency,
 }
 
 impl Shown {
@@ -64,6 +80,7 @@ impl Shown {
             created_at: order.created_at,
             pay_by: order.pay_by,
             durability: self.durability,
+            refund_owed: &order.owed,
         }
     }
 }

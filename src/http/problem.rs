@@ -28,7 +28,7 @@ use crate::fields::Wrong;
 use crate::gate::Refusal;
 use codes::Code;
 
-pub use groups::{ANY, ASKED, BODY, CLOSED, NAMED, PARAMETERS, PURCHASE, STEP, UNREADABLE, WRITTEN};
+pub use groups::{ANY, ASKED, BODY, CLOSED, NAMED, PARAMETERS, PURCHASE, STEP, UNREADABLE, WITHDRAWAL, WRITTEN};
 
 /// What to say about how long "later" is, where nothing better is known.
 const SOON: Duration = Duration::from_secs(1);
@@ -336,14 +336,15 @@ fn from_rejection(rejection: Rejection) -> Problem {
         }
         Rejection::AmountOutOfRange => Problem::invalid_member("quantity", "times the price is out of range"),
         Rejection::SupplyOutOfRange => Problem::invalid_member("quantity", "is more than an item can have"),
-        Rejection::WrongPayment => {
-            Problem::invalid_member("amount", "must be the order's total price, in its currency")
-        }
-        Rejection::StockFixed => Problem::invalid_member("stock", "changes only by a restock"),
-        Rejection::NotScheduled => problem("an item can be changed only before its sale begins"),
+        Rejection::NotEnoughLeft { remaining } => problem("fewer units are left than are to be taken off sale")
+            .with(Members { remaining: Some(remaining), ..no_members }),
+        Rejection::StockFixed => Problem::invalid_member("stock", "changes only by a restock or a withdrawal"),
+        Rejection::PriceFixed => problem("price and currency of an item that was ordered cannot change"),
+        Rejection::HasOrders => problem("an item that was ordered cannot be deleted: hide it"),
+        Rejection::NothingOwed => problem("nothing is owed of this payment"),
         Rejection::InvalidTransition { status } => problem("the order is not in a status from which this is possible")
             .with(Members { order_status: Some(status), ..no_members }),
-        Rejection::UnknownOrder => Problem::not_found(),
+        Rejection::UnknownOrder | Rejection::UnknownItem => Problem::not_found(),
     }
 }
 

@@ -7,16 +7,20 @@ use std::time::Duration;
 
 use doorbuster_actors::SaleHandle;
 use doorbuster_actors::entry::{Balance, Order};
-use doorbuster_actors::ids::OrderNumber;
+use doorbuster_actors::ids::{OrderId, OrderNumber};
 use doorbuster_actors::item::ItemDefinition;
-use doorbuster_actors::request::{Control, NotDone, OfBuyer, Query, Transition, Unavailable};
-use doorbuster_actors::sale::{NewItem, Outcome, Permit, PublishedItem, ReplyFuture, SaleView};
+use doorbuster_actors::payment::{MoneyBalance, Origin, Payment};
+use doorbuster_actors::request::{Control, NotDone, OfBuyer, Query, Rejection, Repayment, Transition, Unavailable};
+use doorbuster_actors::sale::{NewItem, Outcome, Permit, PublishedItem, Receipt, ReplyFuture, SaleView};
 
 use super::problem::Problem;
 use crate::gate::Refusal;
 
 /// How long a request may wait for its answer. Just under the five seconds within which every request is answered.
 const ANSWER_WITHIN: Duration = Duration::from_millis(4_500);
+
+/// What is said of a reply that did not come in time.
+const UNKNOWN: NotDone = NotDone::Unavailable(Unavailable::OutcomeUnknown);
 
 /// What the handlers of one thread ask the sale with.
 #[derive(Clone)]
@@ -70,24 +74,79 @@ impl SaleClient {
         }
     }
 
-    /// Changes a sale.
-    pub async fn control(&self, published: &Arc<PublishedItem>, control: Control) -> Result<(), Problem> {
+    /// What an event of a payment provider meant, once it is on record: money for an order that nobody knows too.
+    pub async fn pay(&self, order_reference: &str, payment: Payment) -> Result<Receipt, Problem> {
         self.check_writable()?;
-        let controlled = in_time(self.handle.control(published, control, self.enter()?).controlled()).await;
-        Ok(controlled.unwrap_or(Err(NotDone::Unavailable(Unavailable::OutcomeUnknown)))?)
+        let order = order_reference.parse::<OrderId>().ok();
+        let known = order.and_then(|id| Some((self.view().directory.find_number(id.item)?, id.order)));
+        if let Some((published, number)) = known {
+            let reply = self.handle.pay(&published, number, payment.clone(), self.enter()?).received_payment();
+            match in_time(reply).await {
+                Some(Err(NotDone::Rejected(Rejection::UnknownOrder))) => {}
+                received => return Ok(received.unwrap_or(Err(UNKNOWN))?),
+            }
+        }
+        let reply = self.handle.pay_unknown(payment, order_reference, self.enter()?).received_payment();
+        Ok(in_time(reply).await.unwrap_or(Err(UNKNOWN))?)
+    }
+
+    /// Says that what is owed of a payment went back; without an order it is money that came for none.
+    pub async fn repay(&self, order: Option<OrderId>, repayment: Repayment) -> Result<(), Problem> {
+        self.check_writable()?;
+        let reply = match order {
+            Some(order) => {
+                let published = self.view().directory.find_number(order.item).ok_or_else(Problem::not_found)?;
+                self.handle.repay(&published, order.order, repayment, self.enter()?)
+            }
+            None => self.handle.repay_unknown(repayment, self.enter()?),
+        };
+        Ok(in_time(reply.controlled()).await.unwrap_or(Err(UNKNOWN))?)
+    }
+
+    /// Changes a sale.
+    pub async fn control(
+        &self,
+        published: &Arc<PublishedItem>,
+        control: Control,
+        origin: Option<Box<Origin>>,
+    ) -> Result<(), Problem> {
+        self.check_writable()?;
+        let controlled = in_time(self.handle.control(published, control, origin, self.enter()?).controlled()).await;
+        Ok(controlled.unwrap_or(Err(UNKNOWN))?)
+    }
+
+    /// Removes an item that nobody has ordered. Waits as long as it takes, as [`SaleClient::create_item`].
+    pub async fn delete_item(
+        &self,
+        published: &Arc<PublishedItem>,
+        origin: Option<Box<Origin>>,
+    ) -> Result<(), Problem> {
+        self.check_writable()?;
+        Ok(self.handle.delete_item(published, origin, self.enter()?).await?)
     }
 
     /// Puts an item up for sale, unless there is one of its id. Waits as long as it takes: whoever calls must know the
     /// outcome before the next item gets its number.
-    pub async fn create_item(&self, definition: ItemDefinition) -> Result<NewItem, Problem> {
+    pub async fn create_item(
+        &self,
+        definition: ItemDefinition,
+        origin: Option<Box<Origin>>,
+    ) -> Result<NewItem, Problem> {
         self.check_writable()?;
-        Ok(self.handle.create_item(definition, self.enter()?).await?)
+        Ok(self.handle.create_item(definition, origin, self.enter()?).await?)
     }
 
-    /// The balances of an item.
-    pub async fn audit(&self, published: &Arc<PublishedItem>) -> Result<Balance, Problem> {
+    /// The balances of an item: units and money.
+    pub async fn audit(&self, published: &Arc<PublishedItem>) -> Result<(Balance, Vec<MoneyBalance>), Problem> {
         let audited = self.handle.audit(published, self.enter()?).audited();
-        Ok(in_time(audited).await.unwrap_or(Err(Unavailable::OutcomeUnknown))?)
+        let books = in_time(audited).await.unwrap_or(Err(Unavailable::OutcomeUnknown))?;
+        Ok((books.units.expect("an item has units"), books.money))
+    }
+
+    /// The money that came for no order.
+    pub async fn audit_unknown(&self) -> Result<Vec<MoneyBalance>, Problem> {
+        let audited = self.handle.audit_unknown(self.enter()?).audited();
+        Ok(in_time(audited).await.unwrap_or(Err(Unavailable::OutcomeUnknown))?.money)
     }
 
     fn enter(&self) -> Result<Permit, Problem> {

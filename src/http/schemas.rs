@@ -4,7 +4,10 @@
 
 use doorbuster_actors::entry::Status;
 use doorbuster_actors::ids::{MAX_KEY_LENGTH, MAX_USER_ID_LENGTH};
-use doorbuster_actors::item::{MAX_AMOUNT, MAX_QUANTITY, MAX_STOCK, MAX_TITLE_LENGTH, SaleState};
+use doorbuster_actors::item::{
+    MAX_AMOUNT, MAX_DESCRIPTION_LENGTH, MAX_IMAGE_URL_LENGTH, MAX_QUANTITY, MAX_STOCK, MAX_TITLE_LENGTH, SaleState,
+};
+use doorbuster_actors::payment::Verdict as Verdicts;
 use doorbuster_actors::request::Reason;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -35,8 +38,8 @@ words! {
     ItemId = text("^[A-Za-z0-9._-]{1,64}$").examples(["sku-1"]);
     /// A buyer, as their identity provider names them.
     UserId = text("^[!-~]+$").max_length(Some(MAX_USER_ID_LENGTH)).examples(["auth0|5f7c8ec7"]);
-    /// An order. Opaque: its parts are nobody's business.
-    OrderId = text("^[0-9a-f-]+$").examples(["1-1-1"]);
+    /// An order. Opaque: its parts are nobody's business. It ends in a check character.
+    OrderId = text("^[A-Z][0-9A-Z]{7,25}$").examples(["C0110000001N"]);
     /// A client's own name for one purchase, bare or in double quotes.
     IdempotencyKey = text("^[!-~]+$").max_length(Some(MAX_KEY_LENGTH + 2));
     /// The provider's name of an event.
@@ -66,11 +69,17 @@ words! {
     Restocked = number(1, MAX_STOCK.into());
     /// Name for people.
     Title = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(MAX_TITLE_LENGTH));
+    /// What there is to say about an item; line ends are kept.
+    Description = ObjectBuilder::new().schema_type(Type::String).max_length(Some(MAX_DESCRIPTION_LENGTH));
+    /// An https or http address, or a path on the shop's own host.
+    ImageUrl = ObjectBuilder::new().schema_type(Type::String).max_length(Some(MAX_IMAGE_URL_LENGTH));
+    /// What an event of a payment provider meant.
+    Verdict = one_of(Verdicts::ALL);
     /// Whether an item can be bought now.
     State = one_of([SaleState::Scheduled, SaleState::Open, SaleState::Paused, SaleState::SoldOut, SaleState::Closed]);
     /// Where an order stands. `pending` and `paid` hold their units.
     OrderStatus =
-        one_of([Status::Pending, Status::Paid, Status::Cancelled, Status::Expired, Status::RefundDue]);
+        one_of([Status::Pending, Status::Paid, Status::Cancelled, Status::Expired, Status::RefundDue, Status::Refunded]);
     /// Why there is no other answer. A program tells problems apart by this.
     ProblemCode = one_of(codes::all().map(Reason::as_str));
     /// What a `201` promises: on the disk, or in the hands of the operating system.

@@ -118,7 +118,10 @@ fn attempt(books: &Connection, delivery: &Delivery) -> Result<Kind, Fault> {
     let entry = parse(delivery.seq, &delivery.text).map_err(Fault::Unfit)?;
     let (item_id, order_id) = match &entry.change {
         Change::Nothing => return Ok(entry.kind),
-        Change::Item { item_id, .. } | Change::Restocked { item_id, .. } => (item_id, None),
+        Change::Item { item_id, .. }
+        | Change::Restocked { item_id, .. }
+        | Change::Withdrawn { item_id, .. }
+        | Change::Deleted { item_id } => (item_id, None),
         Change::Order { item_id, order_id, .. } => (item_id, Some(order_id)),
     };
     let hold = order_id.map(|order_id| hold_of(books, order_id)).transpose()?.flatten();

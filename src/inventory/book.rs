@@ -37,6 +37,12 @@ pub(super) struct Effect {
     pub(super) hold: Option<Hold>,
 }
 
+impl Effect {
+    fn of(item: Item) -> Self {
+        Self { item: Some(item), hold: None }
+    }
+}
+
 /// Decides what `change` does, given its item and its order as they are.
 ///
 /// # Errors
@@ -51,6 +57,17 @@ pub(super) fn decide(change: &Change, item: Option<Item>, hold: Option<&Hold>) -
             let item = item.ok_or(Unfit::UnknownItem)?;
             let stock = item.stock.checked_add(*quantity).ok_or(Unfit::OutOfRange("stock"))?;
             Ok(Effect { item: Some(Item { stock, ..item }), hold: None })
+        }
+        Change::Withdrawn { quantity, .. } => {
+            let item = item.ok_or(Unfit::UnknownItem)?;
+            let left = item.stock - item.allocated - item.shipped;
+            let stock = item.stock - quantity;
+            if *quantity > left { Err(Unfit::OutOfRange("quantity")) } else { Ok(Effect::of(Item { stock, ..item })) }
+        }
+        // Nobody ever ordered it; under its name another one may come.
+        Change::Deleted { .. } => {
+            let item = item.ok_or(Unfit::UnknownItem)?;
+            Ok(Effect::of(Item { stock: item.allocated + item.shipped, ..item }))
         }
         Change::Order { item_id, quantity, step, .. } => {
             let item = item.ok_or(Unfit::UnknownItem)?;
@@ -102,7 +119,10 @@ fn transition(
         OrderEvent::Paid => (Status::Paid, matches!(from, Status::Pending | Status::Cancelled | Status::Expired)),
         OrderEvent::Cancelled => (Status::Cancelled, from == Status::Pending),
         OrderEvent::Expired => (Status::Expired, from == Status::Pending),
-        OrderEvent::RefundDue => (Status::RefundDue, matches!(from, Status::Cancelled | Status::Expired)),
+        OrderEvent::RefundDue => {
+            (Status::RefundDue, matches!(from, Status::Cancelled | Status::Expired | Status::Paid))
+        }
+        OrderEvent::Refunded => (Status::Refunded, matches!(from, Status::RefundDue | Status::Paid)),
     };
     if is_possible { Ok((Some(from), to)) } else { Err(Unfit::Transition { from, to }) }
 }
@@ -112,7 +132,7 @@ fn holds(status: Status, quantity: i64) -> (i64, i64) {
     match status {
         Status::Pending => (quantity, 0),
         Status::Paid => (0, quantity),
-        Status::Cancelled | Status::Expired | Status::RefundDue => (0, 0),
+        Status::Cancelled | Status::Expired | Status::RefundDue | Status::Refunded => (0, 0),
     }
 }
 
@@ -120,8 +140,14 @@ fn holds(status: Status, quantity: i64) -> (i64, i64) {
 mod tests {
     use super::*;
 
-    const EVENTS: [OrderEvent; 5] =
-        [OrderEvent::Placed, OrderEvent::Paid, OrderEvent::Cancelled, OrderEvent::Expired, OrderEvent::RefundDue];
+    const EVENTS: [OrderEvent; 6] = [
+        OrderEvent::Placed,
+        OrderEvent::Paid,
+        OrderEvent::Cancelled,
+        OrderEvent::Expired,
+        OrderEvent::RefundDue,
+        OrderEvent::Refunded,
+    ];
 
     fn order(step: OrderEvent) -> Change {
         Change::Order { order_id: "1".to_owned(), item_id: "a".to_owned(), quantity: 2, step }
@@ -141,6 +167,9 @@ mod tests {
             (Status::Expired, OrderEvent::Paid, Status::Paid),
             (Status::Cancelled, OrderEvent::RefundDue, Status::RefundDue),
             (Status::Expired, OrderEvent::RefundDue, Status::RefundDue),
+            (Status::Paid, OrderEvent::RefundDue, Status::RefundDue),
+            (Status::Paid, OrderEvent::Refunded, Status::Refunded),
+            (Status::RefundDue, OrderEvent::Refunded, Status::Refunded),
         ];
         for from in Status::ALL {
             let (allocated, shipped) = holds(from, 2);
@@ -167,7 +196,11 @@ mod tests {
                     let item = Some(Item { stock: 5, allocated: 3, shipped: 1 });
                     assert_eq!(effect, Ok(Effect { item, hold: Some(hold(Status::Pending)) }));
                 }
-                OrderEvent::Paid | OrderEvent::Cancelled | OrderEvent::Expired | OrderEvent::RefundDue => {
+                OrderEvent::Paid
+                | OrderEvent::Cancelled
+                | OrderEvent::Expired
+                | OrderEvent::RefundDue
+                | OrderEvent::Refunded => {
                     assert_eq!(effect, Err(Unfit::UnknownOrder));
                 }
             }

@@ -17,11 +17,14 @@ pub(super) enum Status {
     Expired,
     /// Its units are available again, its money goes back.
     RefundDue,
+    /// Its units are available again, its money went back.
+    Refunded,
 }
 
 impl Status {
     /// Every status.
-    pub(super) const ALL: [Self; 5] = [Self::Pending, Self::Paid, Self::Cancelled, Self::Expired, Self::RefundDue];
+    pub(super) const ALL: [Self; 6] =
+        [Self::Pending, Self::Paid, Self::Cancelled, Self::Expired, Self::RefundDue, Self::Refunded];
 
     /// The word of the data file.
     #[must_use]
@@ -32,6 +35,7 @@ impl Status {
             Self::Cancelled => "cancelled",
             Self::Expired => "expired",
             Self::RefundDue => "refund_due",
+            Self::Refunded => "refunded",
         }
     }
 }

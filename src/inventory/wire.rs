@@ -20,6 +20,8 @@ pub(super) enum Kind {
     Item,
     /// Units were added to an item.
     Restocked,
+    /// Units were taken away from an item.
+    Withdrawn,
     /// An order was placed.
     Placed,
     /// An order was paid.
@@ -28,14 +30,28 @@ pub(super) enum Kind {
     Cancelled,
     /// An order was not paid in time.
     Expired,
-    /// A payment came too late and goes back.
+    /// Money of an order has to go back.
     RefundDue,
+    /// It went back.
+    Refunded,
     /// A sale was interrupted.
     Paused,
     /// A sale goes on.
     Resumed,
     /// A sale was ended.
     Closed,
+    /// It goes on after all.
+    Reopened,
+    /// An item is not shown any more.
+    Hidden,
+    /// It is shown again.
+    Shown,
+    /// An item that nobody ordered is gone.
+    Deleted,
+    /// Money came that pays no order.
+    Payment,
+    /// Money went back.
+    Settled,
 }
 
 impl Kind {
@@ -45,14 +61,22 @@ impl Kind {
         match self {
             Self::Item => "item",
             Self::Restocked => "restocked",
+            Self::Withdrawn => "withdrawn",
             Self::Placed => "placed",
             Self::Paid => "paid",
             Self::Cancelled => "cancelled",
             Self::Expired => "expired",
             Self::RefundDue => "refund_due",
+            Self::Refunded => "refunded",
             Self::Paused => "paused",
             Self::Resumed => "resumed",
             Self::Closed => "closed",
+            Self::Reopened => "reopened",
+            Self::Hidden => "hidden",
+            Self::Shown => "shown",
+            Self::Deleted => "deleted",
+            Self::Payment => "payment",
+            Self::Settled => "settled",
         }
     }
 }
@@ -68,8 +92,10 @@ pub(super) enum OrderEvent {
     Cancelled,
     /// It gives its units back, too late to be paid.
     Expired,
-    /// Its payment came after its units went back.
+    /// Its money has to go back; so do its units, if it had them.
     RefundDue,
+    /// Its money went back.
+    Refunded,
 }
 
 /// What an entry says.
@@ -90,6 +116,18 @@ pub(super) enum Change {
         item_id: String,
         /// How many more.
         quantity: i64,
+    },
+    /// Fewer units of an item.
+    Withdrawn {
+        /// Id of the item.
+        item_id: String,
+        /// How many fewer.
+        quantity: i64,
+    },
+    /// An item is gone.
+    Deleted {
+        /// Id of the item.
+        item_id: String,
     },
     /// An order went a step on.
     Order {
@@ -159,12 +197,22 @@ pub(super) fn parse(seq: u64, line: &[u8]) -> Result<Entry, Unfit> {
             Change::Item { stock: line.units(0)?, remaining: line.remaining, item_id: id("item_id", line.item_id)? }
         }
         Kind::Restocked => Change::Restocked { quantity: line.units(1)?, item_id: id("item_id", line.item_id)? },
+        Kind::Withdrawn => Change::Withdrawn { quantity: line.units(1)?, item_id: id("item_id", line.item_id)? },
+        Kind::Deleted => Change::Deleted { item_id: id("item_id", line.item_id)? },
         Kind::Placed => line.order(OrderEvent::Placed)?,
         Kind::Paid => line.order(OrderEvent::Paid)?,
         Kind::Cancelled => line.order(OrderEvent::Cancelled)?,
         Kind::Expired => line.order(OrderEvent::Expired)?,
         Kind::RefundDue => line.order(OrderEvent::RefundDue)?,
-        Kind::Paused | Kind::Resumed | Kind::Closed => Change::Nothing,
+        Kind::Refunded => line.order(OrderEvent::Refunded)?,
+        Kind::Paused
+        | Kind::Resumed
+        | Kind::Closed
+        | Kind::Reopened
+        | Kind::Hidden
+        | Kind::Shown
+        | Kind::Payment
+        | Kind::Settled => Change::Nothing,
     };
     Ok(Entry { kind, change })
 }

@@ -1,11 +1,13 @@
 //! **Job:** asks every item, now, whether its books add up.
-//! **Owns:** the conservation equation as it is shown.
+//! **Owns:** the conservation equations of units and money as they are shown.
 //! **Never:** trusts a published number: the actors count over their buyers.
 
 use std::sync::Arc;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use doorbuster_actors::ids::ItemId;
+use doorbuster_actors::item::Currency;
+use doorbuster_actors::payment::MoneyBalance;
 use doorbuster_actors::request::Reason;
 use doorbuster_actors::sale::PublishedItem;
 use serde::Serialize;
@@ -42,12 +44,38 @@ struct Named {
 #[derive(Serialize, ToSchema)]
 #[schema(as = Invariants)]
 struct Books {
-    /// Whether they do for every item.
+    /// Whether they do for every item, and for the money of no order.
     holds: bool,
     items: Vec<ItemBooks>,
+    /// Money that came for no order that is known, by currency; empty where items are named.
+    unmatched: Vec<Money>,
 }
 
-/// The books of one item: `remaining + live = supply`.
+/// The money of one currency, in minor units: `received = applied + owed + settled`.
+#[derive(Serialize, ToSchema)]
+struct Money {
+    #[schema(value_type = schemas::Currency)]
+    currency: Currency,
+    /// All that came.
+    received: i128,
+    /// What pays orders.
+    applied: i128,
+    /// What has to go back.
+    owed: i128,
+    /// What went back.
+    settled: i128,
+    /// Whether the equation holds.
+    holds: bool,
+}
+
+impl From<&MoneyBalance> for Money {
+    fn from(balance: &MoneyBalance) -> Self {
+        let MoneyBalance { currency, received, applied, owed, settled } = *balance;
+        Self { currency, received, applied, owed, settled, holds: balance.holds() }
+    }
+}
+
+/// The books of one item: `remaining + live = supply`, and of its money `received = applied + owed + settled`.
 #[derive(Serialize, ToSchema)]
 struct ItemBooks {
     #[schema(value_type = schemas::ItemId)]
@@ -58,7 +86,9 @@ struct ItemBooks {
     remaining: u32,
     /// Units of orders that are pending or paid.
     live: u32,
-    /// Whether the equation holds.
+    /// The money that came for its orders, by currency.
+    money: Vec<Money>,
+    /// Whether the equations of units and of money hold.
     holds: bool,
 }
 
@@ -70,7 +100,7 @@ pub(super) async fn read(state: web::ThinData<OpsState>, request: HttpRequest) -
         state.authorize(&request)?;
         let query = web::Query::<Vec<(String, String)>>::from_query(request.query_string());
         let query = query.map_err(|_bad| Problem::new(Reason::Malformed, "the query cannot be read"))?;
-        state.invariants.read(state.invariants.named(&query)?).await
+        state.invariants.read(state.invariants.named(&query)?, query.is_empty()).await
     };
     read.await.unwrap_or_else(|problem| problem.respond())
 }
@@ -94,20 +124,25 @@ impl Invariants {
         query.iter().map(published).collect()
     }
 
-    async fn read(&self, published_items: Vec<Arc<PublishedItem>>) -> Result<HttpResponse, Problem> {
+    async fn read(&self, published_items: Vec<Arc<PublishedItem>>, all: bool) -> Result<HttpResponse, Problem> {
         let (mut items, mut all_hold) = (Vec::new(), true);
         for published in published_items {
-            let balance = self.client.audit(&published).await?;
-            self.monitor.audited(&published.definition().id, balance.holds());
-            all_hold &= balance.holds();
+            let (balance, money) = self.client.audit(&published).await?;
+            let holds = balance.holds() && money.iter().all(MoneyBalance::holds);
+            self.monitor.audited(&published.definition().id, holds);
+            all_hold &= holds;
             items.push(ItemBooks {
                 item_id: published.definition().id.clone(),
                 supply: balance.supply,
                 remaining: balance.remaining,
                 live: balance.live,
-                holds: balance.holds(),
+                money: money.iter().map(Money::from).collect(),
+                holds,
             });
         }
-        Ok(HttpResponse::Ok().json(Books { holds: all_hold, items }))
+        let unmatched = if all { self.client.audit_unknown().await? } else { Vec::new() };
+        all_hold &= unmatched.iter().all(MoneyBalance::holds);
+        let unmatched = unmatched.iter().map(Money::from).collect();
+        Ok(HttpResponse::Ok().json(Books { holds: all_hold, items, unmatched }))
     }
 }

@@ -129,7 +129,7 @@ impl Items {
     }
 
     async fn control(&self, published: &Arc<PublishedItem>, control: Control) -> Result<HttpResponse, Problem> {
-        self.client.control(published, control).await?;
+        self.client.control(published, control, None).await?;
         Ok(HttpResponse::Ok().json(ItemAt(published, self.client.view().clock.now())))
     }
 
@@ -143,7 +143,7 @@ impl Items {
     }
 
     async fn put(&self, definition: ItemDefinition) -> Result<HttpResponse, Problem> {
-        match self.client.create_item(definition).await? {
+        match self.client.create_item(definition, None).await? {
             NewItem::Created(published) => {
                 Ok(HttpResponse::Created().json(ItemAt(&published, self.client.view().clock.now())))
             }

@@ -10,7 +10,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use actix_web::{HttpRequest, HttpResponse, web};
+use doorbuster_actors::item::Amount;
 use doorbuster_actors::observe::CommitTrigger;
+use doorbuster_actors::payment::Owed;
 use doorbuster_actors::sale::{PublishedItem, StorageState};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
@@ -207,19 +209,23 @@ fn items(telemetry: &Telemetry, page: &mut Page<'_>) -> Result<(), Error> {
     page.gauge("doorbuster_items", "Items", all.len())?;
     let help = "Items without a series of doorbuster_stock_remaining and _supply of their own";
     page.gauge("doorbuster_items_not_shown", help, all.len().saturating_sub(MAX_ITEMS))?;
-    let help = "Money of late payments that has to go back, in minor units of its currency";
-    page.gauges("doorbuster_refunds_due", help, refunds_due(&all))
+    let help = "Money that came and has to go back, in minor units of its currency";
+    page.gauges("doorbuster_refunds_due", help, refunds_due(&all, &telemetry.sale.unmatched()))
 }
 
-/// In each currency in which something is sold.
-fn refunds_due(items: &[Arc<PublishedItem>]) -> impl Iterator<Item = (page::Labels, u64)> {
+/// In each currency in which something is sold, and in those in which money came all the same.
+fn refunds_due(items: &[Arc<PublishedItem>], unmatched: &[Owed]) -> impl Iterator<Item = (page::Labels, u64)> + use<> {
     let mut by_currency: BTreeMap<String, u64> = BTreeMap::new();
+    let mut add = |owed: &Owed| {
+        let total = by_currency.entry(owed.currency.to_string()).or_default();
+        *total = total.saturating_add(owed.amount.minor().unsigned_abs());
+    };
     for item in items {
-        let definition = item.definition();
-        let owed = definition.unit_price.minor().unsigned_abs().saturating_mul(item.refund_due());
-        let total = by_currency.entry(definition.currency.to_string()).or_default();
-        *total = total.saturating_add(owed);
+        // The 0 before the first debt.
+        add(&Owed { amount: Amount::ZERO, currency: item.definition().currency });
+        item.owed().iter().flat_map(|owed| owed.iter()).for_each(&mut add);
     }
+    unmatched.iter().for_each(&mut add);
     by_currency.into_iter().map(|(currency, owed)| (label("currency", currency), owed))
 }
 

@@ -5,9 +5,9 @@
 use rusqlite::Connection;
 
 use super::mark::{Acknowledged, Kept};
-use super::row::{COLUMNS, Kind, Row};
-use super::{LedgerError, Recovered};
-use crate::entry::Entry;
+use super::row::{Kind, Row, columns_of};
+use super::{LedgerError, Recovered, schema};
+use crate::entry::{Entry, NO_ITEM};
 use crate::stock::{Discrepancy, Stock};
 
 /// What a ledger folds to, and where it ends.
@@ -29,7 +29,8 @@ pub(super) fn read(
 ) -> Result<Fold, LedgerError> {
     let mut fold = Fold::default();
     let mut buffer = Vec::new();
-    let mut statement = connection.prepare(&format!("SELECT {COLUMNS} FROM ledger ORDER BY seq"))?;
+    let columns = columns_of(schema::version(connection)?);
+    let mut statement = connection.prepare(&format!("SELECT {columns} FROM ledger ORDER BY seq"))?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let row = Row::read(row)?;
@@ -40,7 +41,7 @@ pub(super) fn read(
             return Err(damaged("it is not the entry that was acknowledged under this number".to_owned()));
         }
         let entry = row.to_entry().map_err(damaged)?;
-        apply(&mut fold.recovered.stocks, &entry).map_err(|Discrepancy(what)| damaged(what.to_owned()))?;
+        apply(&mut fold.recovered, &entry).map_err(|Discrepancy(what)| damaged(what.to_owned()))?;
         each(&entry);
         if row.kind == Kind::Item as i64 {
             fold.definitions.push((row.item, row.seq));
@@ -68,9 +69,12 @@ pub(super) fn complete(fold: Fold, acknowledged: Option<&Acknowledged>) -> Resul
     }
 }
 
-fn apply(stocks: &mut Vec<Stock>, entry: &Entry) -> Result<(), Discrepancy> {
+fn apply(Recovered { stocks, suspense, .. }: &mut Recovered, entry: &Entry) -> Result<(), Discrepancy> {
+    if entry.item == NO_ITEM {
+        return suspense.apply(entry);
+    }
     let index = usize::try_from(entry.item.0).ok().and_then(|number| number.checked_sub(1));
-    let index = index.ok_or(Discrepancy("there is no item 0"))?;
+    let index = index.ok_or(Discrepancy("more items than there can be"))?;
     if index == stocks.len() {
         stocks.push(Stock::create(entry)?);
         return Ok(());

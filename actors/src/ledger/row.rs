@@ -6,81 +6,97 @@ use rusqlite::{CachedStatement, params};
 use serde::Deserialize;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
+use super::detail::{self, Detail, MoneyColumns};
 use crate::entry::{Change, Entry, OrderChange, Status};
-use crate::ids::{IdempotencyKey, ItemNumber, OrderNumber};
+use crate::ids::{IdempotencyKey, ItemNumber, OrderNumber, UserId};
 use crate::item::ItemDefinition;
 use crate::money::Amount;
 use crate::time::Timestamp;
 
 /// The columns in the order in which [`Row::read`] takes them.
 pub const COLUMNS: &str = "seq, kind, at, item, order_number, user_id, quantity, unit_price, idempotency_key, pay_by, \
-                           user_live, supply, remaining, definition, checksum";
+                           user_live, supply, remaining, definition, detail, checksum";
+
+/// The same of a file whose schema has another version.
+#[must_use]
+pub fn columns_of(version: i64) -> &'static str {
+    if version >= DETAIL_SINCE { COLUMNS } else { WITHOUT_DETAIL }
+}
+
+/// The version of the schema from which on entries have a detail.
+const DETAIL_SINCE: i64 = 3;
+
+const WITHOUT_DETAIL: &str = "seq, kind, at, item, order_number, user_id, quantity, unit_price, idempotency_key, \
+                              pay_by, user_live, supply, remaining, definition, NULL, checksum";
 
 pub(super) const INSERT: &str = "INSERT INTO ledger (seq, kind, at, item, order_number, user_id, quantity, unit_price, \
-     idempotency_key, pay_by, user_live, supply, remaining, definition, checksum) \
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
+     idempotency_key, pay_by, user_live, supply, remaining, definition, detail, checksum) \
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)";
 
-/// The kinds of entries by their number in the table, which are fixed for ever.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(i64)]
-pub enum Kind {
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $name:ident = $number:literal $text:literal,)*) => {
+        /// The kinds of entries by their number in the table, which are fixed for ever.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[repr(i64)]
+        pub enum Kind { $($(#[$doc])* $name = $number,)* }
+
+        impl Kind {
+            /// All of them, in the order of their numbers.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+
+            /// The kind's name, as in the table `entry_kind` and in the feed.
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+        }
+    };
+}
+
+kinds! {
     /// Created or changed.
-    Item = 1,
+    Item = 1 "item",
     /// An order was placed.
-    Placed = 2,
+    Placed = 2 "placed",
     /// It was paid.
-    Paid = 3,
+    Paid = 3 "paid",
     /// It was given up.
-    Cancelled = 4,
+    Cancelled = 4 "cancelled",
     /// It was not paid in time.
-    Expired = 5,
-    /// It was paid too late.
-    RefundDue = 6,
+    Expired = 5 "expired",
+    /// Its money has to go back.
+    RefundDue = 6 "refund_due",
     /// Units were added.
-    Restocked = 7,
+    Restocked = 7 "restocked",
     /// The sale was interrupted.
-    Paused = 8,
+    Paused = 8 "paused",
     /// It goes on.
-    Resumed = 9,
+    Resumed = 9 "resumed",
     /// It was ended.
-    Closed = 10,
+    Closed = 10 "closed",
+    /// Units were taken off sale.
+    Withdrawn = 11 "withdrawn",
+    /// The end of the sale was taken back.
+    Reopened = 12 "reopened",
+    /// The item is not shown any more.
+    Hidden = 13 "hidden",
+    /// It is shown again.
+    Shown = 14 "shown",
+    /// It is gone.
+    Deleted = 15 "deleted",
+    /// Money came that pays no order, or not only; or a payment failed.
+    Payment = 16 "payment",
+    /// Money went back.
+    Settled = 17 "settled",
+    /// All money of an order went back.
+    Refunded = 18 "refunded",
 }
 
 impl Kind {
-    const ALL: [Self; 10] = [
-        Self::Item,
-        Self::Placed,
-        Self::Paid,
-        Self::Cancelled,
-        Self::Expired,
-        Self::RefundDue,
-        Self::Restocked,
-        Self::Paused,
-        Self::Resumed,
-        Self::Closed,
-    ];
-
     /// The kind of that number.
     #[must_use]
     pub fn from_number(number: i64) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| *kind as i64 == number)
-    }
-
-    /// The kind's name, as in the table `entry_kind` and in the feed.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Item => "item",
-            Self::Placed => "placed",
-            Self::Paid => "paid",
-            Self::Cancelled => "cancelled",
-            Self::Expired => "expired",
-            Self::RefundDue => "refund_due",
-            Self::Restocked => "restocked",
-            Self::Paused => "paused",
-            Self::Resumed => "resumed",
-            Self::Closed => "closed",
-        }
+        Self::ALL.iter().copied().find(|kind| *kind as i64 == number)
     }
 
     fn of(change: &Change) -> Self {
@@ -92,11 +108,19 @@ impl Kind {
                 Status::Cancelled => Self::Cancelled,
                 Status::Expired => Self::Expired,
                 Status::RefundDue => Self::RefundDue,
+                Status::Refunded => Self::Refunded,
             },
+            Change::Payment(_) => Self::Payment,
+            Change::Settled(_) => Self::Settled,
             Change::Restocked { .. } => Self::Restocked,
+            Change::Withdrawn { .. } => Self::Withdrawn,
             Change::Paused => Self::Paused,
             Change::Resumed => Self::Resumed,
             Change::Closed => Self::Closed,
+            Change::Reopened => Self::Reopened,
+            Change::Hidden => Self::Hidden,
+            Change::Shown => Self::Shown,
+            Change::Deleted => Self::Deleted,
         }
     }
 }
@@ -132,6 +156,8 @@ pub struct Row<'r> {
     pub remaining: i64,
     /// The item, as JSON.
     pub definition: Option<std::borrow::Cow<'r, str>>,
+    /// What else there is to say: money, and who did it, as JSON.
+    pub detail: Option<std::borrow::Cow<'r, str>>,
     /// Stored checksum; 0 in a row that is not written yet.
     pub checksum: i64,
 }
@@ -155,16 +181,35 @@ impl<'r> Row<'r> {
             supply: i64::from(entry.supply),
             remaining: i64::from(entry.remaining),
             definition: None,
+            detail: detail::of(entry).map(Into::into),
             checksum: 0,
         };
         match &entry.change {
             Change::Order(order) => row.fill(order),
-            Change::Restocked { quantity } => row.quantity = Some(i64::from(*quantity)),
+            Change::Payment(record) => {
+                row.order_number = record.order.map(|number| i64::from(number.0));
+                row.user_id = record.user.as_ref().map(UserId::as_str);
+                row.idempotency_key = Some(record.payment.reference.as_str());
+            }
+            Change::Settled(settlement) => {
+                row.order_number = settlement.order.map(|number| i64::from(number.0));
+                row.user_id = settlement.user.as_ref().map(UserId::as_str);
+                row.idempotency_key = settlement.payment.as_ref().map(|(_, reference)| reference.as_str());
+            }
+            Change::Restocked { quantity } | Change::Withdrawn { quantity } => {
+                row.quantity = Some(i64::from(*quantity));
+            }
             Change::Item(definition) => {
                 let json = serde_json::to_string(definition).expect("a definition has only texts and numbers");
                 row.definition = Some(json.into());
             }
-            Change::Paused | Change::Resumed | Change::Closed => {}
+            Change::Paused
+            | Change::Resumed
+            | Change::Closed
+            | Change::Reopened
+            | Change::Hidden
+            | Change::Shown
+            | Change::Deleted => {}
         }
         row
     }
@@ -197,7 +242,8 @@ impl<'r> Row<'r> {
             supply: row.get(11)?,
             remaining: row.get(12)?,
             definition: text(13)?.map(Into::into),
-            checksum: row.get(14)?,
+            detail: text(14)?.map(Into::into),
+            checksum: row.get(15)?,
         })
     }
 
@@ -217,12 +263,14 @@ impl<'r> Row<'r> {
             self.supply,
             self.remaining,
             self.definition,
+            self.detail,
             checksum,
         ])
     }
 
     /// XXH3-64 of all columns but the checksum, seeded with the checksum before it: integers as 8 bytes, little-endian,
-    /// texts with their length in front, each optional column behind a byte that says whether it is there.
+    /// texts with their length in front, each optional column behind a byte that says whether it is there. The detail,
+    /// which there was not always, adds nothing where there is none.
     #[must_use]
     pub fn checksum(&self, before: i64, buffer: &mut Vec<u8>) -> i64 {
         buffer.clear();
@@ -233,7 +281,8 @@ impl<'r> Row<'r> {
             buffer.push(u8::from(number.is_some()));
             buffer.extend_from_slice(&number.unwrap_or(0).to_le_bytes());
         }
-        for text in [self.user_id, self.idempotency_key, self.definition.as_deref()] {
+        let texts = [self.user_id, self.idempotency_key, self.definition.as_deref()].into_iter();
+        for text in texts.chain(self.detail.as_deref().map(Some)) {
             buffer.push(u8::from(text.is_some()));
             let text = text.unwrap_or_default();
             buffer.extend_from_slice(&(text.len() as u64).to_le_bytes());
@@ -254,6 +303,7 @@ impl<'r> Row<'r> {
     /// What the line says.
     pub fn to_entry(&self) -> Result<Entry, String> {
         let kind = Kind::from_number(self.kind).ok_or_else(|| format!("kind {} is not known", self.kind))?;
+        let detail = Detail::read(self.detail.as_deref())?;
         let change = match kind {
             Kind::Item => Change::Item(Box::new(self.item_definition()?)),
             Kind::Placed => self.order(Status::Pending)?,
@@ -261,10 +311,18 @@ impl<'r> Row<'r> {
             Kind::Cancelled => self.order(Status::Cancelled)?,
             Kind::Expired => self.order(Status::Expired)?,
             Kind::RefundDue => self.order(Status::RefundDue)?,
+            Kind::Refunded => self.order(Status::Refunded)?,
+            Kind::Payment => Change::Payment(Box::new(detail.payment(self.money()?)?)),
+            Kind::Settled => Change::Settled(Box::new(detail.settlement(self.money()?)?)),
             Kind::Restocked => Change::Restocked { quantity: count(self.quantity, "quantity")? },
+            Kind::Withdrawn => Change::Withdrawn { quantity: count(self.quantity, "quantity")? },
             Kind::Paused => Change::Paused,
             Kind::Resumed => Change::Resumed,
             Kind::Closed => Change::Closed,
+            Kind::Reopened => Change::Reopened,
+            Kind::Hidden => Change::Hidden,
+            Kind::Shown => Change::Shown,
+            Kind::Deleted => Change::Deleted,
         };
         Ok(Entry {
             item: ItemNumber(count(Some(self.item), "item")?),
@@ -272,7 +330,16 @@ impl<'r> Row<'r> {
             change,
             supply: count(Some(self.supply), "supply")?,
             remaining: count(Some(self.remaining), "remaining")?,
+            origin: detail.origin(kind)?,
         })
+    }
+
+    /// Whose money an entry is about.
+    fn money(&self) -> Result<MoneyColumns, String> {
+        let order = self.order_number.map(|number| count(Some(number), "order_number").map(OrderNumber)).transpose()?;
+        let user = self.user_id.map(str::parse).transpose().map_err(|bad| format!("user_id {bad}"))?;
+        let key = self.idempotency_key.map(str::parse).transpose().map_err(|bad| format!("idempotency_key {bad}"))?;
+        Ok(MoneyColumns { order, user, key })
     }
 
     fn order(&self, status: Status) -> Result<Change, String> {
@@ -307,6 +374,8 @@ fn count(number: Option<i64>, column: &str) -> Result<u32, String> {
 struct StoredItem {
     id: String,
     title: String,
+    description: Option<Box<str>>,
+    image_url: Option<Box<str>>,
     unit_price: i64,
     currency: String,
     stock: u32,
@@ -321,6 +390,8 @@ impl StoredItem {
         Ok(ItemDefinition {
             id: self.id.parse().map_err(|bad| format!("id {bad}"))?,
             title: self.title,
+            description: self.description,
+            image_url: self.image_url,
             unit_price: Amount::new(self.unit_price).ok_or("unit_price is out of range")?,
             currency: self.currency.parse().map_err(|bad| format!("currency {bad}"))?,
             stock: self.stock,

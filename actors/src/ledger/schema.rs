@@ -18,6 +18,7 @@ pub(super) const APPLICATION_ID: i64 = 0x4442_7374;
 const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../data/schema/0001_ledger.sql"))),
     M::up(include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../data/schema/0002_session.sql"))),
+    M::up(include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../data/schema/0003_money.sql"))),
 ];
 
 /// Bytes to which the write-ahead log is cut when it begins anew: twice what it has when it is copied. A healthy log is
@@ -189,6 +190,11 @@ fn migration_failed(error: rusqlite_migration::Error) -> LedgerError {
             LedgerError::Setting { setting: "user_version", wanted: VERSION.to_string(), found: other.to_string() }
         }
     }
+}
+
+/// The schema version of a file.
+pub(super) fn version(connection: &Connection) -> rusqlite::Result<i64> {
+    number(connection, "user_version")
 }
 
 fn number(connection: &Connection, pragma: &str) -> rusqlite::Result<i64> {

@@ -10,8 +10,11 @@ use std::ops::{Deref, DerefMut};
 
 use foldhash::fast::FixedState;
 
+use crate::debts::{Account, Debts, Owner};
 use crate::entry::{OrderChange, Status};
 use crate::ids::{IdempotencyKey, OrderNumber, UserId};
+use crate::item::{Amount, Currency};
+use crate::payment::Provider;
 use crate::time::Timestamp;
 
 use super::chunked_vec::ChunkedVec;
@@ -60,14 +63,19 @@ pub(super) struct OrderBook {
     /// Orders with a key that are not among the newest of their buyers.
     by_key: IndexTable,
     deadlines: Deadlines,
-    /// Units of the orders whose money has to go back: as many as were paid for and could not be had again.
-    refund_due: u64,
+    /// Prices that were ever paid, in minor units.
+    received: i128,
+    /// Money beside the prices.
+    debts: Option<Box<Debts>>,
 }
 
 /// Equal books have equal orders and buyers; the tables follow from them.
 impl PartialEq for OrderBook {
     fn eq(&self, other: &Self) -> bool {
-        self.orders == other.orders && self.buyers == other.buyers && self.names == other.names
+        self.orders == other.orders
+            && self.buyers == other.buyers
+            && self.names == other.names
+            && (self.received, &self.debts) == (other.received, &other.debts)
     }
 }
 
@@ -107,7 +115,8 @@ impl OrderBook {
             by_user: IndexTable::new(),
             by_key: IndexTable::new(),
             deadlines: Deadlines::new(),
-            refund_due: 0,
+            received: 0,
+            debts: None,
         }
     }
 
@@ -149,8 +158,27 @@ impl OrderBook {
         self.buyers.iter().map(|buyer| buyer.live).sum()
     }
 
-    pub(super) fn refund_due(&self) -> u64 {
-        self.refund_due
+    /// Prices that were ever paid.
+    pub(super) fn received(&self) -> i128 {
+        self.received
+    }
+
+    /// Units of paid orders, counted over the orders.
+    pub(super) fn paid_units(&self) -> u64 {
+        self.orders.iter().filter(|order| order.status == Status::Paid).map(|order| u64::from(order.quantity)).sum()
+    }
+
+    pub(super) fn debts(&self) -> Option<&Debts> {
+        self.debts.as_deref()
+    }
+
+    pub(super) fn debts_mut(&mut self) -> &mut Debts {
+        self.debts.get_or_insert_with(|| Box::new(Debts::new()))
+    }
+
+    /// The money of an order beside its price.
+    pub(super) fn account(&self, number: OrderNumber) -> Option<&Account> {
+        self.debts()?.account(Owner::Order(number))
     }
 
     /// The buyer's orders, the newest first.
@@ -279,21 +307,47 @@ impl OrderBook {
         Ok(units)
     }
 
-    /// Moves an order on, after [`OrderBook::effect`] has said that it can.
-    pub(super) fn settle(&mut self, change: &OrderChange, at: Timestamp) {
+    /// Moves an order on, after [`OrderBook::effect`] has said that it can. `price` is that of the whole order.
+    pub(super) fn settle(&mut self, change: &OrderChange, step: &Step) {
         let order = &mut self.orders[position(change.number).expect("the effect of the step was checked")];
+        let before = std::mem::replace(&mut order.status, change.status);
         self.buyers[order.buyer].live = change.user_live;
-        order.status = change.status;
-        if change.status == Status::RefundDue {
-            self.refund_due += u64::from(order.quantity);
+        match (&change.key, change.status) {
+            (Some(payment), _) => order.end = mark_of(step.provider, payment),
+            (None, Status::Cancelled) => order.end = held_for(step.at.since(order.created_at)),
+            // Which payment it was stays known.
+            (None, Status::RefundDue | Status::Refunded) if before != Status::Cancelled => {}
+            (None, Status::Pending | Status::Paid | Status::Expired | Status::RefundDue | Status::Refunded) => {
+                order.end = End::default();
+            }
         }
-        order.end = match (&change.key, change.status) {
-            (Some(event), _) => mark_of(event),
-            (None, Status::Cancelled) => held_for(at.since(order.created_at)),
-            (None, Status::Pending | Status::Paid | Status::Expired | Status::RefundDue) => End::default(),
-        };
+        self.move_price(change, before, step);
         self.deadlines.drop_met(&self.orders);
     }
+
+    /// Where the price of the order is after the step.
+    fn move_price(&mut self, change: &OrderChange, before: Status, step: &Step) {
+        let comes = change.status == Status::Paid || change.status == Status::RefundDue && change.key.is_some();
+        if comes {
+            self.received += i128::from(step.price.minor());
+        }
+        if change.status == Status::RefundDue && (comes || before == Status::Paid) {
+            let returned = self.account(change.number).map_or(Amount::ZERO, Account::returned);
+            let owed = step.price.minus(returned).unwrap_or(Amount::ZERO);
+            self.debts_mut().owe_price(change.number, step.currency, owed);
+        }
+    }
+}
+
+/// What a step of an order goes with.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Step {
+    pub(super) at: Timestamp,
+    /// Who reported the payment.
+    pub(super) provider: Provider,
+    /// Of the whole order.
+    pub(super) price: Amount,
+    pub(super) currency: Currency,
 }
 
 /// What a step of an order does to the units on sale.
@@ -304,13 +358,14 @@ pub(super) enum Units {
     TakenAgain(u32),
 }
 
-/// The steps of an order: nothing leaves `Paid` and `RefundDue`.
+/// The steps of an order: nothing leaves `Refunded`.
 fn may_follow(from: Status, to: Status) -> bool {
     match to {
         Status::Pending => false,
         Status::Cancelled | Status::Expired => from == Status::Pending,
         Status::Paid => matches!(from, Status::Pending | Status::Cancelled | Status::Expired),
-        Status::RefundDue => matches!(from, Status::Cancelled | Status::Expired),
+        Status::RefundDue => matches!(from, Status::Cancelled | Status::Expired | Status::Paid),
+        Status::Refunded => matches!(from, Status::RefundDue | Status::Paid),
     }
 }
 

@@ -1,39 +1,60 @@
 //! **Job:** decides what the owner of the sale may change while it runs.
-//! **Owns:** pause, resume, close, restock, and the change of an item before its sale.
-//! **Never:** takes a unit away, or changes what has been sold.
+//! **Owns:** pause and resume, close and reopen, hide and show, restock and withdraw, deletion, change of the item.
+//! **Never:** takes a unit away from a buyer, or changes the price of what has been sold.
 
 use smallvec::smallvec;
 
 use super::{MAX_SUPPLY, Stock, Times};
 use crate::entry::{Change, Entries, Entry};
-use crate::item::{ItemDefinition, SaleState};
+use crate::item::ItemDefinition;
+use crate::payment::Origin;
 use crate::request::{Control, Rejection};
-use crate::time::{Moment, Timestamp};
+use crate::time::Moment;
 
 impl Stock {
     /// Carries out a change of the sale: the entry to append, none if it is so already.
-    pub fn control(&mut self, control: &Control, now: impl Into<Moment>) -> Result<Entries, Rejection> {
-        let Times { now, at, .. } = self.times(now.into());
-        let Some(change) = self.change_for(control, now)? else { return Ok(Entries::new()) };
-        let added = match &change {
-            Change::Restocked { quantity } => *quantity,
-            Change::Item(_) | Change::Order(_) | Change::Paused | Change::Resumed | Change::Closed => 0,
-        };
-        let (supply, remaining) = (self.supply + added, self.remaining + added);
-        let entry = Entry { item: self.number, at, change, supply, remaining };
+    pub fn control(
+        &mut self,
+        control: &Control,
+        origin: Option<Box<Origin>>,
+        now: impl Into<Moment>,
+    ) -> Result<Entries, Rejection> {
+        let Times { at, .. } = self.times(now.into());
+        let Some(change) = self.change_for(control)? else { return Ok(Entries::new()) };
+        let mut after = (self.supply, self.remaining);
+        if let Change::Restocked { quantity } = change {
+            after = (self.supply + quantity, self.remaining + quantity);
+        }
+        if let Change::Withdrawn { quantity } = change {
+            after = (self.supply - quantity, self.remaining - quantity);
+        }
+        let (supply, remaining) = after;
+        let entry = Entry { item: self.number, at, change, supply, remaining, origin };
         self.follow(std::slice::from_ref(&entry));
         Ok(smallvec![entry])
     }
 
-    fn change_for(&self, control: &Control, now: Timestamp) -> Result<Option<Change>, Rejection> {
+    fn change_for(&self, control: &Control) -> Result<Option<Change>, Rejection> {
         let unless = |so_already: bool, change| Ok((!so_already).then_some(change));
+        if self.deleted {
+            return Err(Rejection::UnknownItem);
+        }
         match control {
             Control::Close => unless(self.closed, Change::Closed),
-            Control::Redefine(definition) => self.redefinition(definition, now),
+            Control::Reopen => unless(!self.closed, Change::Reopened),
+            Control::Hide => unless(self.hidden, Change::Hidden),
+            Control::Show => unless(!self.hidden, Change::Shown),
+            Control::Delete if self.book.is_empty() => Ok(Some(Change::Deleted)),
+            Control::Delete => Err(Rejection::HasOrders),
+            Control::Redefine(definition) => self.redefinition(definition),
+            Control::Withdraw { quantity: 0 } | Control::Restock { quantity: 0 } => Ok(None),
+            Control::Withdraw { quantity } if *quantity > self.remaining => {
+                Err(Rejection::NotEnoughLeft { remaining: self.remaining })
+            }
+            Control::Withdraw { quantity } => Ok(Some(Change::Withdrawn { quantity: *quantity })),
             Control::Pause | Control::Resume | Control::Restock { .. } if self.closed => Err(Rejection::SaleClosed),
             Control::Pause => unless(self.paused, Change::Paused),
             Control::Resume => unless(!self.paused, Change::Resumed),
-            Control::Restock { quantity: 0 } => Ok(None),
             Control::Restock { quantity } => {
                 let fits = self.supply.checked_add(*quantity).is_some_and(|supply| supply <= MAX_SUPPLY);
                 if fits {
@@ -45,18 +66,19 @@ impl Stock {
         }
     }
 
-    /// Title, price, window and limit may change until the sale begins; the stock only by a restock.
-    fn redefinition(&self, definition: &ItemDefinition, now: Timestamp) -> Result<Option<Change>, Rejection> {
-        if *definition == *self.definition {
-            return Ok(None);
-        }
-        let is_scheduled = self.window().state(now, self.closed, self.paused) == SaleState::Scheduled;
-        if !is_scheduled || !self.book.is_empty() {
-            return Err(Rejection::NotScheduled);
-        }
-        if definition.stock != self.definition.stock {
+    /// Texts, limit and window may change at any time, the price until somebody has ordered; the stock only by a
+    /// restock or a withdrawal: whoever names it may name the first one or the one that there is now.
+    fn redefinition(&self, definition: &ItemDefinition) -> Result<Option<Change>, Rejection> {
+        if ![self.definition.stock, self.supply].contains(&definition.stock) {
             return Err(Rejection::StockFixed);
         }
-        Ok(Some(Change::Item(Box::new(definition.clone()))))
+        let definition = ItemDefinition { stock: self.definition.stock, ..definition.clone() };
+        if definition == *self.definition {
+            return Ok(None);
+        }
+        if !self.may_become(&definition) {
+            return Err(Rejection::PriceFixed);
+        }
+        Ok(Some(Change::Item(Box::new(definition))))
     }
 }

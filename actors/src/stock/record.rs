@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use xxhash_rust::xxh3::xxh3_64;
 
+use crate::debts;
 use crate::entry::Status;
 use crate::ids::IdempotencyKey;
+use crate::payment::Provider;
 use crate::time::{MAX_AHEAD, Timestamp};
 
 use super::MAX_PAY_WITHIN;
@@ -70,17 +72,14 @@ impl Deadline {
     }
 }
 
-/// Seven bytes, so that they lie beside the status, which says what they are. Of a paid order: 56 bits of the hash of
-/// the payment event, compared only with events for the same order; zeros without one. Of a cancelled order: the
+/// Seven bytes, so that they lie beside the status, which says what they are. Of an order that was paid: 56 bits of the
+/// hash of the payment, compared only with payments for the same order; zeros without one. Of a cancelled order: the
 /// milliseconds for which it was held.
 pub(super) type End = [u8; 7];
 
 impl Record {
-    pub(super) fn was_paid_by(&self, event: &IdempotencyKey) -> bool {
-        match self.status {
-            Status::Paid | Status::RefundDue => self.end == mark_of(event),
-            Status::Pending | Status::Cancelled | Status::Expired => false,
-        }
+    pub(super) fn was_paid_by(&self, provider: Provider, payment: &IdempotencyKey) -> bool {
+        self.was_paid() && self.end == mark_of(provider, payment)
     }
 
     /// What it adds to the time for which its buyer has held units without paying, if it has ended so. A deadline that
@@ -95,13 +94,13 @@ impl Record {
             }
             Status::Expired => Some(Holding { parts: WHOLE, ended_at: self.pay_by().unwrap_or(self.created_at) }),
             Status::Pending => overdue.map(|ended_at| Holding { parts: WHOLE, ended_at }),
-            Status::Paid | Status::RefundDue => None,
+            Status::Paid | Status::RefundDue | Status::Refunded => None,
         }
     }
 
-    /// Whether it was paid, in time or late.
+    /// Whether money came for it, in time or late.
     pub(super) fn was_paid(&self) -> bool {
-        matches!(self.status, Status::Paid | Status::RefundDue)
+        matches!(self.status, Status::Paid | Status::RefundDue | Status::Refunded)
     }
 
     pub(super) fn pay_by(&self) -> Option<Timestamp> {
@@ -125,8 +124,8 @@ fn held_of([a, b, c, d, ..]: End) -> u32 {
     u32::from_le_bytes([a, b, c, d])
 }
 
-/// Never zeros, which say "no event".
-pub(super) fn mark_of(event: &IdempotencyKey) -> End {
-    let [_dropped, mark @ ..] = hash_key(event).max(1 << 8).to_le_bytes();
+/// Never zeros, which say "no payment".
+pub(super) fn mark_of(provider: Provider, payment: &IdempotencyKey) -> End {
+    let [_dropped, mark @ ..] = debts::mark_of(provider, payment).max(1 << 8).to_le_bytes();
     mark
 }

@@ -109,6 +109,7 @@ impl Stock {
                 pay_by: policy.pay_within.map(|pay_within| times.now.plus(pay_within.min(MAX_PAY_WITHIN))),
                 user_live: self.book.live_units(slot) + wanted.quantity,
             }),
+            origin: None,
         };
         if policy.pay_within.is_some() {
             return smallvec![placed];

@@ -1,11 +1,12 @@
-//! **Job:** decides what becomes of an order: paid, cancelled, expired, refund due.
+//! **Job:** decides what becomes of an order: cancelled, revoked, expired; and takes every step of one.
 //! **Owns:** which step follows which, and that a deadline that has passed has passed for everybody.
 //! **Never:** expires an order early, or lets two ends of one order both happen.
 
-use super::{LatePayment, SalePolicy, Stock, Times};
-use crate::entry::{Change, Entries, Entry, Order, OrderChange, Payment, PaymentResult, Status};
+use super::{Stock, Times};
+use crate::entry::{Change, Entries, Entry, Order, OrderChange, Status};
 use crate::ids::{IdempotencyKey, OrderNumber, UserId};
-use crate::request::Rejection;
+use crate::payment::{Origin, Payment, Provider};
+use crate::request::{Rejection, Transition};
 use crate::time::Moment;
 
 /// What the stock decided about a step of an order, and what to write down. A rejected step may have entries too: an
@@ -18,50 +19,70 @@ pub struct Settled {
     pub answer: Result<Order, Rejection>,
 }
 
+/// What is behind a step.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Cause {
+    /// The payment that made it.
+    pub(super) key: Option<IdempotencyKey>,
+    pub(super) origin: Option<Box<Origin>>,
+}
+
+impl Cause {
+    pub(super) fn payment(payment: &Payment) -> Self {
+        Self { key: Some(payment.reference.clone()), origin: Self::event(payment) }
+    }
+
+    /// An event of our own format is named by its key alone.
+    pub(super) fn event(payment: &Payment) -> Option<Box<Origin>> {
+        let is_told = payment.provider == Provider::Own && payment.event == payment.reference && payment.is_paid();
+        let event = Some((payment.provider, payment.event.clone()));
+        (!is_told).then(|| Box::new(Origin { event, ..Origin::default() }))
+    }
+}
+
 impl Stock {
-    /// Decides a payment event.
-    pub fn pay(
-        &mut self,
-        number: OrderNumber,
-        payment: &Payment,
-        policy: &SalePolicy,
-        now: impl Into<Moment>,
-    ) -> Settled {
-        let times = self.times(now.into());
-        let mut entries = Entries::new();
-        let answer = self.check_payment(number, payment).and_then(|order| {
-            let is_duplicate = self.book.get(number).is_some_and(|record| record.was_paid_by(&payment.event));
-            if is_duplicate || payment.result == PaymentResult::Failed {
-                return Ok(order);
-            }
-            let status = self.find_expired(number, times, &mut entries);
-            let next = match status {
-                Status::Pending => Status::Paid,
-                Status::Cancelled | Status::Expired => self.late_status(&order, policy.late),
-                Status::Paid | Status::RefundDue => return Err(Rejection::InvalidTransition { status }),
-            };
-            self.step(number, next, Some(payment.event.clone()), times, &mut entries);
-            Ok(self.order(number).expect("it was found above"))
-        });
-        Settled { entries, answer }
+    /// Decides a wish to end an order.
+    pub fn transition(&mut self, number: OrderNumber, transition: &Transition, now: impl Into<Moment>) -> Settled {
+        match transition {
+            Transition::Cancel { user } => self.cancel(number, user, now),
+            Transition::Revoke(origin) => self.revoke(number, origin, now),
+        }
     }
 
     /// Decides a buyer's wish to give their order up.
     pub fn cancel(&mut self, number: OrderNumber, user: &UserId, now: impl Into<Moment>) -> Settled {
-        let times = self.times(now.into());
-        let mut entries = Entries::new();
         let own = self.order(number).filter(|order| order.user == *user);
-        let answer = own.ok_or(Rejection::UnknownOrder).and_then(|_order| {
-            match self.find_expired(number, times, &mut entries) {
-                Status::Pending => {
-                    self.step(number, Status::Cancelled, None, times, &mut entries);
-                    Ok(self.order(number).expect("it was found above"))
-                }
-                status @ (Status::Paid | Status::Cancelled | Status::Expired | Status::RefundDue) => {
-                    Err(Rejection::InvalidTransition { status })
-                }
+        match own {
+            Some(_) => self.end(number, &Cause::default(), &[(Status::Pending, Status::Cancelled)], now.into()),
+            None => Settled { entries: Entries::new(), answer: Err(Rejection::UnknownOrder) },
+        }
+    }
+
+    /// Decides an operator's wish to give an order up: what was paid has to go back.
+    pub fn revoke(&mut self, number: OrderNumber, origin: &Origin, now: impl Into<Moment>) -> Settled {
+        if self.order(number).is_none() {
+            return Settled { entries: Entries::new(), answer: Err(Rejection::UnknownOrder) };
+        }
+        let cause = Cause { key: None, origin: Some(Box::new(origin.clone())) };
+        let steps = [(Status::Pending, Status::Cancelled), (Status::Paid, Status::RefundDue)];
+        self.end(number, &cause, &steps, now.into())
+    }
+
+    /// Takes the one of these steps that leaves the order's status.
+    fn end(&mut self, number: OrderNumber, cause: &Cause, steps: &[(Status, Status)], now: Moment) -> Settled {
+        let times = self.times(now);
+        let mut entries = Entries::new();
+        let status = self.find_expired(number, times, &mut entries);
+        let answer = match steps.iter().find(|(from, _)| *from == status) {
+            Some((_, to)) => {
+                self.step(number, *to, cause, times, &mut entries);
+                self.owe_back(number, times, &mut entries);
+                // Where the price is nothing, nothing has to go back.
+                self.settle_up(number, &Cause::default(), times, &mut entries);
+                Ok(self.order(number).expect("it was found above"))
             }
-        });
+            None => Err(Rejection::InvalidTransition { status }),
+        };
         Settled { entries, answer }
     }
 
@@ -71,48 +92,33 @@ impl Stock {
         let mut entries = Entries::new();
         while entries.len() < most {
             match self.book.next_deadline() {
-                Some((pay_by, number)) if pay_by <= times.due => {
-                    self.step(number, Status::Expired, None, times, &mut entries);
-                }
+                Some((pay_by, number)) if pay_by <= times.due => self.expire_one(number, times, &mut entries),
                 Some(_) | None => break,
             }
         }
         entries
     }
 
-    fn check_payment(&self, number: OrderNumber, payment: &Payment) -> Result<Order, Rejection> {
-        let order = self.order(number).ok_or(Rejection::UnknownOrder)?;
-        let matches = order.total_price == payment.amount && order.currency == payment.currency;
-        if matches { Ok(order) } else { Err(Rejection::WrongPayment) }
+    fn expire_one(&mut self, number: OrderNumber, times: Times, entries: &mut Entries) {
+        self.step(number, Status::Expired, &Cause::default(), times, entries);
+        self.owe_back(number, times, entries);
     }
 
     /// The order's status now: a pending order past its deadline has expired, whether the tick has been
     /// here or not.
-    fn find_expired(&mut self, number: OrderNumber, times: Times, entries: &mut Entries) -> Status {
-        let order = self.order(number).expect("looked up before");
-        let is_overdue = order.status == Status::Pending && order.pay_by.is_some_and(|pay_by| pay_by <= times.due);
-        if !is_overdue {
-            return order.status;
+    pub(super) fn find_expired(&mut self, number: OrderNumber, times: Times, entries: &mut Entries) -> Status {
+        let record = self.book.get(number).expect("looked up before");
+        if record.status == Status::Pending && record.pay_by().is_some_and(|pay_by| pay_by <= times.due) {
+            self.expire_one(number, times, entries);
         }
-        self.step(number, Status::Expired, None, times, entries);
-        Status::Expired
+        self.book.get(number).expect("looked up before").status
     }
 
-    fn late_status(&self, order: &Order, late: LatePayment) -> Status {
-        let held = self.book.live_units(self.book.locate(&order.user));
-        let may_hold = held.saturating_add(order.quantity) <= self.definition.per_user_limit;
-        let is_left = order.quantity <= self.remaining;
-        match late {
-            LatePayment::Honour if is_left && may_hold => Status::Paid,
-            LatePayment::Honour | LatePayment::Refund => Status::RefundDue,
-        }
-    }
-
-    fn step(
+    pub(super) fn step(
         &mut self,
         number: OrderNumber,
         status: Status,
-        key: Option<IdempotencyKey>,
+        cause: &Cause,
         times: Times,
         entries: &mut Entries,
     ) {
@@ -129,11 +135,12 @@ impl Stock {
             user: order.user,
             quantity: order.quantity,
             unit_price: order.unit_price,
-            key,
+            key: cause.key.clone(),
             pay_by: None,
             user_live,
         });
-        let entry = Entry { item: self.number, at: times.at, change, supply: self.supply, remaining };
+        let (supply, origin) = (self.supply, cause.origin.clone());
+        let entry = Entry { item: self.number, at: times.at, change, supply, remaining, origin };
         self.follow(std::slice::from_ref(&entry));
         entries.push(entry);
     }

@@ -28,7 +28,7 @@ fn a_data_file_of_version_1_is_opened_brought_up_to_date_and_sold_from() {
         let told: Vec<_> = (1..=6).map(|number| stock.order(OrderNumber(number)).expect("an order").status).collect();
         assert_eq!(told, statuses, "{name}");
         let version: i64 = reader(&path).query_row("PRAGMA user_version", [], |row| row.get(0)).expect("readable");
-        assert_eq!(version, 2);
+        assert_eq!(version, 3);
         let (_order, entries) = placed(stock.reserve(one_unit("newcomer"), &POLICY, moment(DAY_MS)));
         ledger.commit(entries.iter()).expect("room on the disk");
         ledger.close().expect("a clean end");

@@ -179,7 +179,7 @@ fn a_data_file_without_its_log_says_what_is_missing() {
 /// The sale goes on for one entry, which is in the log when the server is killed.
 fn one_entry_more(path: &Path) -> (TempDir, PathBuf) {
     let (mut ledger, mut recovered) = reopen(path).expect("whole");
-    let entries = recovered.stocks[1].control(&Control::Pause, moment(DAY_MS));
+    let entries = recovered.stocks[1].control(&Control::Pause, None, moment(DAY_MS));
     ledger.commit(entries.expect("an open sale").iter()).expect("room on the disk");
     let killed = crate::support::files::folder();
     let copy = copy_as_killed(path, &killed);

@@ -6,8 +6,9 @@ mod histories;
 use std::cell::Cell;
 use std::time::Duration;
 
-use doorbuster_actors::entry::{Balance, Change, Entry, Order, OrderChange, Payment, PaymentResult, Status};
+use doorbuster_actors::entry::{Balance, Change, Entry, Order, OrderChange, Status};
 use doorbuster_actors::item::Amount;
+use doorbuster_actors::payment::{MoneyBalance, Payment, PaymentResult, Provider};
 use doorbuster_actors::request::{Query, Reservation};
 use doorbuster_actors::stock::{MAX_LISTED_ORDERS, Stock};
 use proptest::prelude::*;
@@ -23,11 +24,12 @@ const HISTORIES: u32 = 500;
 
 /// Which order went to which status, as entries tell it.
 fn moves_in(entries: &[Entry]) -> Moves {
-    let told = |entry: &Entry| {
-        let Change::Order(change) = &entry.change else { panic!("not about an order: {entry:?}") };
-        (change.number.0 as usize - 1, change.status)
+    let told = |entry: &Entry| match &entry.change {
+        Change::Order(change) => Some((change.number.0 as usize - 1, change.status)),
+        Change::Payment(_) => None,
+        _other => panic!("neither about an order nor about money: {entry:?}"),
     };
-    entries.iter().map(told).collect()
+    entries.iter().filter_map(told).collect()
 }
 
 /// The stock, the model, and the account book between them.
@@ -71,17 +73,17 @@ impl Trial {
         match *act {
             Act::Reserve { name, key, quantity } => self.reserve(name, key, quantity),
             Act::ApplyControl(ref control) => {
-                let answer = self.live.control(control, now);
+                let answer = self.live.control(control, None, now);
                 let expected = self.model.control(control);
                 assert_eq!(answer.as_ref().map(|entries| !entries.is_empty()), expected.as_ref().copied());
                 answer.unwrap_or_default().to_vec()
             }
-            Act::Pay { order, event, result, is_whole } => {
-                let payment = self.payment(order, event, result, is_whole);
-                let settled = self.live.pay(number(order), &payment, &self.model.policy, now);
-                let expected = self.model.pay(order, event, result, is_whole);
-                assert_eq!((settled.answer, moves_in(&settled.entries)), expected);
-                settled.entries.to_vec()
+            Act::Pay { order, event, result, more } => {
+                let payment = self.payment(order, event, result, more);
+                let received = self.live.pay(number(order), &payment, &self.model.policy, now);
+                let expected = self.model.pay(order, event, result, payment.amount.minor());
+                assert_eq!((received.answer, moves_in(&received.entries)), expected);
+                received.entries.to_vec()
             }
             Act::Cancel { order, name } => {
                 let settled = self.live.cancel(number(order), &user(NAMES[name]), now);
@@ -118,11 +120,12 @@ impl Trial {
         Vec::new()
     }
 
-    fn payment(&self, order: usize, event: usize, result: PaymentResult, is_whole: bool) -> Payment {
+    fn payment(&self, order: usize, event: usize, result: PaymentResult, more: i64) -> Payment {
         let price = self.model.orders.get(order).map_or(1990, |order| 1990 * i64::from(order.quantity));
-        let amount = Amount::new(if is_whole { price } else { price - 1 }).expect("small numbers");
-        let event = EVENTS[event].parse().expect("legal");
-        Payment { event, result, amount, currency: self.model.definition.currency }
+        let amount = Amount::new(price + more).expect("small numbers");
+        let reference = EVENTS[event].parse().expect("legal");
+        let (provider, event) = (Provider::Stripe, "evt".parse().expect("legal"));
+        Payment { provider, reference, event, result, amount, currency: self.model.definition.currency }
     }
 
     fn check(&self) {
@@ -131,7 +134,15 @@ impl Trial {
         assert_eq!(live.balance(), balance);
         assert_eq!(balance.remaining + balance.live, balance.supply, "remaining + live = supply");
         assert_eq!((live.supply(), live.remaining()), (balance.supply, balance.remaining));
-        assert_eq!((live.is_paused(), live.is_closed()), (model.paused, model.closed));
+        let flags = (live.is_paused(), live.is_closed(), live.is_hidden());
+        assert_eq!(flags, (model.paused, model.closed, model.hidden));
+        let owed: i64 = live.owed().iter().map(|owed| owed.amount.minor()).sum();
+        assert_eq!(owed, model.owed_in_all());
+        assert!(
+            live.money().iter().all(MoneyBalance::holds),
+            "received = applied + owed + settled: {:?}",
+            live.money()
+        );
         assert_eq!(live.orders(), model.orders.len());
         let pending = model.orders.iter().filter(|order| order.status == Status::Pending);
         assert_eq!(live.next_deadline(), pending.filter_map(|order| order.pay_by).min().map(moment));
@@ -204,7 +215,7 @@ fn forgeries(entry: &Entry) -> Vec<(&'static str, Entry)> {
         // as much: such an entry does follow, and only the checksum tells that it was not written.
         forged.push(match true_change.status {
             Status::Pending => ("a number left out", with(&|order| order.number.0 += 1)),
-            Status::Paid | Status::Cancelled | Status::Expired | Status::RefundDue => {
+            Status::Paid | Status::Cancelled | Status::Expired | Status::RefundDue | Status::Refunded => {
                 ("another buyer", with(&|order| order.user = user("mallory")))
             }
         });
@@ -215,8 +226,9 @@ fn forgeries(entry: &Entry) -> Vec<(&'static str, Entry)> {
 /// A status that the order cannot have now if it can have this one.
 fn unreachable_status(status: Status) -> Status {
     match status {
-        Status::Pending | Status::Paid | Status::Cancelled | Status::Expired => Status::RefundDue,
-        Status::RefundDue => Status::Cancelled,
+        Status::Pending | Status::Cancelled | Status::Expired => Status::RefundDue,
+        Status::Paid => Status::Refunded,
+        Status::RefundDue | Status::Refunded => Status::Cancelled,
     }
 }
 

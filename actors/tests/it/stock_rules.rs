@@ -21,7 +21,7 @@ fn a_replay_comes_before_everything_else() {
     let mut stock = stock(ItemDefinition { closes_at: Some(moment(100)), ..item("sku-1", 1) });
     let mine = keyed(one_unit("alice"), "key-1");
     let (order, _entries) = placed(stock.reserve(mine.clone(), &POLICY, moment(1)));
-    stock.control(&Control::Pause, moment(2)).expect("an open sale");
+    stock.control(&Control::Pause, None, moment(2)).expect("an open sale");
     assert_eq!(
         stock.reserve(mine.clone(), &POLICY, moment(3)),
         Decision::Replayed(order.clone()),
@@ -36,7 +36,7 @@ fn a_replay_comes_before_everything_else() {
 fn refusals_come_in_the_order_of_the_contract() {
     let window = ItemDefinition { opens_at: Some(moment(10)), closes_at: Some(moment(20)), ..item("sku-1", 1) };
     let mut stock = stock(window);
-    stock.control(&Control::Pause, moment(0)).expect("a scheduled sale");
+    stock.control(&Control::Pause, None, moment(0)).expect("a scheduled sale");
     let two = Reservation { quantity: 2, ..one_unit("alice") };
     let refusal = |stock: &mut Stock, at| match stock.reserve(two.clone(), &POLICY, moment(at)) {
         Decision::Rejected(rejection) => rejection,
@@ -49,9 +49,9 @@ fn refusals_come_in_the_order_of_the_contract() {
     );
     assert_eq!(refusal(&mut stock, 10), Rejection::SalePaused, "before sold out");
     assert_eq!(refusal(&mut stock, 20), Rejection::SaleClosed, "before the pause");
-    stock.control(&Control::Resume, moment(10)).expect("an open sale");
+    stock.control(&Control::Resume, None, moment(10)).expect("an open sale");
     assert_eq!(refusal(&mut stock, 10), Rejection::SoldOut { remaining: 1 }, "before the limit");
-    stock.control(&Control::Restock { quantity: 1 }, moment(10)).expect("an open sale");
+    stock.control(&Control::Restock { quantity: 1 }, None, moment(10)).expect("an open sale");
     assert_eq!(refusal(&mut stock, 19), Rejection::LimitReached { limit: 1, held: 0 });
 }
 
@@ -62,7 +62,7 @@ fn a_clock_that_goes_back_neither_re_opens_a_sale_nor_dates_an_order_back() {
     let (late, _entries) = placed(stock.reserve(one_unit("alice"), &POLICY, moment(19)));
     let (later, _entries) = placed(stock.reserve(one_unit("bob"), &POLICY, moment(1)));
     assert_eq!((late.created_at, later.created_at), (moment(19), moment(19)));
-    stock.control(&Control::Restock { quantity: 1 }, moment(20)).expect("not ended by its owner");
+    stock.control(&Control::Restock { quantity: 1 }, None, moment(20)).expect("not ended by its owner");
     assert_eq!(stock.reserve(one_unit("carol"), &POLICY, moment(0)), Decision::Rejected(Rejection::SaleClosed));
 }
 
@@ -72,8 +72,8 @@ fn a_wrong_clock_of_the_past_dates_entries_but_decides_nothing() {
     let ahead = 7 * 24 * HOUR_MS;
     let (opens_at, closes_at) = (Some(moment(0)), Some(moment(HOUR_MS)));
     let mut stock = stock(ItemDefinition { opens_at, closes_at, per_user_limit: 9, ..item("sku-1", 9) });
-    stock.control(&Control::Pause, moment(ahead)).expect("not ended by its owner");
-    stock.control(&Control::Resume, moment(0)).expect("not ended by its owner");
+    stock.control(&Control::Pause, None, moment(ahead)).expect("not ended by its owner");
+    stock.control(&Control::Resume, None, moment(0)).expect("not ended by its owner");
     let (order, _entries) = placed(stock.reserve(one_unit("alice"), &POLICY, moment(5)));
     let pay_within = POLICY.pay_within.expect("orders are to be paid");
     assert_eq!((order.created_at, order.pay_by), (moment(ahead), Some(moment(5).plus(pay_within))));
@@ -114,17 +114,17 @@ fn a_price_that_an_amount_cannot_say_is_rejected() {
 fn a_supply_that_a_count_cannot_say_is_rejected() {
     let mut stock = stock(item("sku-1", 1));
     let much = Control::Restock { quantity: MAX_SUPPLY };
-    assert_eq!(stock.control(&much, moment(0)), Err(Rejection::SupplyOutOfRange));
-    assert!(stock.control(&Control::Restock { quantity: MAX_SUPPLY - 1 }, moment(0)).is_ok());
+    assert_eq!(stock.control(&much, None, moment(0)), Err(Rejection::SupplyOutOfRange));
+    assert!(stock.control(&Control::Restock { quantity: MAX_SUPPLY - 1 }, None, moment(0)).is_ok());
     assert_eq!(stock.supply(), MAX_SUPPLY);
-    assert_eq!(stock.control(&Control::Restock { quantity: 1 }, moment(0)), Err(Rejection::SupplyOutOfRange));
+    assert_eq!(stock.control(&Control::Restock { quantity: 1 }, None, moment(0)), Err(Rejection::SupplyOutOfRange));
 }
 
 /// The ledger refuses an entry about no units, and a refused entry would stop the process.
 #[test]
 fn a_restock_of_nothing_writes_nothing() {
     let mut stock = stock(item("sku-1", 1));
-    let nothing = stock.control(&Control::Restock { quantity: 0 }, moment(0));
+    let nothing = stock.control(&Control::Restock { quantity: 0 }, None, moment(0));
     assert!(nothing.is_ok_and(|entries| entries.is_empty()));
 }
 

@@ -107,6 +107,7 @@ fn order(number: u32) -> Entry {
             pay_by: Some(at.plus(Duration::from_mins(15))),
             user_live: 1,
         }),
+        origin: None,
     }
 }
 

@@ -7,14 +7,16 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use doorbuster_actors::ledger::{Kind, Row};
 use doorbuster_actors::time::Timestamp;
 
-use super::report::{Findings, Promise, Totals};
+use super::money::Account;
+use super::report::{Findings, Money, Promise, Totals};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum OrderState {
+pub(super) enum OrderState {
     Pending,
     Paid,
     Released,
     RefundDue,
+    Refunded,
 }
 
 /// An order, as a row of the view should tell it.
@@ -26,7 +28,7 @@ pub(super) struct Order {
     pub(super) placed_at: i64,
     /// The last step it took, in the words of the contract.
     pub(super) status: &'static str,
-    standing: OrderState,
+    pub(super) standing: OrderState,
 }
 
 /// An item.
@@ -44,7 +46,10 @@ pub(super) struct Item {
     closes_at: Option<i64>,
     paused: bool,
     closed: bool,
+    hidden: bool,
+    pub(super) deleted: bool,
     latest: i64,
+    account: Account,
     orders: HashMap<i64, Order>,
     holdings: HashMap<String, i64>,
     keys: HashSet<(String, String)>,
@@ -75,8 +80,19 @@ impl Books {
 
     pub(super) fn totals(&self) -> Totals {
         let live_units = self.items.values().map(|item| u64::try_from(item.live).unwrap_or(0));
+        let mut money: BTreeMap<String, Money> = BTreeMap::new();
+        for item in self.items.values() {
+            for (currency, its) in item.account.balances(item.currency(), &item.orders) {
+                let sum = money.entry(currency).or_default();
+                sum.received += its.received;
+                sum.applied += its.applied;
+                sum.owed += its.owed;
+                sum.settled += its.settled;
+            }
+        }
         Totals {
-            items: self.items.len(),
+            money,
+            items: self.items.keys().filter(|number| **number != 0).count(),
             orders: self.items.values().map(|item| item.orders.len()).sum(),
             live_units: live_units.fold(0, u64::saturating_add),
         }
@@ -96,6 +112,12 @@ impl Books {
             Some(Kind::Item) => item.define(row, findings),
             Some(Kind::Placed) => item.place(row, findings),
             Some(Kind::Paid) => item.step(row, (OrderState::Paid, "paid"), findings),
+            Some(Kind::Refunded) => item.step(row, (OrderState::Refunded, "refunded"), findings),
+            Some(Kind::Payment) => item.account.receive(row, &item.orders, findings),
+            Some(Kind::Settled) => {
+                let currency = item.currency().to_owned();
+                item.account.settle(row, &currency, &item.orders, findings);
+            }
             Some(Kind::Cancelled) => item.step(row, (OrderState::Released, "cancelled"), findings),
             Some(Kind::Expired) => item.step(row, (OrderState::Released, "expired"), findings),
             Some(Kind::RefundDue) => item.step(row, (OrderState::RefundDue, "refund_due"), findings),
@@ -103,13 +125,33 @@ impl Books {
             Some(Kind::Paused) => item.paused = true,
             Some(Kind::Resumed) => item.paused = false,
             Some(Kind::Closed) => item.closed = true,
+            Some(Kind::Reopened) => item.closed = false,
+            Some(Kind::Hidden) => item.hidden = true,
+            Some(Kind::Shown) => item.hidden = false,
+            Some(Kind::Deleted) => {
+                let is_unused = item.orders.is_empty();
+                findings.expect(is_unused, Promise::StateMachine, || format!("entry {seq} deletes what was ordered"));
+                item.deleted = true;
+            }
+            Some(Kind::Withdrawn) => item.supply = item.supply.saturating_sub(row.quantity.unwrap_or(0)),
             None => findings.expect(false, Promise::StateMachine, || format!("entry {seq} has no known kind")),
         }
         item.check_balances(row, findings);
     }
+
+    /// What can be said only once all entries were read.
+    pub(super) fn close(&self, findings: &mut Findings) {
+        for item in self.items.values() {
+            item.account.close(item.currency(), &item.orders, findings);
+        }
+    }
 }
 
 impl Item {
+    fn currency(&self) -> &str {
+        self.definition["currency"].as_str().unwrap_or_default()
+    }
+
     fn define(&mut self, row: &Row<'_>, findings: &mut Findings) {
         let seq = row.seq;
         let written = row.definition.as_deref().unwrap_or_default();
@@ -142,6 +184,8 @@ impl Item {
         }
         let is_open = !self.paused
             && !self.closed
+            && !self.hidden
+            && !self.deleted
             && self.opens_at.is_none_or(|opens_at| row.at >= opens_at)
             && self.closes_at.is_none_or(|closes_at| row.at < closes_at);
         findings.expect(is_open, Promise::Window, || format!("entry {seq} sells while the sale is not open"));
@@ -170,14 +214,17 @@ impl Item {
             // A late payment may be honoured: the units are taken again.
             OrderState::Paid => matches!(from, OrderState::Pending | OrderState::Released),
             OrderState::Released => from == OrderState::Pending,
-            OrderState::RefundDue => from == OrderState::Released,
+            OrderState::RefundDue => matches!(from, OrderState::Released | OrderState::Paid),
+            OrderState::Refunded => matches!(from, OrderState::RefundDue | OrderState::Paid),
             OrderState::Pending => false,
         };
         let twice = from == OrderState::Released && to == OrderState::Released;
         findings.expect(!twice, Promise::ReleasedOnce, || format!("entry {seq} releases an order again"));
         findings.expect(may || twice, Promise::StateMachine, || format!("entry {seq} goes from {from:?} to {to:?}"));
+        self.account.step(row, order, to, findings);
         let units = match (from, to) {
-            (OrderState::Pending, OrderState::Released) => order.quantity.saturating_neg(),
+            (OrderState::Pending, OrderState::Released)
+            | (OrderState::Paid, OrderState::RefundDue | OrderState::Refunded) => order.quantity.saturating_neg(),
             (OrderState::Released, OrderState::Paid) => order.quantity,
             (_, _) => 0,
         };

@@ -2,6 +2,7 @@
 //! **Owns:** the promises, their names, and how a report is written.
 //! **Never:** looks at a data file.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 
 use serde::Serialize;
@@ -27,11 +28,12 @@ pub(super) enum Promise {
     ReleasedOnce,
     Window,
     TimeOrder,
+    MoneyAccounted,
     ViewsTell,
 }
 
 impl Promise {
-    const ALL: [Self; 15] = [
+    const ALL: [Self; 16] = [
         Self::SchemaOurs,
         Self::FileIntact,
         Self::LogThere,
@@ -46,6 +48,7 @@ impl Promise {
         Self::ReleasedOnce,
         Self::Window,
         Self::TimeOrder,
+        Self::MoneyAccounted,
         Self::ViewsTell,
     ];
 
@@ -64,9 +67,10 @@ impl Promise {
             Self::UserLimit => ("user-limit", "no buyer holds more than the item allows"),
             Self::OneOrderPerKey => ("idempotency", "one key of a buyer made one order"),
             Self::StateMachine => ("states", "orders take only the steps there are"),
-            Self::ReleasedOnce => ("released-once", "a unit goes back once, for a cancelled or expired order"),
+            Self::ReleasedOnce => ("released-once", "a unit goes back once, when its order ends"),
             Self::Window => ("window", "nothing was sold before, after, or during a pause of its sale"),
             Self::TimeOrder => ("time", "within an item, time does not go back"),
+            Self::MoneyAccounted => ("money", "received = applied + owed + settled, per order, item and in total"),
             Self::ViewsTell => ("views", "orders and items are shown as the ledger has them"),
         }
     }
@@ -96,6 +100,8 @@ pub struct Report {
     pub orders: usize,
     /// Units in live orders.
     pub live_units: u64,
+    /// Where the money is, by currency.
+    pub money: BTreeMap<String, Money>,
     /// One line a promise.
     pub checks: Vec<Check>,
     /// What is no violation, but should be known.
@@ -129,6 +135,12 @@ impl Report {
         for note in &self.notes {
             writeln!(out, "note      {note}")?;
         }
+        for (currency, Money { received, applied, owed, settled }) in &self.money {
+            writeln!(
+                out,
+                "money     {currency}: {received} received = {applied} applied + {owed} owed + {settled} settled"
+            )?;
+        }
         let verdict = if self.is_clean() { "clean" } else { "VIOLATED" };
         writeln!(
             out,
@@ -138,12 +150,33 @@ impl Report {
     }
 }
 
+/// Where money is, in minor units.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Money {
+    /// All that came.
+    pub received: i128,
+    /// What pays orders.
+    pub applied: i128,
+    /// What has to go back.
+    pub owed: i128,
+    /// What went back.
+    pub settled: i128,
+}
+
+impl Money {
+    /// Whether none is lost or came from nowhere.
+    pub(super) fn holds(&self) -> bool {
+        self.received == self.applied + self.owed + self.settled
+    }
+}
+
 /// How much there is in a ledger.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Totals {
     pub(super) items: usize,
     pub(super) orders: usize,
     pub(super) live_units: u64,
+    pub(super) money: BTreeMap<String, Money>,
 }
 
 /// Violations found so far.
@@ -182,6 +215,7 @@ impl Findings {
             items: totals.items,
             orders: totals.orders,
             live_units: totals.live_units,
+            money: totals.money,
             checks: Promise::ALL.into_iter().map(check).collect(),
             notes: self.notes,
         }

@@ -2,6 +2,7 @@
 //! **Owns:** how a row of a view should read.
 //! **Never:** asks SQLite to compute what it compares with.
 
+use doorbuster_actors::ids::{ItemNumber, OrderId, OrderNumber};
 use doorbuster_actors::time::Timestamp;
 use rusqlite::types::ValueRef;
 
@@ -16,17 +17,22 @@ const MAX_SEARCHED: u64 = 100_000_000;
 /// What a column reads that is empty.
 const EMPTY: &str = "NULL";
 
+/// The schema from which on orders have the ids of today.
+const NEW_IDS_SINCE: i64 = 3;
+
 /// Checks both views.
 pub(super) fn check(file: &DataFile, books: &Books, entries: u64, findings: &mut Findings) {
+    let with_old_ids = file.version < NEW_IDS_SINCE;
     let orders = "SELECT order_id, item_id, user_id, quantity, unit_price, total_price, currency, status, created_at \
                   FROM orders";
-    let expected = books.all_orders().map(|(item, number, its, order)| order_row(item, number, its, order));
+    let expected =
+        books.all_orders().map(|(item, number, its, order)| order_row(with_old_ids, (item, number), its, order));
     compare(file, "orders", orders, expected, findings);
     let columns = "item, item_id, title, unit_price, currency, stock, per_user_limit, opens_at, closes_at";
     let is_quick = (books.totals().items as u64).saturating_mul(entries) <= MAX_SEARCHED;
     let remaining = if is_quick { ", remaining" } else { "" };
     let items = format!("SELECT {columns}{remaining} FROM items ORDER BY item");
-    let expected = books.all_items().map(|(number, item)| {
+    let expected = books.all_items().filter(|(number, item)| *number != 0 && !item.deleted).map(|(number, item)| {
         let mut row = item_row(number, item);
         row.extend(is_quick.then(|| item.remaining.to_string()));
         row
@@ -73,10 +79,10 @@ fn text(value: ValueRef<'_>) -> String {
     }
 }
 
-fn order_row(item: i64, number: i64, its: &Item, order: &Order) -> Vec<String> {
+fn order_row(with_old_ids: bool, (item, number): (i64, i64), its: &Item, order: &Order) -> Vec<String> {
     let total = order.quantity.checked_mul(order.unit_price);
     vec![
-        format!("1-{item:x}-{number:x}"),
+        if with_old_ids { format!("1-{item:x}-{number:x}") } else { order_id(item, number) },
         field(its, "id"),
         order.user.clone(),
         order.quantity.to_string(),
@@ -86,6 +92,11 @@ fn order_row(item: i64, number: i64, its: &Item, order: &Order) -> Vec<String> {
         order.status.to_owned(),
         Timestamp::from_millis(order.placed_at).to_string(),
     ]
+}
+
+fn order_id(item: i64, number: i64) -> String {
+    let in_range = |number: i64| u32::try_from(number).unwrap_or_default();
+    OrderId { item: ItemNumber(in_range(item)), order: OrderNumber(in_range(number)) }.to_string()
 }
 
 fn item_row(number: i64, item: &Item) -> Vec<String> {

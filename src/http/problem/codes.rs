@@ -283,6 +283,17 @@ const ENTRIES: [(Reason, Code); Reason::ALL.len()] = [
         ).with(&["order_status"]),
     ),
     (
+        Reason::NotEnoughLeft,
+        Code::new(
+            StatusCode::CONFLICT,
+            "Not enough units left",
+            [
+                "More units are to be taken off sale than are left: the others are in buyers' orders.",
+                "Take as many as remaining says, or cancel orders first.",
+            ],
+        ).with(&["remaining"]),
+    ),
+    (
         Reason::Throttled,
         Code::new(
             StatusCode::TOO_MANY_REQUESTS,

@@ -41,6 +41,9 @@ pub const WRITTEN: &[Reason] = &[
 /// The order or the item must be in a state from which this is possible.
 pub const STEP: &[Reason] = &[Reason::InvalidTransition];
 
+/// Fewer units may be left than are to be taken off sale.
+pub const WITHDRAWAL: &[Reason] = &[Reason::NotEnoughLeft];
+
 /// The sale of the item may be over for good.
 pub const CLOSED: &[Reason] = &[Reason::SaleClosed];
 

@@ -54,8 +54,11 @@ fn read(seq: i64, record: &[u8]) -> Result<Row<'_>, Unfit> {
         supply: columns.number()?,
         remaining: columns.number()?,
         definition: columns.optional_text()?.map(Cow::Borrowed),
-        checksum: columns.number()?,
+        detail: None,
+        checksum: 0,
     };
+    let (detail, checksum) = columns.detail_and_checksum()?;
+    let row = Row { detail: detail.map(Cow::Borrowed), checksum, ..row };
     let is_whole = columns.is_done() && Kind::from_number(row.kind).is_some();
     if is_whole { Ok(row) } else { Err(Unfit) }
 }
@@ -127,6 +130,16 @@ impl<'r> Columns<'r> {
             Some(Value::Null) => Ok(None),
             Some(Value::Text(text)) => Ok(Some(text)),
             Some(Value::Number(_)) | None => Err(Unfit),
+        }
+    }
+
+    /// Files before version 3 have no detail, only the number behind it.
+    fn detail_and_checksum(&mut self) -> Result<(Option<&'r str>, i64), Unfit> {
+        match self.next() {
+            Some(Value::Number(checksum)) => Ok((None, checksum)),
+            Some(Value::Text(detail)) => Ok((Some(detail), self.number()?)),
+            Some(Value::Null) => Ok((None, self.number()?)),
+            None => Err(Unfit),
         }
     }
 

@@ -1,13 +1,16 @@
 //! **Job:** what the owner of the sale may change while it runs, and that any mixture of everything adds up.
-//! **Owns:** the rules of restock, pause, resume, close and redefinition, one test each.
+//! **Owns:** the rules of each change and of the way back from it, one test each.
 //! **Never:** goes through the operations listener: its tests do.
 
 use std::time::Duration;
 
-use doorbuster_actors::entry::{PaymentResult, Status};
+use doorbuster_actors::entry::Status;
 use doorbuster_actors::ids::OrderNumber;
 use doorbuster_actors::item::{Amount, ItemDefinition};
-use doorbuster_actors::request::Control::{self, Close, Pause, Redefine, Restock, Resume};
+use doorbuster_actors::payment::{PaymentResult, RefundAmount};
+use doorbuster_actors::request::Control::{
+    self, Close, Delete, Hide, Pause, Redefine, Reopen, Restock, Resume, Show, Withdraw,
+};
 use doorbuster_actors::request::Rejection;
 use doorbuster_actors::stock::{LatePayment, MAX_SUPPLY};
 use proptest::prelude::*;
@@ -74,7 +77,7 @@ fn a_paused_sale_sells_nothing_but_its_orders_go_on() {
 }
 
 #[test]
-fn a_closed_sale_is_closed_for_good_but_its_orders_go_on() {
+fn a_closed_sale_sells_nothing_until_it_is_reopened_but_its_orders_go_on() {
     let mut house = open_house(5);
     house.buy("ann", 1, at(1)).expect("a unit is left");
     assert_eq!(house.control(&Close, at(2)), Ok(1));
@@ -84,6 +87,53 @@ fn a_closed_sale_is_closed_for_good_but_its_orders_go_on() {
     }
     assert_eq!(house.buy("bob", 1, at(2)), Err(Rejection::SaleClosed));
     assert_eq!(house.pay(OrderNumber(1), &payment("e1", PaymentResult::Succeeded, 1), at(2)).0, Ok(Status::Paid));
+    assert_eq!(house.control(&Withdraw { quantity: 1 }, at(2)), Ok(1), "what is left may go elsewhere");
+    assert_eq!(house.control(&Reopen, at(3)), Ok(1));
+    assert_eq!(house.control(&Reopen, at(3)), Ok(0), "it is open already");
+    assert!(house.buy("bob", 1, at(3)).is_ok());
+    house.assert_replays();
+}
+
+#[test]
+fn units_that_nobody_holds_can_be_withdrawn_and_no_others() {
+    let mut house = open_house(10);
+    house.buy("ann", 3, at(1)).expect("units are left");
+    assert_eq!(house.control(&Withdraw { quantity: 8 }, at(2)), Err(Rejection::NotEnoughLeft { remaining: 7 }));
+    assert_eq!(house.control(&Withdraw { quantity: 7 }, at(2)), Ok(1));
+    assert_eq!((house.stock.supply(), house.stock.remaining()), (3, 0));
+    assert_eq!(house.buy("bob", 1, at(2)), Err(Rejection::SoldOut { remaining: 0 }));
+    assert_eq!(house.tick(at(PAY_WITHIN_MS + 1)), [Status::Expired]);
+    assert_eq!(house.stock.remaining(), 3, "what an order gives back is on sale again");
+    assert_eq!(house.control(&Restock { quantity: 7 }, at(PAY_WITHIN_MS + 2)), Ok(1), "the way back");
+    house.assert_replays();
+}
+
+#[test]
+fn a_hidden_item_sells_nothing_until_it_is_shown_but_its_orders_go_on() {
+    let mut house = open_house(5);
+    house.buy("ann", 1, at(1)).expect("a unit is left");
+    assert_eq!((house.control(&Hide, at(2)), house.control(&Hide, at(2))), (Ok(1), Ok(0)));
+    assert_eq!(house.buy("bob", 1, at(2)), Err(Rejection::UnknownItem));
+    assert_eq!(house.pay(OrderNumber(1), &payment("e1", PaymentResult::Succeeded, 1), at(2)).0, Ok(Status::Paid));
+    assert_eq!((house.control(&Show, at(3)), house.control(&Show, at(3))), (Ok(1), Ok(0)));
+    assert!(house.buy("bob", 1, at(3)).is_ok());
+    house.assert_replays();
+}
+
+#[test]
+fn an_item_can_be_deleted_until_somebody_has_ordered_it_and_then_nothing_is_left_of_it() {
+    let mut house = open_house(5);
+    assert_eq!(house.control(&Delete, at(1)), Ok(1));
+    for control in [Delete, Show, Reopen, Restock { quantity: 1 }, Redefine(Box::new(definition(5, 9)))] {
+        assert_eq!(house.control(&control, at(2)), Err(Rejection::UnknownItem), "{control:?}");
+    }
+    assert_eq!(house.buy("ann", 1, at(2)), Err(Rejection::UnknownItem));
+    house.assert_replays();
+
+    let mut house = open_house(5);
+    house.buy("ann", 1, at(1)).expect("a unit is left");
+    house.tick(at(PAY_WITHIN_MS + 1));
+    assert_eq!(house.control(&Delete, at(PAY_WITHIN_MS + 2)), Err(Rejection::HasOrders), "even an expired order");
     house.assert_replays();
 }
 
@@ -110,13 +160,40 @@ fn a_scheduled_item_may_change_in_all_but_its_stock() {
 }
 
 #[test]
-fn an_item_whose_sale_has_begun_does_not_change() {
+fn price_and_currency_may_change_until_somebody_has_ordered_and_texts_limit_and_window_at_any_time() {
     let mut house = House::open(scheduled(), policy(LatePayment::Refund));
-    let dearer = redefine(|item| item.unit_price = Amount::new(1).expect("in range"));
-    assert_eq!(house.control(&dearer, at(OPENS_MS)), Err(Rejection::NotScheduled), "at the first moment");
-    assert_eq!(house.control(&redefine(|_same| {}), at(OPENS_MS)), Ok(0), "the same again is no change");
-    let later = redefine(|item| item.opens_at = Some(at(2 * OPENS_MS)));
-    assert_eq!(house.control(&later, at(OPENS_MS)), Err(Rejection::NotScheduled), "an open sale stays open");
+    let price = |minor| redefine(move |item| item.unit_price = Amount::new(minor).expect("in range"));
+    assert_eq!(house.control(&price(1), at(OPENS_MS)), Ok(1), "nobody has ordered in the open sale");
+    assert_eq!(house.control(&price(1_990), at(OPENS_MS)), Ok(1));
+    house.buy("ann", 1, at(OPENS_MS)).expect("a unit is left");
+    let euro = redefine(|item| item.currency = "EUR".parse().expect("a currency"));
+    for change in [price(1), euro] {
+        assert_eq!(house.control(&change, at(OPENS_MS)), Err(Rejection::PriceFixed), "{change:?}");
+    }
+    let texts = redefine(|item| {
+        item.title = "Another name".to_owned();
+        item.description = Some("What there is to say".into());
+        item.image_url = Some("https://example.org/a.png".into());
+        item.per_user_limit = 2;
+        item.closes_at = Some(at(2 * OPENS_MS));
+    });
+    assert_eq!((house.control(&texts, at(OPENS_MS)), house.control(&texts, at(OPENS_MS))), (Ok(1), Ok(0)));
+    assert!(house.buy("ann", 1, at(OPENS_MS)).is_ok(), "the new limit");
+    assert_eq!(house.buy("bob", 1, at(2 * OPENS_MS)), Err(Rejection::SaleClosed), "the new window");
+    house.assert_replays();
+}
+
+#[test]
+fn whoever_puts_an_item_again_names_its_first_stock_or_the_one_that_there_is() {
+    let mut house = House::open(scheduled(), policy(LatePayment::Refund));
+    assert_eq!(house.control(&Withdraw { quantity: 2 }, at(1)), Ok(1));
+    for stock in [5, 3] {
+        assert_eq!(house.control(&redefine(|item| item.stock = stock), at(1)), Ok(0), "{stock}");
+    }
+    assert_eq!(house.control(&redefine(|item| item.stock = 4), at(1)), Err(Rejection::StockFixed));
+    let changed = redefine(|item| (item.stock, item.per_user_limit) = (3, 7));
+    assert_eq!(house.control(&changed, at(1)), Ok(1));
+    assert_eq!((house.stock.supply(), house.stock.definition().stock), (3, 5), "the first stock stays the first");
     house.assert_replays();
 }
 
@@ -135,7 +212,10 @@ fn a_restock_before_the_sale_does_not_make_the_first_definition_another_one() {
 #[derive(Debug, Clone)]
 enum Happening {
     Buys { buyer: usize, quantity: u32 },
-    Pays { order: u32, event: u32, units: u32 },
+    Pays { order: u32, event: u32, units: u32, currency: &'static str },
+    Refunds { order: u32, event: u32, amount: i64, how: RefundAmount },
+    Repays { order: u32, event: Option<u32> },
+    Revokes { order: u32 },
     Cancels { order: u32, buyer: usize },
     Ticks { most: usize },
     Instructs(Control),
@@ -144,15 +224,25 @@ enum Happening {
 const BUYERS: [&str; 3] = ["ann", "bob", "cid"];
 
 fn happening() -> impl Strategy<Value = Happening> {
-    use Happening::{Buys, Cancels, Instructs, Pays, Ticks};
+    use Happening::{Buys, Cancels, Instructs, Pays, Refunds, Repays, Revokes, Ticks};
+    let currency = prop_oneof![9 => Just("CNY"), 1 => Just("JPY")];
+    let how = prop_oneof![Just(RefundAmount::Single), Just(RefundAmount::Total)];
     prop_oneof![
         6 => (0..3_usize, 1..4_u32).prop_map(|(buyer, quantity)| Buys { buyer, quantity }),
-        4 => (1..12_u32, 0..4_u32, 1..3_u32).prop_map(|(order, event, units)| Pays { order, event, units }),
+        5 => (1..8_u32, 0..4_u32, 1..4_u32, currency)
+            .prop_map(|(order, event, units, currency)| Pays { order, event, units, currency }),
+        2 => (1..8_u32, 0..6_u32, prop_oneof![Just(1_990), Just(3_980), 1..9_000_i64], how)
+            .prop_map(|(order, event, amount, how)| Refunds { order, event, amount, how }),
+        2 => (1..8_u32, proptest::option::of(0..4_u32)).prop_map(|(order, event)| Repays { order, event }),
+        1 => (1..8_u32).prop_map(|order| Revokes { order }),
         3 => (1..12_u32, 0..3_usize).prop_map(|(order, buyer)| Cancels { order, buyer }),
         3 => (1..4_usize).prop_map(|most| Ticks { most }),
         1 => (1..3_u32).prop_map(|quantity| Instructs(Restock { quantity })),
         1 => Just(Instructs(Pause)),
         2 => Just(Instructs(Resume)),
+        1 => (1..3_u32).prop_map(|quantity| Instructs(Withdraw { quantity })),
+        1 => prop_oneof![Just(Instructs(Close)), Just(Instructs(Hide)), Just(Instructs(Delete))],
+        3 => prop_oneof![Just(Instructs(Reopen)), Just(Instructs(Show))],
     ]
 }
 
@@ -160,10 +250,23 @@ fn happen(house: &mut House, happening: &Happening, now_ms: i64) {
     let now = at(now_ms);
     match happening {
         Happening::Buys { buyer, quantity } => drop(house.buy(BUYERS[*buyer], *quantity, now)),
-        Happening::Pays { order, event, units } => {
-            let event = payment(&format!("event-{event}"), PaymentResult::Succeeded, *units);
+        Happening::Pays { order, event, units, currency } => {
+            let mut event = payment(&format!("event-{event}"), PaymentResult::Succeeded, *units);
+            event.currency = currency.parse().expect("a currency");
             drop(house.pay(OrderNumber(*order), &event, now));
         }
+        Happening::Refunds { order, event, amount, how } => {
+            // Some name a payment that there is, some none.
+            let mut refund = payment(&format!("event-{event}"), PaymentResult::Refunded(*how), 1);
+            refund.event = format!("refund-{event}-{amount}").parse().expect("an event id");
+            refund.amount = Amount::new(*amount).expect("in range");
+            drop(house.pay(OrderNumber(*order), &refund, now));
+        }
+        Happening::Repays { order, event } => {
+            let event = event.map(|event| payment(&format!("event-{event}"), PaymentResult::Succeeded, 1));
+            drop(house.repay(OrderNumber(*order), event.as_ref(), now));
+        }
+        Happening::Revokes { order } => drop(house.revoke(OrderNumber(*order), now)),
         Happening::Cancels { order, buyer } => drop(house.cancel(OrderNumber(*order), BUYERS[*buyer], now)),
         Happening::Ticks { most } => drop(house.expire(*most, now)),
         Happening::Instructs(control) => drop(house.control(control, now)),

@@ -4,7 +4,8 @@
 
 use std::time::Duration;
 
-use doorbuster_actors::entry::{PaymentResult, Status};
+use doorbuster_actors::entry::Status;
+use doorbuster_actors::payment::PaymentResult;
 use doorbuster_actors::request::{Query, Rejection};
 use doorbuster_actors::stock::LatePayment;
 use doorbuster_actors::time::Timestamp;

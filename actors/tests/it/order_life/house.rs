@@ -4,10 +4,11 @@
 
 use std::time::Duration;
 
-use doorbuster_actors::entry::{Change, Entry, Order, Payment, PaymentResult, Status};
+use doorbuster_actors::entry::{Change, Entry, Order, Status};
 use doorbuster_actors::ids::{IdempotencyKey, ItemNumber, OrderNumber, UserId};
 use doorbuster_actors::item::{Amount, ItemDefinition};
-use doorbuster_actors::request::{Control, Rejection, Reservation};
+use doorbuster_actors::payment::{MoneyBalance, Origin, Payment, PaymentResult, Provider, Verdict};
+use doorbuster_actors::request::{Control, Rejection, Repayment, Reservation};
 use doorbuster_actors::stock::{Decision, LatePayment, SalePolicy, Stock};
 use doorbuster_actors::time::Timestamp;
 
@@ -15,7 +16,7 @@ use doorbuster_actors::time::Timestamp;
 pub(crate) const PAY_WITHIN_MS: i64 = 60_000;
 
 /// Price of a unit.
-const UNIT_PRICE: i64 = 1_990;
+pub(crate) const UNIT_PRICE: i64 = 1_990;
 
 /// The time `ms` after the tests' beginning.
 pub(crate) fn at(ms: i64) -> Timestamp {
@@ -37,6 +38,8 @@ pub(crate) fn definition(stock: u32, per_user_limit: u32) -> ItemDefinition {
     ItemDefinition {
         id: "sku-1".parse().expect("an item id"),
         title: "Air freshener".to_owned(),
+        description: None,
+        image_url: None,
         unit_price: Amount::new(UNIT_PRICE).expect("in range"),
         currency: "CNY".parse().expect("a currency"),
         stock,
@@ -48,8 +51,11 @@ pub(crate) fn definition(stock: u32, per_user_limit: u32) -> ItemDefinition {
 
 /// A payment of `units` units.
 pub(crate) fn payment(event: &str, result: PaymentResult, units: u32) -> Payment {
+    let event: IdempotencyKey = event.parse().expect("an event id");
     Payment {
-        event: event.parse::<IdempotencyKey>().expect("an event id"),
+        provider: Provider::Own,
+        reference: event.clone(),
+        event,
         result,
         amount: Amount::new(UNIT_PRICE * i64::from(units)).expect("in range"),
         currency: "CNY".parse().expect("a currency"),
@@ -78,6 +84,8 @@ impl House {
         self.entries.extend(entries);
         let balance = self.stock.balance();
         assert!(balance.holds(), "{balance:?} after {:?}", self.entries);
+        let money = self.stock.money();
+        assert!(money.iter().all(MoneyBalance::holds), "{money:?} after {:?}", self.entries);
         let last = self.entries.last().expect("the creation is one");
         let written = (last.supply, last.remaining);
         assert_eq!(written, (balance.supply, balance.remaining), "the balances in the last entry");
@@ -98,8 +106,32 @@ impl House {
 
     /// The answer, and the statuses of the entries behind it.
     pub(crate) fn pay(&mut self, order: OrderNumber, payment: &Payment, now: Timestamp) -> Step {
-        let settled = self.stock.pay(order, payment, &self.policy, now);
+        let received = self.stock.pay(order, payment, &self.policy, now);
+        (received.answer.map(|(_verdict, order)| order.status), self.enter(received.entries))
+    }
+
+    /// What the event meant, and the statuses it led through.
+    pub(crate) fn receive(&mut self, order: OrderNumber, payment: &Payment, now: Timestamp) -> (Verdict, Vec<Status>) {
+        let received = self.stock.pay(order, payment, &self.policy, now);
+        (received.answer.expect("an order of this item").0, self.enter(received.entries))
+    }
+
+    /// An operator gives an order up.
+    pub(crate) fn revoke(&mut self, order: OrderNumber, now: Timestamp) -> Step {
+        let settled = self.stock.revoke(order, &operator(), now);
         (settled.answer.map(|order| order.status), self.enter(settled.entries))
+    }
+
+    /// An operator says that the money of a payment went back; without one, the price of the order.
+    pub(crate) fn repay(&mut self, order: OrderNumber, payment: Option<&Payment>, now: Timestamp) -> Step {
+        let payment = payment.map(|payment| (payment.provider, payment.reference.clone()));
+        let settled = self.stock.repay(order, &Repayment { payment, origin: operator() }, now);
+        (settled.answer.map(|order| order.status), self.enter(settled.entries))
+    }
+
+    /// What has to go back, in the currency of the item.
+    pub(crate) fn owed(&self) -> i64 {
+        self.stock.owed().iter().filter(|owed| owed.currency.as_str() == "CNY").map(|owed| owed.amount.minor()).sum()
     }
 
     pub(crate) fn cancel(&mut self, order: OrderNumber, buyer: &str, now: Timestamp) -> Step {
@@ -120,7 +152,7 @@ impl House {
 
     /// How many entries the change made.
     pub(crate) fn control(&mut self, control: &Control, now: Timestamp) -> Result<usize, Rejection> {
-        let entries = self.stock.control(control, now)?;
+        let entries = self.stock.control(control, None, now)?;
         let count = entries.len();
         self.enter(entries);
         Ok(count)
@@ -153,6 +185,21 @@ pub(crate) type Step = (Result<Status, Rejection>, Vec<Status>);
 fn status(entry: &Entry) -> Option<Status> {
     match &entry.change {
         Change::Order(change) => Some(change.status),
-        Change::Item(_) | Change::Restocked { .. } | Change::Paused | Change::Resumed | Change::Closed => None,
+        Change::Item(_)
+        | Change::Payment(_)
+        | Change::Settled(_)
+        | Change::Restocked { .. }
+        | Change::Withdrawn { .. }
+        | Change::Paused
+        | Change::Resumed
+        | Change::Closed
+        | Change::Reopened
+        | Change::Hidden
+        | Change::Shown
+        | Change::Deleted => None,
     }
+}
+
+fn operator() -> Origin {
+    Origin { operator: Some("eve".into()), reason: Some("a slip".into()), event: None }
 }

@@ -4,8 +4,8 @@
 
 use std::time::Duration;
 
-use doorbuster_actors::entry::PaymentResult;
 use doorbuster_actors::item::ItemDefinition;
+use doorbuster_actors::payment::PaymentResult;
 use doorbuster_actors::request::Control;
 use doorbuster_actors::stock::{LatePayment, SalePolicy};
 use proptest::prelude::*;
@@ -40,7 +40,8 @@ pub(crate) enum Act {
         order: usize,
         event: usize,
         result: PaymentResult,
-        is_whole: bool,
+        /// Than the price.
+        more: i64,
     },
     Cancel {
         order: usize,
@@ -66,13 +67,17 @@ fn step() -> impl Strategy<Value = Step> {
         8 => Just(Control::Resume),
         1 => Just(Control::Close),
         4 => (1..4_u32).prop_map(|quantity| Control::Restock { quantity }),
+        3 => (1..4_u32).prop_map(|quantity| Control::Withdraw { quantity }),
+        3 => Just(Control::Reopen),
+        1 => Just(Control::Hide),
+        3 => Just(Control::Show),
     ];
     let result = prop_oneof![4 => Just(PaymentResult::Succeeded), 1 => Just(PaymentResult::Failed)];
-    let pay = (MOST_ORDERS, 0..EVENTS.len(), result, proptest::bool::weighted(0.9));
+    let pay = (MOST_ORDERS, 0..EVENTS.len(), result, prop_oneof![8 => Just(0), 1 => Just(-1), 1 => Just(1)]);
     let act = prop_oneof![
         10 => reserve.prop_map(|(name, key, quantity)| Act::Reserve { name, key, quantity }),
         2 => control.prop_map(Act::ApplyControl),
-        4 => pay.prop_map(|(order, event, result, is_whole)| Act::Pay { order, event, result, is_whole }),
+        4 => pay.prop_map(|(order, event, result, more)| Act::Pay { order, event, result, more }),
         2 => (MOST_ORDERS, 0..NAMES.len()).prop_map(|(order, name)| Act::Cancel { order, name }),
         4 => (0..NAMES.len()).prop_map(|name| Act::GiveUp { name }),
         2 => (0..4_usize).prop_map(|most| Act::Expire { most }),
@@ -125,7 +130,7 @@ pub(crate) fn holders() -> impl Strategy<Value = History> {
             order,
             event: 0,
             result: if is_paid { PaymentResult::Succeeded } else { PaymentResult::Failed },
-            is_whole: true,
+            more: 0,
         }),
         1 => prop_oneof![Just(40), Just(41), Just(30)].prop_map(|millis| Act::Restart { pay_within: Some(millis) }),
     ];

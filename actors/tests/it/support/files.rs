@@ -56,7 +56,7 @@ pub(crate) fn eventful_ledger(path: &Path) -> (Ledger, Vec<Stock>) {
     entries.extend(stock.expire(10, second.pay_by.expect("it is to be paid")));
     let later = moment(DAY_MS);
     for control in [Control::Pause, Control::Resume, Control::Restock { quantity: 3 }] {
-        entries.extend(stock.control(&control, later).expect("an open sale"));
+        entries.extend(stock.control(&control, None, later).expect("an open sale"));
     }
     ledger.commit(entries.iter()).expect("room on the disk");
     (ledger, stocks)

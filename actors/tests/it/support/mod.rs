@@ -48,6 +48,8 @@ pub(crate) fn item(id: &str, stock: u32) -> ItemDefinition {
     ItemDefinition {
         id: id.parse().expect("a legal item id"),
         title: format!("The \"{id}\" of the tests"),
+        description: None,
+        image_url: None,
         unit_price: Amount::new(1990).expect("in range"),
         currency: "CNY".parse().expect("a currency"),
         stock,

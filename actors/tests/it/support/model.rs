@@ -6,9 +6,10 @@ use std::cell::Cell;
 use std::collections::HashMap;
 use std::time::Duration;
 
-use doorbuster_actors::entry::{Order, PaymentResult, Status};
+use doorbuster_actors::entry::{Order, Status};
 use doorbuster_actors::ids::{ItemNumber, OrderId, OrderNumber};
 use doorbuster_actors::item::{Amount, ItemDefinition};
+use doorbuster_actors::payment::{Owed, PaymentResult, Verdict};
 use doorbuster_actors::request::{Control, Rejection};
 use doorbuster_actors::stock::{Decision, LatePayment, SalePolicy};
 
@@ -29,6 +30,8 @@ pub(crate) struct ModelOrder {
     pub(crate) pay_by: Option<i64>,
     pub(crate) status: Status,
     pub(crate) paid_by: Option<usize>,
+    /// Payments that came beside the price, and how much.
+    pub(crate) debts: Vec<(usize, i64)>,
     /// When it was cancelled.
     pub(crate) cancelled: Option<i64>,
 }
@@ -40,8 +43,10 @@ pub(crate) struct Model {
     pub(crate) orders: Vec<ModelOrder>,
     pub(crate) keys: HashMap<(usize, usize), usize>,
     pub(crate) restocked: u32,
+    pub(crate) withdrawn: u32,
     pub(crate) paused: bool,
     pub(crate) closed: bool,
+    pub(crate) hidden: bool,
     /// Server time of the item: does not go back.
     pub(crate) now: i64,
     /// How often a buyer was told to wait who had let no order expire.
@@ -57,12 +62,12 @@ pub(crate) type Moves = Vec<(usize, Status)>;
 impl Model {
     pub(crate) fn new(definition: ItemDefinition, policy: SalePolicy) -> Self {
         let (orders, keys, slowed_by_cancels) = (Vec::new(), HashMap::new(), Cell::default());
-        let (restocked, paused, closed, now) = (0, false, false, 0);
-        Self { definition, policy, orders, keys, restocked, paused, closed, now, slowed_by_cancels }
+        let (restocked, withdrawn, paused, closed, hidden, now) = (0, 0, false, false, false, 0);
+        Self { definition, policy, orders, keys, restocked, withdrawn, paused, closed, hidden, now, slowed_by_cancels }
     }
 
     pub(crate) fn supply(&self) -> u32 {
-        self.definition.stock + self.restocked
+        self.definition.stock + self.restocked - self.withdrawn
     }
 
     pub(crate) fn live_of(&self, name: Option<usize>) -> u32 {
@@ -88,12 +93,32 @@ impl Model {
             status: order.status,
             created_at: moment(order.at),
             pay_by: order.pay_by.map(moment),
+            owed: self.owed(order),
         }
+    }
+
+    fn price(&self, order: &ModelOrder) -> i64 {
+        self.definition.unit_price.minor() * i64::from(order.quantity)
+    }
+
+    fn owed(&self, order: &ModelOrder) -> Vec<Owed> {
+        let price = if order.status == Status::RefundDue && order.paid_by.is_some() { self.price(order) } else { 0 };
+        let owed = price + order.debts.iter().map(|(_, amount)| amount).sum::<i64>();
+        let owed = Amount::new(owed).filter(|owed| *owed > Amount::ZERO);
+        owed.map(|amount| Owed { amount, currency: self.definition.currency }).into_iter().collect()
+    }
+
+    /// What all orders together have to give back.
+    pub(crate) fn owed_in_all(&self) -> i64 {
+        self.orders.iter().flat_map(|order| self.owed(order)).map(|owed| owed.amount.minor()).sum()
     }
 
     /// Replay, then window and pause, then sold out, then cool-down, then the limit.
     fn refusal(&self, name: usize, quantity: u32) -> Option<Rejection> {
         let now = moment(self.now);
+        if self.hidden {
+            return Some(Rejection::UnknownItem);
+        }
         if self.closed || self.definition.closes_at.is_some_and(|closes_at| closes_at <= now) {
             return Some(Rejection::SaleClosed);
         }
@@ -132,7 +157,7 @@ impl Model {
     /// with each further one: twice as long.
     fn cool_down_left(&self, name: usize) -> Option<Duration> {
         let own = self.orders.iter().rev().filter(|order| order.name == name);
-        let row = own.take_while(|order| !matches!(order.status, Status::Paid | Status::RefundDue));
+        let row = own.take_while(|order| !matches!(order.status, Status::Paid | Status::RefundDue | Status::Refunded));
         let row: Vec<&ModelOrder> = row.collect();
         let has_expired = row.iter().any(|order| order.status != Status::Cancelled);
         let mut row: Vec<(i64, i64)> = row.into_iter().filter_map(|order| self.unpaid(order)).collect();
@@ -171,16 +196,25 @@ impl Model {
         let pay_within = self.policy.pay_within.map(|time| time.as_millis().min(u128::from(THIRTY_DAYS_MS)));
         let pay_by = pay_within.map(|millis| self.now + i64::try_from(millis).expect("at most thirty days"));
         let status = if pay_by.is_some() { Status::Pending } else { Status::Paid };
-        self.orders.push(ModelOrder { name, quantity, at: self.now, pay_by, status, paid_by: None, cancelled: None });
+        let (paid_by, debts, cancelled) = (None, Vec::new(), None);
+        self.orders.push(ModelOrder { name, quantity, at: self.now, pay_by, status, paid_by, debts, cancelled });
         None
     }
 
     /// Whether the change is carried out, and whether that is something new.
     pub(crate) fn control(&mut self, control: &Control) -> Result<bool, Rejection> {
-        let before = (self.paused, self.closed, self.restocked);
+        let state = |model: &Self| (model.paused, model.closed, model.hidden, model.restocked, model.withdrawn);
+        let before = state(self);
         match control {
             Control::Close => self.closed = true,
-            Control::Redefine(_) => unreachable!("not part of these histories"),
+            Control::Reopen => self.closed = false,
+            Control::Hide => self.hidden = true,
+            Control::Show => self.hidden = false,
+            Control::Withdraw { quantity } if *quantity > self.remaining() => {
+                return Err(Rejection::NotEnoughLeft { remaining: self.remaining() });
+            }
+            Control::Withdraw { quantity } => self.withdrawn += quantity,
+            Control::Redefine(_) | Control::Delete => unreachable!("not part of these histories"),
             Control::Pause | Control::Resume | Control::Restock { .. } if self.closed => {
                 return Err(Rejection::SaleClosed);
             }
@@ -188,7 +222,7 @@ impl Model {
             Control::Resume => self.paused = false,
             Control::Restock { quantity } => self.restocked += quantity,
         }
-        Ok(before != (self.paused, self.closed, self.restocked))
+        Ok(before != state(self))
     }
 
     fn is_overdue(&self, index: usize) -> bool {
@@ -204,41 +238,84 @@ impl Model {
         moves.push((index, status));
     }
 
+    /// An order ends unpaid; money that came for it all the same has to go back.
+    fn end(&mut self, index: usize, status: Status, moves: &mut Moves) {
+        self.go(index, status, moves);
+        if !self.orders[index].debts.is_empty() {
+            self.go(index, Status::RefundDue, moves);
+        }
+    }
+
     pub(crate) fn pay(
         &mut self,
         index: usize,
         event: usize,
         result: PaymentResult,
-        is_whole: bool,
-    ) -> (Result<Order, Rejection>, Moves) {
+        amount: i64,
+    ) -> (Result<(Verdict, Order), Rejection>, Moves) {
         let mut moves = Moves::new();
         if index >= self.orders.len() {
             return (Err(Rejection::UnknownOrder), moves);
         }
-        if !is_whole {
-            return (Err(Rejection::WrongPayment), moves);
+        let verdict = self.verdict(index, event, result, amount, &mut moves);
+        (Ok((verdict, self.order(index))), moves)
+    }
+
+    fn verdict(
+        &mut self,
+        index: usize,
+        event: usize,
+        result: PaymentResult,
+        amount: i64,
+        moves: &mut Moves,
+    ) -> Verdict {
+        if result == PaymentResult::Failed {
+            return Verdict::Failed;
         }
-        if self.orders[index].paid_by == Some(event) || result == PaymentResult::Failed {
-            return (Ok(self.order(index)), moves);
+        let is_known = self.orders[index].debts.iter().any(|(known, _)| *known == event);
+        if is_known || self.orders[index].paid_by == Some(event) {
+            return Verdict::Duplicate;
         }
         if self.is_overdue(index) {
-            self.go(index, Status::Expired, &mut moves);
+            self.end(index, Status::Expired, moves);
         }
         let ModelOrder { name, quantity, status, .. } = self.orders[index];
-        let may_hold = self.live_of(Some(name)) + quantity <= self.definition.per_user_limit;
-        let next = match status {
-            Status::Pending => Status::Paid,
-            Status::Paid | Status::RefundDue => return (Err(Rejection::InvalidTransition { status }), moves),
-            Status::Cancelled | Status::Expired
-                if self.policy.late == LatePayment::Honour && may_hold && quantity <= self.remaining() =>
-            {
-                Status::Paid
+        let (price, may_hold) = (
+            self.price(&self.orders[index]),
+            self.live_of(Some(name)) + quantity <= self.definition.per_user_limit && quantity <= self.remaining(),
+        );
+        let is_honoured = self.policy.late == LatePayment::Honour && may_hold;
+        match status {
+            Status::Pending if amount >= price => self.take(index, event, Status::Paid, moves),
+            Status::Cancelled | Status::Expired if amount >= price && is_honoured => {
+                self.take(index, event, Status::Paid, moves);
             }
-            Status::Cancelled | Status::Expired => Status::RefundDue,
-        };
+            Status::Cancelled | Status::Expired if amount == price => {
+                self.take(index, event, Status::RefundDue, moves);
+                return Verdict::Late;
+            }
+            Status::Pending => {
+                self.orders[index].debts.push((event, amount));
+                return Verdict::Short;
+            }
+            Status::Paid | Status::RefundDue | Status::Refunded | Status::Cancelled | Status::Expired => {
+                self.orders[index].debts.push((event, amount));
+                if matches!(status, Status::Cancelled | Status::Expired) {
+                    self.go(index, Status::RefundDue, moves);
+                }
+                return if status == Status::Paid { Verdict::SecondPayment } else { Verdict::Late };
+            }
+        }
+        if amount == price {
+            return Verdict::Applied;
+        }
+        self.orders[index].debts.push((event, amount - price));
+        Verdict::Over
+    }
+
+    fn take(&mut self, index: usize, event: usize, status: Status, moves: &mut Moves) {
         self.orders[index].paid_by = Some(event);
-        self.go(index, next, &mut moves);
-        (Ok(self.order(index)), moves)
+        self.go(index, status, moves);
     }
 
     pub(crate) fn cancel(&mut self, index: usize, name: usize) -> (Result<Order, Rejection>, Moves) {
@@ -247,13 +324,13 @@ impl Model {
             return (Err(Rejection::UnknownOrder), moves);
         }
         if self.is_overdue(index) {
-            self.go(index, Status::Expired, &mut moves);
+            self.end(index, Status::Expired, &mut moves);
         }
         let status = self.orders[index].status;
         if status != Status::Pending {
             return (Err(Rejection::InvalidTransition { status }), moves);
         }
-        self.go(index, Status::Cancelled, &mut moves);
+        self.end(index, Status::Cancelled, &mut moves);
         (Ok(self.order(index)), moves)
     }
 
@@ -262,7 +339,12 @@ impl Model {
         let mut overdue: Vec<usize> = (0..self.orders.len()).filter(|index| self.is_overdue(*index)).collect();
         overdue.sort_by_key(|index| (self.orders[*index].pay_by, *index));
         let mut moves = Moves::new();
-        overdue.into_iter().take(most).for_each(|index| self.go(index, Status::Expired, &mut moves));
+        for index in overdue {
+            // What follows from one expiry counts, too.
+            if moves.len() < most {
+                self.end(index, Status::Expired, &mut moves);
+            }
+        }
         moves
     }
 }

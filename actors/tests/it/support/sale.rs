@@ -123,12 +123,12 @@ impl TestSale {
     /// The balances of an item, as durable as they are.
     pub(crate) async fn audit(&self, id: &str) -> Balance {
         let reply = self.handle(self.guest).audit(&self.published(id), self.permit());
-        in_time("the balance", reply.audited()).await.expect("an open ledger")
+        in_time("the balance", reply.audited()).await.expect("an open ledger").units.expect("an item has units")
     }
 
     /// Changes the sale and awaits that it is durable.
     pub(crate) async fn control(&self, id: &str, control: Control) -> Controlled {
-        let reply = self.handle(self.guest).control(&self.published(id), control, self.permit());
+        let reply = self.handle(self.guest).control(&self.published(id), control, None, self.permit());
         in_time("a change of the sale", reply.controlled()).await
     }
 
