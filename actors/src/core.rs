@@ -68,9 +68,6 @@ pub(crate) struct Core {
     outbox: Vec<Append>,
 }
 
-/// The core that has the suspense account.
-pub(crate) const SUSPENSE_CORE: CoreId = CoreId(0);
-
 impl Core {
     /// The core of the thread that calls.
     pub(crate) fn new(
@@ -213,7 +210,7 @@ impl Core {
         tracing::warn!(core = self.id.0, items = restore.stocks.len(), "items restored from the ledger");
         self.epoch = restore.epoch;
         if let Some(suspense) = restore.suspense {
-            self.suspense = suspense;
+            self.suspense = *suspense;
             self.context.view.publish_suspense(&self.suspense);
         }
         let (now, pay_within) = (self.context.clock.now(), self.context.policy.pay_within);

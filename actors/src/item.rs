@@ -100,7 +100,7 @@ impl ItemDefinition {
     }
 }
 
-/// An address that a page can put into an image without running or leaking anything: `javascript:` and `data:` are none.
+/// An address that a page can put into an image: `javascript:` and `data:` are none.
 fn is_image_url(url: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\'' | b'<' | b'>' | b'\\' | b'`');
     let has_host = |rest: &str| rest.starts_with(|first: char| first.is_ascii_alphanumeric() || first == '[');

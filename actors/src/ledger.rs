@@ -7,6 +7,7 @@ mod error;
 mod fold;
 pub mod format;
 mod inspection;
+mod kind;
 mod mark;
 mod row;
 pub mod salvage;
@@ -28,7 +29,8 @@ use crate::time::Timestamp;
 use mark::Mark;
 
 pub use error::{CommitError, LedgerError};
-pub use row::{COLUMNS, Kind, Row, columns_of};
+pub use kind::Kind;
+pub use row::{COLUMNS, Row, columns_of};
 
 /// When a commit counts as done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -259,5 +259,5 @@ pub(crate) struct Restore {
     /// The state of every item of the core.
     pub(crate) stocks: Vec<Stock>,
     /// That of the suspense account, for the core that has it.
-    pub(crate) suspense: Option<Suspense>,
+    pub(crate) suspense: Option<Box<Suspense>>,
 }

@@ -2,6 +2,8 @@
 //! **Owns:** the open batch and the ledger; runs on a thread of its own, because a sync blocks.
 //! **Never:** decides what is sold, or answers before the commit.
 
+mod answer;
+
 use std::collections::HashMap;
 use std::fmt::Display;
 use std::sync::Arc;
@@ -11,13 +13,12 @@ use actix::{Actor, Addr, ArbiterHandle, AsyncContext, Context, Handler};
 
 use crate::batch::{Batch, BatchPolicy};
 use crate::commit_trigger::CommitTrigger;
-use crate::core::SUSPENSE_CORE;
 use crate::ids::WorkerId;
 use crate::ledger::{CommitError, Committed, Ledger};
 use crate::messages::{Append, AppendBatch, Epoch, PendingReply, Replies, Reply, Restore};
 use crate::observe::Took;
-use crate::reply::{Confirmed, Outcome};
-use crate::request::{NotDone, Unavailable};
+use crate::placement::SUSPENSE_CORE;
+use crate::request::Unavailable;
 use crate::status::StorageState;
 use crate::stock::Stock;
 use crate::stop::{AbortOnPanic, storage_failed};
@@ -190,7 +191,7 @@ impl OrderWriter {
             }
         }
         self.view.watchers.tell(appends.iter().flat_map(|append| &append.entries));
-        self.send(appends.into_iter().filter_map(|append| open(append, Ok(proof))));
+        self.send(appends.into_iter().filter_map(|append| answer::open(append, Ok(proof))));
     }
 
     fn refuse(&self, appends: Vec<Append>, why: Unavailable) {
@@ -200,7 +201,7 @@ impl OrderWriter {
                 self.view.writer.ledger.answer(why.reason());
             }
         }
-        self.send(appends.into_iter().filter_map(|append| open(append, Err(why))));
+        self.send(appends.into_iter().filter_map(|append| answer::open(append, Err(why))));
     }
 
     /// One message per worker, not one wake-up per reply.
@@ -235,7 +236,7 @@ impl OrderWriter {
     }
 
     fn restore(&self, stocks: Vec<Stock>, suspense: Suspense) {
-        let mut suspense = Some(suspense);
+        let mut suspense = Some(Box::new(suspense));
         let placement = &self.view.placement;
         let mut by_core: Vec<Vec<Stock>> = placement.all().map(|_| Vec::new()).collect();
         for stock in stocks {
@@ -263,53 +264,6 @@ fn warn_if_slow(Took { commit, sync }: Took, entries: usize) {
 
 fn orders_in(appends: &[Append]) -> usize {
     appends.iter().filter(|append| matches!(append.reply, PendingReply::Placed(..))).count()
-}
-
-/// Opens the answer with the proof, or says why there is none. What nobody asked for is answered to nobody.
-fn open(append: Append, proof: Result<&Committed, Unavailable>) -> Option<(WorkerId, Reply)> {
-    // The permit is given back with the reply.
-    let Append { reply, permit: _permit, .. } = append;
-    let opened = match reply {
-        PendingReply::Found(port, orders) => (port.worker(), Reply::Found(port, proof.map(|_proof| orders))),
-        PendingReply::Controlled(port, done) => {
-            let done = match proof {
-                Ok(_proof) => done.map_err(NotDone::Rejected),
-                Err(why) => Err(NotDone::Unavailable(why)),
-            };
-            (port.worker(), Reply::Controlled(port, done))
-        }
-        PendingReply::Received(port, receipt) => {
-            let received = match proof {
-                Ok(_proof) => receipt.map_err(NotDone::Rejected),
-                Err(why) => Err(NotDone::Unavailable(why)),
-            };
-            (port.worker(), Reply::Received(port, received))
-        }
-        PendingReply::Audited(port, balance) => (port.worker(), Reply::Audited(port, proof.map(|_proof| balance))),
-        PendingReply::Unasked => return None,
-        PendingReply::Placed(port, order) | PendingReply::Settled(port, order) => {
-            let outcome = match proof {
-                Ok(proof) => Outcome::Confirmed(Confirmed::new(order, proof)),
-                Err(why) => Outcome::Unavailable(why),
-            };
-            (port.worker(), Reply::Outcome(port, outcome))
-        }
-        PendingReply::Replayed(port, order) => {
-            let outcome = match proof {
-                Ok(proof) => Outcome::Replayed(Confirmed::new(order, proof)),
-                Err(why) => Outcome::Unavailable(why),
-            };
-            (port.worker(), Reply::Outcome(port, outcome))
-        }
-        PendingReply::Rejected(port, rejection) => {
-            let outcome = match proof {
-                Ok(_proof) => Outcome::Rejected(rejection),
-                Err(why) => Outcome::Unavailable(why),
-            };
-            (port.worker(), Reply::Outcome(port, outcome))
-        }
-    };
-    Some(opened)
 }
 
 impl Actor for OrderWriter {

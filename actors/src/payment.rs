@@ -44,7 +44,7 @@ words! {
         Stripe = "stripe",
         /// Any provider that follows Standard Webhooks.
         Standard = "standard",
-        /// WeChat Pay v3.
+        /// Tencent's `WeChat` Pay v3.
         Wechat = "wechat",
         /// Alipay.
         Alipay = "alipay",

@@ -19,6 +19,9 @@ impl CoreId {
     }
 }
 
+/// The core that has the suspense account.
+pub(crate) const SUSPENSE_CORE: CoreId = CoreId(0);
+
 /// What may be sent to a thread of the sale. Kept as long as the sale: a fresh recipient has a free place in any
 /// mailbox, and so bounds nothing.
 #[derive(Debug)]

@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use actix::{Actor, Addr, AsyncContext, Context, Handler};
 
-use crate::core::{Core, CoreContext, SUSPENSE_CORE, TICK};
+use crate::core::{Core, CoreContext, TICK};
 use crate::ids::{CoreId, WorkerId};
 use crate::messages::{Append, AskSuspense, CreateItem, Deliver, FindOfBuyer, Message, Replies, Reply, Restore};
 use crate::observe::CoreCounters;
-use crate::placement::{Placement, Thread};
+use crate::placement::{Placement, SUSPENSE_CORE, Thread};
 use crate::stock::Stock;
 use crate::stop::AbortOnPanic;
 use crate::suspense::Suspense;

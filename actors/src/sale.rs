@@ -11,14 +11,14 @@ use std::time::Duration;
 use actix::{Addr, Arbiter};
 use parking_lot::Mutex;
 
-use crate::core::{CoreContext, SUSPENSE_CORE};
+use crate::core::CoreContext;
 use crate::data_file::{Creation, Names};
 use crate::entry::{Change, Entry, Status};
 use crate::ids::{CoreId, ItemNumber, WorkerId};
 use crate::item::ItemDefinition;
 use crate::ledger::{CommitError, Durability, Ledger, LedgerError, LedgerSettings, Recovered};
 use crate::order_writer::{Drain, OrderWriter};
-use crate::placement::Placement;
+use crate::placement::{Placement, SUSPENSE_CORE};
 use crate::router::{Hosting, MAILBOX_RESERVE, Router};
 use crate::stock::Stock;
 use crate::suspense::Suspense;

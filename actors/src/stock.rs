@@ -13,6 +13,7 @@
 //! | `stock/settle.rs` | cancellation, expiry, and each step of an order |
 //! | `stock/holding.rs` | how long a buyer waits who holds units without paying |
 //! | `stock/control.rs` | what the owner of the sale may change, and take back |
+//! | `stock/follow.rs` | nothing: what an entry does to the state |
 //! | `stock/money.rs` | nothing: where the money is |
 //! | `stock/book.rs` and what it is made of | nothing: the orders and buyers, in little memory |
 
@@ -20,6 +21,7 @@ mod book;
 mod chunked_vec;
 mod control;
 mod deadlines;
+mod follow;
 mod holding;
 mod index_table;
 mod money;
@@ -33,14 +35,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::debts::Debts;
-use crate::entry::{Balance, Change, Entry, Order, OrderChange, Status};
+use crate::entry::{Balance, Change, Entry, Order};
 use crate::ids::{ItemNumber, OrderId, OrderNumber, UserId};
 use crate::item::{ItemDefinition, MAX_STOCK, Window};
-use crate::payment::{Owed, Provider};
+use crate::payment::Owed;
 use crate::request::{Query, Rejection};
 use crate::time::{MAX_AHEAD, MAX_LEAD, Moment, Timestamp};
 
-use book::{LazyBook, Slot, Step, Units};
+use book::LazyBook;
 use record::Record;
 
 pub use payment::Received;
@@ -105,6 +107,7 @@ const FOLLOWS: &str = "an entry that was decided from this state follows from it
 
 /// The state of one item.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "switches that the owner sets one by one")]
 pub struct Stock {
     number: ItemNumber,
     definition: Arc<ItemDefinition>,
@@ -146,159 +149,6 @@ impl Stock {
             latest: entry.at,
             book: LazyBook::default(),
         })
-    }
-
-    /// Changes the state as the entry says; an entry that does not follow from the state changes nothing.
-    pub fn apply(&mut self, entry: &Entry) -> Result<(), Discrepancy> {
-        let slot = match &entry.change {
-            Change::Order(change) if change.status == Status::Pending => self.book.locate(&change.user),
-            Change::Order(_)
-            | Change::Item(_)
-            | Change::Payment(_)
-            | Change::Settled(_)
-            | Change::Restocked { .. }
-            | Change::Withdrawn { .. }
-            | Change::Paused
-            | Change::Resumed
-            | Change::Closed
-            | Change::Reopened
-            | Change::Hidden
-            | Change::Shown
-            | Change::Deleted => Slot::default(),
-        };
-        self.apply_at(entry, slot)
-    }
-
-    /// The same where it is known already where the buyer of a new order stands: a purchase looks them up once.
-    fn apply_at(&mut self, entry: &Entry, slot: Slot) -> Result<(), Discrepancy> {
-        ensure(entry.item == self.number, "it is about another item")?;
-        ensure(entry.at >= self.latest, "it is older than the entry before it")?;
-        let balances = self.balances_after(entry, slot)?;
-        ensure((entry.supply, entry.remaining) == balances, "the balances do not follow")?;
-        // After this point it must succeed.
-        match &entry.change {
-            Change::Item(definition) => self.definition = Arc::new(definition.as_ref().clone()),
-            Change::Order(change) if change.status == Status::Pending => {
-                self.take(change.quantity);
-                self.book.place(change, slot, entry.at);
-            }
-            Change::Order(change) => self.settle(change, entry),
-            Change::Payment(_) | Change::Settled(_) => self.move_money(entry),
-            Change::Restocked { quantity } => {
-                self.supply += quantity;
-                self.remaining += quantity;
-            }
-            Change::Withdrawn { quantity } => self.withdraw(*quantity),
-            Change::Paused => self.paused = true,
-            Change::Resumed => self.paused = false,
-            Change::Closed => self.closed = true,
-            Change::Reopened => self.closed = false,
-            Change::Hidden => self.hidden = true,
-            Change::Shown => self.hidden = false,
-            Change::Deleted => self.deleted = true,
-        }
-        assert_eq!((self.supply, self.remaining), balances, "the balances are what they were computed to be");
-        self.latest = entry.at;
-        Ok(())
-    }
-
-    /// Supply and remaining after the entry, if it follows.
-    fn balances_after(&self, entry: &Entry, slot: Slot) -> Result<(u32, u32), Discrepancy> {
-        ensure(!self.deleted, "its item was deleted")?;
-        let remaining = match &entry.change {
-            Change::Item(definition) => {
-                ensure(self.may_become(definition), "the price of an item with orders cannot change")?;
-                ensure(definition.id == self.definition.id, "an item cannot change its id")?;
-                Some(self.remaining)
-            }
-            Change::Order(change) if change.status == Status::Pending => {
-                self.check_price(change)?;
-                ensure(change.quantity >= 1, "an order has at least one unit")?;
-                self.book.admits(change, slot, entry.at)?;
-                self.remaining.checked_sub(change.quantity)
-            }
-            Change::Order(change) => {
-                self.check_price(change)?;
-                match self.book.effect(change)? {
-                    Units::Unchanged => Some(self.remaining),
-                    Units::Released(units) => self.remaining.checked_add(units),
-                    Units::TakenAgain(units) => self.remaining.checked_sub(units),
-                }
-            }
-            Change::Restocked { quantity } => {
-                let supply = self.supply.checked_add(*quantity).ok_or(Discrepancy("the supply is out of range"))?;
-                return Ok((supply, self.remaining + quantity));
-            }
-            Change::Withdrawn { quantity } => {
-                let left = self.remaining.checked_sub(*quantity).ok_or(Discrepancy("more units than were left"))?;
-                return Ok((self.supply - quantity, left));
-            }
-            Change::Payment(_) | Change::Settled(_) => {
-                self.check_money(&entry.change)?;
-                Some(self.remaining)
-            }
-            Change::Deleted => {
-                ensure(self.book.is_empty(), "an item with orders cannot be deleted")?;
-                Some(self.remaining)
-            }
-            Change::Paused | Change::Resumed | Change::Closed | Change::Reopened | Change::Hidden | Change::Shown => {
-                Some(self.remaining)
-            }
-        };
-        remaining.map(|remaining| (self.supply, remaining)).ok_or(Discrepancy("more units than were left"))
-    }
-
-    /// An order tells its price by the item's definition, which cannot change once there are orders.
-    fn check_price(&self, change: &OrderChange) -> Result<(), Discrepancy> {
-        ensure(change.unit_price == self.definition.unit_price, "it is not the price of the item")?;
-        ensure(change.unit_price.times(change.quantity).is_some(), "its total price is out of range")
-    }
-
-    /// Orders tell their price by the definition.
-    fn may_become(&self, definition: &ItemDefinition) -> bool {
-        let price = |item: &ItemDefinition| (item.unit_price, item.currency);
-        self.book.is_empty() || price(definition) == price(&self.definition)
-    }
-
-    /// The only place where stock decreases.
-    fn take(&mut self, quantity: u32) {
-        self.remaining -= quantity;
-    }
-
-    /// Units that nobody holds leave the sale, as if they had never been in it.
-    fn withdraw(&mut self, quantity: u32) {
-        self.take(quantity);
-        self.supply -= quantity;
-    }
-
-    fn settle(&mut self, change: &OrderChange, entry: &Entry) {
-        match self.book.effect(change).expect("checked before anything was changed") {
-            Units::Unchanged => {}
-            Units::Released(units) => self.remaining += units,
-            Units::TakenAgain(units) => self.take(units),
-        }
-        let event = entry.origin.as_ref().and_then(|origin| origin.event.as_ref());
-        let step = Step {
-            at: entry.at,
-            provider: event.map_or(Provider::Own, |(provider, _)| *provider),
-            price: change.unit_price.times(change.quantity).expect("checked before anything was changed"),
-            currency: self.definition.currency,
-        };
-        self.book.settle(change, &step);
-    }
-
-    /// Applies entries that were decided from this state.
-    fn follow(&mut self, entries: &[Entry]) {
-        for entry in entries {
-            self.apply(entry).expect(FOLLOWS);
-        }
-    }
-
-    /// The same for a new order, whose buyer stands at `slot`, and what comes with it.
-    fn follow_at(&mut self, entries: &[Entry], slot: Slot) {
-        let Some((placed, rest)) = entries.split_first() else { return };
-        self.apply_at(placed, slot).expect(FOLLOWS);
-        self.follow(rest);
     }
 
     /// An item does not go back in time, unless its last entry is so far ahead that it was dated by a wrong clock.

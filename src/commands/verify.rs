@@ -4,6 +4,7 @@
 
 mod books;
 mod money;
+mod order;
 mod report;
 mod schema;
 mod views;

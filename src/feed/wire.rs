@@ -7,8 +7,6 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::http::schemas;
-
 /// One committed entry.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(as = Entry)]
@@ -16,8 +14,8 @@ pub struct Line<'l> {
     /// Its place in the ledger: 1, 2, 3, … without a gap.
     pub seq: u64,
     /// What happened: `item`, `placed`, `paid`, `cancelled`, `expired`, `refund_due`, `refunded`, `restocked`,
-    /// `withdrawn`, `paused`, `resumed`, `closed`, `reopened`, `hidden`, `shown`, `deleted`, `payment` (money that pays no
-    /// order, or not only) or `settled` (money that went back). There may be others one day.
+    /// `withdrawn`, `paused`, `resumed`, `closed`, `reopened`, `hidden`, `shown`, `deleted`, `payment` (money that pays
+    /// no order, or not only) or `settled` (money that went back). There may be others one day.
     #[serde(borrow)]
     #[schema(value_type = String)]
     pub kind: Cow<'l, str>,
@@ -76,7 +74,7 @@ pub struct Detail<'l> {
     pub order_reference: Option<Cow<'l, str>>,
     /// What the event meant.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<schemas::Verdict>, nullable = false)]
+    #[schema(value_type = Option<String>, nullable = false)]
     pub verdict: Option<Cow<'l, str>>,
     /// What was reported, in minor units.
     #[serde(default, skip_serializing_if = "Option::is_none")]

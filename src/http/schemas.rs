@@ -78,8 +78,9 @@ words! {
     /// Whether an item can be bought now.
     State = one_of([SaleState::Scheduled, SaleState::Open, SaleState::Paused, SaleState::SoldOut, SaleState::Closed]);
     /// Where an order stands. `pending` and `paid` hold their units.
-    OrderStatus =
-        one_of([Status::Pending, Status::Paid, Status::Cancelled, Status::Expired, Status::RefundDue, Status::Refunded]);
+    OrderStatus = one_of([
+        Status::Pending, Status::Paid, Status::Cancelled, Status::Expired, Status::RefundDue, Status::Refunded,
+    ]);
     /// Why there is no other answer. A program tells problems apart by this.
     ProblemCode = one_of(codes::all().map(Reason::as_str));
     /// What a `201` promises: on the disk, or in the hands of the operating system.

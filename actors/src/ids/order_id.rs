@@ -18,9 +18,9 @@ use super::{ItemNumber, OrderNumber};
 /// can later be told apart without touching ids that are already in people's mail.
 pub const NODE: u16 = 1;
 
-const DIGITS: &[u8; 31] = b"0123456789ABCDEFGHJKMNPQRSTVWXY";
+const DIGITS: &[u8; BASE as usize] = b"0123456789ABCDEFGHJKMNPQRSTVWXY";
 
-const BASE: u64 = DIGITS.len() as u64;
+const BASE: u32 = 31;
 
 /// The lead of an id whose item has one digit, two, three, …
 const LEADS: &[u8; 7] = b"CGHKPQR";
@@ -95,11 +95,11 @@ fn hyphenated(text: &str) -> Option<OrderId> {
 }
 
 fn digits_of(number: u32) -> usize {
-    number.checked_ilog(DIGITS.len() as u32).map_or(1, |digits| digits as usize + 1)
+    number.checked_ilog(BASE).map_or(1, |digits| digits as usize + 1)
 }
 
 fn write_digits(to: &mut [u8], number: u32, count: usize) {
-    let mut left = u64::from(number);
+    let mut left = number;
     for digit in to[..count].iter_mut().rev() {
         *digit = DIGITS[(left % BASE) as usize];
         left /= BASE;
@@ -109,8 +109,8 @@ fn write_digits(to: &mut [u8], number: u32, count: usize) {
 /// What each byte counts as a digit; [`NONE`] if it is none.
 const VALUES: [u8; 256] = {
     let (mut values, mut value) = ([NONE; 256], 0);
-    while value < DIGITS.len() {
-        values[DIGITS[value] as usize] = value as u8;
+    while (value as usize) < DIGITS.len() {
+        values[DIGITS[value as usize] as usize] = value;
         value += 1;
     }
     values
@@ -126,7 +126,7 @@ fn value_of(digit: u8) -> Option<usize> {
 }
 
 fn read_digits(digits: &[u8]) -> Result<u32, InvalidOrderId> {
-    let more = |number: u64, digit: &u8| Some(number * BASE + value_of(*digit)? as u64);
+    let more = |number: u64, digit: &u8| Some(number * u64::from(BASE) + u64::try_from(value_of(*digit)?).ok()?);
     let number = digits.iter().try_fold(0, more).ok_or(InvalidOrderId)?;
     number.try_into().map_err(|_too_large| InvalidOrderId)
 }

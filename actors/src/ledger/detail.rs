@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::row::Kind;
+use super::kind::Kind;
 use crate::entry::{Change, Entry};
 use crate::ids::{IdempotencyKey, OrderNumber, UserId};
 use crate::item::{Amount, Currency};

@@ -4,8 +4,9 @@
 
 use rusqlite::Connection;
 
+use super::kind::Kind;
 use super::mark::{Acknowledged, Kept};
-use super::row::{Kind, Row, columns_of};
+use super::row::{Row, columns_of};
 use super::{LedgerError, Recovered, schema};
 use crate::entry::{Entry, NO_ITEM};
 use crate::stock::{Discrepancy, Stock};

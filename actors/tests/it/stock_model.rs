@@ -24,10 +24,12 @@ const HISTORIES: u32 = 500;
 
 /// Which order went to which status, as entries tell it.
 fn moves_in(entries: &[Entry]) -> Moves {
-    let told = |entry: &Entry| match &entry.change {
-        Change::Order(change) => Some((change.number.0 as usize - 1, change.status)),
-        Change::Payment(_) => None,
-        _other => panic!("neither about an order nor about money: {entry:?}"),
+    let told = |entry: &Entry| {
+        let Change::Order(change) = &entry.change else {
+            assert!(matches!(entry.change, Change::Payment(_)), "neither about an order nor about money: {entry:?}");
+            return None;
+        };
+        Some((change.number.0 as usize - 1, change.status))
     };
     entries.iter().filter_map(told).collect()
 }

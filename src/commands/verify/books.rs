@@ -8,31 +8,12 @@ use doorbuster_actors::ledger::{Kind, Row};
 use doorbuster_actors::time::Timestamp;
 
 use super::money::Account;
+use super::order::{Order, OrderState};
 use super::report::{Findings, Money, Promise, Totals};
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum OrderState {
-    Pending,
-    Paid,
-    Released,
-    RefundDue,
-    Refunded,
-}
-
-/// An order, as a row of the view should tell it.
-#[derive(Debug)]
-pub(super) struct Order {
-    pub(super) user: String,
-    pub(super) quantity: i64,
-    pub(super) unit_price: i64,
-    pub(super) placed_at: i64,
-    /// The last step it took, in the words of the contract.
-    pub(super) status: &'static str,
-    pub(super) standing: OrderState,
-}
 
 /// An item.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "switches that the entries set one by one")]
 pub(super) struct Item {
     defined: bool,
     /// The latest definition, as it was written.

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use doorbuster_actors::ledger::Row;
 use serde_json::Value;
 
-use super::books::{Order, OrderState};
+use super::order::{Order, OrderState};
 use super::report::{Findings, Money, Promise};
 
 /// A payment, or the price of an order: order, provider and id of the payment.

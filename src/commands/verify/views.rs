@@ -6,7 +6,8 @@ use doorbuster_actors::ids::{ItemNumber, OrderId, OrderNumber};
 use doorbuster_actors::time::Timestamp;
 use rusqlite::types::ValueRef;
 
-use super::books::{Books, Item, Order};
+use super::books::{Books, Item};
+use super::order::Order;
 use super::report::{Findings, Promise};
 use crate::commands::data_file::DataFile;
 

@@ -279,6 +279,10 @@ impl Model {
         if self.is_overdue(index) {
             self.end(index, Status::Expired, moves);
         }
+        self.verdict_on_money(index, event, amount, moves)
+    }
+
+    fn verdict_on_money(&mut self, index: usize, event: usize, amount: i64, moves: &mut Moves) -> Verdict {
         let ModelOrder { name, quantity, status, .. } = self.orders[index];
         let (price, may_hold) = (
             self.price(&self.orders[index]),
