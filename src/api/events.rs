@@ -11,6 +11,7 @@ use actix_web::http::Method;
 use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse};
 use doorbuster_actors::entry::{Order, Status};
+use doorbuster_actors::payment::Owed;
 use doorbuster_actors::request::{Query, Reason};
 use doorbuster_actors::sale::{Crowded, Limits, PublishedItem, Watch};
 use futures_util::Stream;
@@ -72,7 +73,8 @@ async fn open(state: &ApiState, request: &HttpRequest) -> Result<HttpResponse, P
     let published = state.orders.items.sale.directory.find_number(order.id.item).ok_or_else(Problem::not_found)?;
     let known = request.headers().get("Last-Event-ID").and_then(|id| id.to_str().ok()).and_then(status_of);
     let (client, shown) = (state.orders.client.clone(), state.orders.shown);
-    let follower = Follower { client, shown, published, order, pass, watch, known, ready: VecDeque::from([retry()]) };
+    let (owed, ready) = (order.owed.clone(), VecDeque::from([retry()]));
+    let follower = Follower { client, shown, published, order, pass, watch, known, owed, ready };
     Ok(event_stream::respond(request, events(follower)))
 }
 
@@ -95,6 +97,8 @@ struct Follower {
     watch: Watch,
     /// The status the client has seen last.
     known: Option<Status>,
+    /// What the client knows to be owed to them.
+    owed: Vec<Owed>,
     ready: VecDeque<Bytes>,
 }
 
@@ -119,9 +123,9 @@ impl Follower {
             }
             // Asked for again each time, and after the watch began: no change falls between the two.
             if let Some(order) = self.current().await
-                && self.known != Some(order.status)
+                && (self.known != Some(order.status) || self.owed != order.owed)
             {
-                self.known = Some(order.status);
+                (self.known, self.owed) = (Some(order.status), order.owed.clone());
                 return Some(self.event(&order));
             }
             let is_silent = tokio::time::timeout(wait, self.watch.changed()).await.is_err();
@@ -148,6 +152,7 @@ fn retry() -> Bytes {
 }
 
 fn status_of(id: &str) -> Option<Status> {
-    let statuses = [Status::Pending, Status::Paid, Status::Cancelled, Status::Expired, Status::RefundDue];
-    statuses.into_iter().find(|status| status.as_str() == id)
+    let live = [Status::Pending, Status::Paid].into_iter();
+    let ended = [Status::Cancelled, Status::Expired, Status::RefundDue, Status::Refunded];
+    live.chain(ended).find(|status| status.as_str() == id)
 }

@@ -85,7 +85,7 @@ async fn an_item_or_restock_that_is_wrong_hears_all_of_it_in_plain_words() {
     };
     let put = async |body: &str| ask("PUT", "/v1/admin/items/new", body).await;
     let wrong = r#"{"title":7,"unit_price":"1","stock":1.5,"colour":"red","opens_at":true}"#;
-    let allowed = "title, unit_price, currency, stock, per_user_limit, opens_at, closes_at";
+    let allowed = "title, description, image_url, unit_price, currency, stock, per_user_limit, opens_at, closes_at";
     assert_said(
         &put(wrong).await,
         &[

@@ -116,8 +116,12 @@ async fn a_stream_begins_with_the_order_and_pushes_its_payment() {
     assert!(stream.head.contains("content-type: text/event-stream"), "{}", stream.head);
     assert!(stream.head.contains("cache-control: no-store"), "{}", stream.head);
     assert_eq!(stream.next().await, Event { id: "pending".to_owned(), data: order.clone() });
-    let paid = pay(&server, "e1", &order).await.json();
+    assert_eq!(pay(&server, "e1", &order).await.status, 200);
+    let paid = order_of(&server, &order).await;
     assert_eq!(stream.next().await, Event { id: "paid".to_owned(), data: paid });
+    assert_eq!(pay(&server, "e2", &order).await.status, 200);
+    let twice = stream.next().await.data;
+    assert_eq!((&twice["status"], &twice["refund_owed"][0]["amount"]), (&Value::from("paid"), &order["total_price"]));
 }
 
 #[tokio::test]
