@@ -6,6 +6,7 @@
 //! The ledger is the outbox: nothing is written twice, `seq` is the cursor, and consumers who have lost their place say
 //! the last entry they have.
 
+pub mod cloud_events;
 mod pull;
 mod reader;
 pub mod redis;
@@ -17,7 +18,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use parking_lot::Mutex;
 use tokio::sync::{Semaphore, watch};
 
-pub use pull::{MAX_PAGE, MAX_PULLS, MAX_WAIT, NoPage, Page, Pull};
+pub use pull::{Form, MAX_PAGE, MAX_PULLS, MAX_WAIT, NoPage, Page, Pull};
 pub use reader::ReadError;
 
 use pull::ReaderThread;

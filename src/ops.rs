@@ -80,7 +80,7 @@ pub fn table() -> Table {
         .file(problem_pages::INDEX, problem_pages::index)
         .file(problem_pages::PAGE, problem_pages::explain)
         .behind(FEED)
-        .on(feed::__path_read, feed::read, &[PARAMETERS, ASKED, &[Reason::StorageUnavailable]])
+        .on(feed::__path_read, feed::read, &[PARAMETERS, ASKED, &[Reason::NotAcceptable, Reason::StorageUnavailable]])
         .behind(ADMIN)
         .on(actors::__path_read, actors::read, &[UNREADABLE, PARAMETERS])
         .on(funnel::__path_read, funnel::read, &[])

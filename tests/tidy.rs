@@ -133,7 +133,7 @@ const PLACES: &[(&str, &[&str], &str)] = &[
     ("^toml", &["src/config", "src/catalogue"], "take a finished `Config`"),
     (
         "^utoipa",
-        &["src/http", "src/api", "src/ops", "src/catalogue", "src/feed/wire"],
+        &["src/http", "src/api", "src/ops", "src/catalogue", "src/feed/wire", "src/feed/cloud_events"],
         "what goes over the wire is described where it is written",
     ),
     ("web::resource", &["src/http/route", "src/inventory/ops"], "add a row to the table, so that it is described, too"),

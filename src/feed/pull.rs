@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use crossbeam::channel::{Receiver, Sender, TrySendError, bounded};
 use tokio::sync::oneshot;
 
+use super::cloud_events::CloudEvent;
 use super::reader::{ReadError, Reader, SeqRange};
 use super::{Feed, FeedError};
 
@@ -30,9 +31,20 @@ const READ_WITHIN: Duration = Duration::from_secs(5);
 /// Bytes of a usual line, to make room for a page at once.
 const LINE_BYTES: usize = 256;
 
+/// How entries are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// One JSON object a line, each with its line end.
+    Lines,
+    /// A JSON array of `CloudEvents`.
+    CloudEvents,
+}
+
 /// What a consumer asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pull {
+    /// How it wants them.
+    pub form: Form,
     /// The last entry it has; 0: none.
     pub after: u64,
     /// Most entries it wants, 1 to [`MAX_PAGE`].
@@ -44,8 +56,10 @@ pub struct Pull {
 /// Entries in the order of their numbers, without a gap.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page {
-    /// Lines of the feed, each with its line end; empty if there was nothing in time.
-    pub lines: Vec<u8>,
+    /// The entries in the form that was asked for; none if there was nothing in time.
+    pub body: Vec<u8>,
+    /// That form.
+    pub form: Form,
     /// The last entry that was committed when the page was read.
     pub last_seq: u64,
 }
@@ -90,12 +104,12 @@ impl Feed {
         if pull.after == last_seq && !pull.wait.is_zero() {
             self.wait_for_news(pull).await;
         }
-        let last_seq = self.last_seq();
+        let (last_seq, form) = (self.last_seq(), pull.form);
         if pull.after == last_seq {
-            return Ok(Page { lines: Vec::new(), last_seq });
+            return Ok(Page { body: Writer::new(form, 0).end(), form, last_seq });
         }
-        let lines = self.read(SeqRange { after: pull.after, upto: last_seq, most: pull.limit }).await?;
-        Ok(Page { lines, last_seq })
+        let body = self.read(SeqRange { after: pull.after, upto: last_seq, most: pull.limit }, form).await?;
+        Ok(Page { body, form, last_seq })
     }
 
     async fn wait_for_news(&self, pull: Pull) {
@@ -107,9 +121,9 @@ impl Feed {
         }
     }
 
-    async fn read(&self, stretch: SeqRange) -> Result<Vec<u8>, NoPage> {
+    async fn read(&self, stretch: SeqRange, form: Form) -> Result<Vec<u8>, NoPage> {
         let (reply, answer) = oneshot::channel();
-        self.reader_thread.lock().as_ref().ok_or(NoPage::Closing)?.ask(Question { stretch, reply })?;
+        self.reader_thread.lock().as_ref().ok_or(NoPage::Closing)?.ask(Question { stretch, form, reply })?;
         // No answer: the thread was told to end, and did.
         let answer = tokio::time::timeout(READ_WITHIN, answer).await.map_err(|_late| NoPage::Stalled)?;
         Ok(answer.map_err(|_gone| NoPage::Closing)??)
@@ -119,6 +133,7 @@ impl Feed {
 /// "Read this."
 struct Question {
     stretch: SeqRange,
+    form: Form,
     reply: oneshot::Sender<Result<Vec<u8>, ReadError>>,
 }
 
@@ -157,12 +172,12 @@ impl Drop for ReaderThread {
 }
 
 fn answer_all(mut reader: Reader, asked: &Receiver<Question>) {
-    for Question { stretch, reply } in asked {
+    for Question { stretch, form, reply } in asked {
         if reply.is_closed() {
             continue;
         }
         let started = Instant::now();
-        let _gone = reply.send(page(&mut reader, stretch));
+        let _gone = reply.send(page(&mut reader, stretch, form));
         let took = started.elapsed();
         if took >= SLOW_READ {
             tracing::warn!(took_ms = took.as_millis(), after = stretch.after, "a query of the feed was slow");
@@ -170,12 +185,49 @@ fn answer_all(mut reader: Reader, asked: &Receiver<Question>) {
     }
 }
 
-fn page(reader: &mut Reader, stretch: SeqRange) -> Result<Vec<u8>, ReadError> {
+fn page(reader: &mut Reader, stretch: SeqRange, form: Form) -> Result<Vec<u8>, ReadError> {
     let there = usize::try_from(stretch.upto - stretch.after).unwrap_or(usize::MAX);
-    let mut lines = Vec::with_capacity(LINE_BYTES * there.min(stretch.most));
-    reader.read(stretch, |_seq, line| {
-        lines.extend_from_slice(line);
-        lines.push(b'\n');
-    })?;
-    Ok(lines)
+    let mut writer = Writer::new(form, there.min(stretch.most));
+    reader.read(stretch, |_seq, line| writer.take(line))?;
+    Ok(writer.end())
+}
+
+/// A page that is being written.
+struct Writer {
+    form: Form,
+    body: Vec<u8>,
+}
+
+impl Writer {
+    fn new(form: Form, entries: usize) -> Self {
+        let mut body = Vec::with_capacity(LINE_BYTES * entries);
+        match form {
+            Form::Lines => {}
+            Form::CloudEvents => body.push(b'['),
+        }
+        Self { form, body }
+    }
+
+    fn take(&mut self, line: &[u8]) {
+        match self.form {
+            Form::Lines => {
+                self.body.extend_from_slice(line);
+                self.body.push(b'\n');
+            }
+            Form::CloudEvents => {
+                if self.body.len() > 1 {
+                    self.body.push(b',');
+                }
+                CloudEvent::write(line, &mut self.body);
+            }
+        }
+    }
+
+    fn end(mut self) -> Vec<u8> {
+        match self.form {
+            Form::Lines => {}
+            Form::CloudEvents => self.body.push(b']'),
+        }
+        self.body
+    }
 }

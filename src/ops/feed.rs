@@ -6,16 +6,18 @@ use std::borrow::Cow;
 use std::str::FromStr;
 use std::time::Duration;
 
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, VARY, X_CONTENT_TYPE_OPTIONS};
 use actix_web::{HttpRequest, HttpResponse, web};
 use doorbuster_actors::request::{Reason, Unavailable};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::OpsState;
+use crate::feed::cloud_events::CloudEvent;
 use crate::feed::wire::Line;
-use crate::feed::{MAX_PAGE, MAX_WAIT, NoPage, Page, Pull};
+use crate::feed::{Form, MAX_PAGE, MAX_WAIT, NoPage, Page, Pull};
 use crate::fields::Wrong;
+use crate::http::negotiation;
 use crate::http::problem::{FieldProblem, Problem};
 
 /// Entries of one page if the consumer does not say.
@@ -40,10 +42,12 @@ pub(super) struct Parameters {
 
 /// The committed entries, in order and without a gap.
 ///
-/// One JSON object a line. With a feed token configured, either token opens it.
+/// One JSON object a line; with `Accept: application/cloudevents-batch+json` an array of `CloudEvents`. With a feed token
+/// configured, either token opens it.
 #[utoipa::path(get, path = "/v1/feed", operation_id = "pull_feed", tag = "feed", params(Parameters),
-    responses((status = 200, description = "Entries, one a line; none if there are none yet.", body = Line<'_>,
-        content_type = "application/x-ndjson",
+    responses((status = 200, description = "Entries, one a line or all in an array; none if there are none yet.",
+        content((Line<'_> = "application/x-ndjson"),
+            (Vec<CloudEvent<'_>> = "application/cloudevents-batch+json")),
         headers(("Feed-Last-Seq" = u64, description = "The last entry that is committed.")))))]
 pub(super) async fn read(state: web::ThinData<OpsState>, request: HttpRequest) -> HttpResponse {
     match answer(&state, &request).await {
@@ -54,9 +58,25 @@ pub(super) async fn read(state: web::ThinData<OpsState>, request: HttpRequest) -
 
 async fn answer(state: &OpsState, request: &HttpRequest) -> Result<Page, Problem> {
     authorize(state, request)?;
+    let form = form(request)?;
     let parameters = web::Query::<Parameters>::from_query(request.query_string());
     let parameters = parameters.map_err(|_bad| Problem::invalid("query", "must name each parameter once"))?;
-    state.feed.pull(parameters.pull()?).await.map_err(refusal)
+    state.feed.pull(parameters.pull(form)?).await.map_err(refusal)
+}
+
+/// What is sent as lines. The first is how it is called; who takes any JSON gets lines, too, as before there was a choice.
+const LINES: &[&str] = &["application/x-ndjson", "application/ndjson", "application/json", "application/problem+json"];
+
+/// The type of a batch of `CloudEvents` (JSON format 1.0, section 4.3).
+const CLOUD_EVENTS: &[&str] = &["application/cloudevents-batch+json"];
+
+/// What the client likes best; lines, if it has no wish.
+fn form(request: &HttpRequest) -> Result<Form, Problem> {
+    match negotiation::choose(request.headers(), [LINES, CLOUD_EVENTS]) {
+        Some(0) => Ok(Form::Lines),
+        Some(_) => Ok(Form::CloudEvents),
+        None => Err(Problem::new(Reason::NotAcceptable, "the feed is NDJSON, or a batch of CloudEvents")),
+    }
 }
 
 /// Who has the feed's own token, or the admin token.
@@ -69,13 +89,13 @@ pub(super) fn authorize(state: &OpsState, request: &HttpRequest) -> Result<(), P
 
 impl Parameters {
     /// All that is wrong with them at once.
-    fn pull(&self) -> Result<Pull, Problem> {
+    fn pull(&self, form: Form) -> Result<Pull, Problem> {
         let most_seconds = MAX_WAIT.as_secs();
         let after = number(self.after.as_deref(), 0, u64::MAX);
         let limit = number(self.limit.as_deref(), DEFAULT_PAGE, MAX_PAGE).filter(|limit| *limit > 0);
         let wait = number(self.wait.as_deref(), 0, most_seconds);
         if let (Some(after), Some(limit), Some(wait)) = (after, limit, wait) {
-            return Ok(Pull { after, limit, wait: Duration::from_secs(wait) });
+            return Ok(Pull { form, after, limit, wait: Duration::from_secs(wait) });
         }
         let wrong = |is_right: bool, field: &'static str, reason: Cow<'static, str>| {
             (!is_right).then(|| FieldProblem::parameter(Wrong::value(field, reason)))
@@ -97,12 +117,17 @@ fn number<N: FromStr + PartialOrd + Copy>(text: Option<&str>, default: N, most: 
 }
 
 fn respond(page: Page) -> HttpResponse {
+    let media_type = match page.form {
+        Form::Lines => LINES[0],
+        Form::CloudEvents => CLOUD_EVENTS[0],
+    };
     HttpResponse::Ok()
-        .insert_header((CONTENT_TYPE, "application/x-ndjson"))
+        .insert_header((CONTENT_TYPE, media_type))
+        .insert_header((VARY, "Accept"))
         .insert_header((CACHE_CONTROL, "no-store"))
         .insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .insert_header((LAST_SEQ, page.last_seq.to_string()))
-        .body(page.lines)
+        .body(page.body)
 }
 
 fn refusal(no_page: NoPage) -> Problem {

@@ -2,6 +2,7 @@
 //! **Owns:** the comparison of what was told with the ledger itself.
 //! **Never:** trusts the feed about what should be in it: that is read from the data file.
 
+mod cloud_events;
 mod relay;
 mod trim;
 
