@@ -29,6 +29,7 @@ mod tests;
 mod validate;
 mod value;
 mod web_origin;
+mod webhook_url;
 
 pub use base_path::BasePath;
 pub use choices::{
@@ -47,6 +48,7 @@ pub use sources::ENVIRONMENT_PREFIX;
 pub use validate::{Purpose, demand, look_at_files, validate, wanted};
 
 pub use web_origin::WebOrigin;
+pub use webhook_url::{WebhookUrl, signing_key};
 
 use value::Setting;
 
@@ -282,6 +284,33 @@ section! {
 }
 
 section! {
+    /// `[webhook]`: order events for a URL of the shop's own, signed as Standard Webhooks says.
+    pub struct Webhook in "webhook" {
+        /// Where they are sent: `https://…`, or `http://…` on a network of your own. It is shown in logs, so user and
+        /// password are refused in it: the signature proves who sends. Default empty: nothing is sent.
+        pub url: Option<WebhookUrl> = None,
+        /// Key of the signatures: `whsec_` and base64 of 24 to 64 random bytes (`openssl rand -base64 32`); read again
+        /// on SIGHUP. Secret; no default.
+        pub secret: Secret = Secret::default(),
+        /// The key from before: while the receiver changes over, each event has a signature of either. Empty it
+        /// afterwards; read again on SIGHUP. Secret; default empty: none.
+        pub previous_secret: Secret = Secret::default(),
+        /// PEM file with the authorities that may have signed the receiver's certificate. Default empty: those of the
+        /// system.
+        pub tls_ca_file: Option<PathBuf> = None,
+        /// How long the receiver may take for one event, connecting included, at least `1s` and at most `1m`. Default
+        /// `15s`: Standard Webhooks proposes 15 to 30.
+        pub timeout: Duration = Duration::from_secs(15),
+        /// Events that may be on their way at once, 1 to 64; those of one order never are. Default 8: some hundred
+        /// events a second for a receiver that takes 20 ms.
+        pub concurrency: usize = 8,
+        /// How long an event is tried before it is given up, at least `1s` and at most `30days`. Default `3days`:
+        /// longer than a weekend without anybody.
+        pub retry_for: Duration = Duration::from_hours(72),
+    }
+}
+
+section! {
     /// `[inventory]`: the independent inventory system, `doorbuster inventory` only.
     pub struct Inventory in "inventory" {
         /// Address of its listener; port 0 picks a free one. Default `127.0.0.1:9191`.
@@ -330,6 +359,8 @@ pub struct Config {
     pub ops: Ops,
     /// Committed entries for the outside.
     pub feed: Feed,
+    /// Order events for the shop.
+    pub webhook: Webhook,
     /// The independent inventory system.
     pub inventory: Inventory,
 }
@@ -350,6 +381,7 @@ impl Config {
             Clock::EXPLANATIONS,
             Ops::EXPLANATIONS,
             Feed::EXPLANATIONS,
+            Webhook::EXPLANATIONS,
             Inventory::EXPLANATIONS,
         ];
         sections.concat()
@@ -370,6 +402,7 @@ impl Config {
             self.clock.settings(),
             self.ops.settings(),
             self.feed.settings(),
+            self.webhook.settings(),
             self.inventory.settings(),
         ];
         sections.into_iter().flatten().collect()

@@ -8,7 +8,7 @@
 
 pub mod cloud_events;
 mod pull;
-mod reader;
+pub(crate) mod reader;
 pub mod redis;
 pub mod wire;
 
@@ -22,6 +22,7 @@ pub use pull::{Form, MAX_PAGE, MAX_PULLS, MAX_WAIT, NoPage, Page, Pull};
 pub use reader::ReadError;
 
 use pull::ReaderThread;
+use reader::Reader;
 
 /// Why the feed cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -41,11 +42,13 @@ pub enum Sink {
     Pull,
     /// The consumer of the Redis stream.
     Redis,
+    /// The shop's own URL.
+    Webhook,
 }
 
 impl Sink {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::Pull, Self::Redis];
+    pub const ALL: [Self; 3] = [Self::Pull, Self::Redis, Self::Webhook];
 
     /// The sink's name in metrics.
     #[must_use]
@@ -53,6 +56,7 @@ impl Sink {
         match self {
             Self::Pull => "pull",
             Self::Redis => "redis",
+            Self::Webhook => "webhook",
         }
     }
 }
@@ -67,6 +71,8 @@ pub struct Feed {
     reader_thread: Mutex<Option<ReaderThread>>,
     pulled: Cursor,
     relayed: Cursor,
+    /// The last entry that the webhook has looked at, and how many before it are not delivered yet.
+    sent: (Cursor, AtomicU64),
 }
 
 impl Feed {
@@ -80,6 +86,7 @@ impl Feed {
             reader_thread: Mutex::new(Some(ReaderThread::open(path)?)),
             pulled: Cursor::default(),
             relayed: Cursor::default(),
+            sent: Default::default(),
         })
     }
 
@@ -92,14 +99,37 @@ impl Feed {
     /// Entries that are committed and that the consumer of `sink` has not confirmed; `None` while it has no consumer.
     ///
     /// Who pulls confirms by asking for what comes after; of several the foremost counts. The consumer of the stream
-    /// confirms by the key beside it; before it has, what is in the stream counts.
+    /// confirms by the key beside it; before it has, what is in the stream counts. The webhook's receiver confirms each
+    /// event: those that are still to be sent count, and no others before the last one that was looked at.
     #[must_use]
     pub fn lag(&self, sink: Sink) -> Option<u64> {
-        let place = match sink {
-            Sink::Pull => &self.pulled,
-            Sink::Redis => &self.relayed,
+        let (place, open) = match sink {
+            Sink::Pull => (&self.pulled, 0),
+            Sink::Redis => (&self.relayed, 0),
+            Sink::Webhook => (&self.sent.0, self.sent.1.load(Ordering::Relaxed)),
         };
-        place.get().map(|seq| self.last_seq().saturating_sub(seq))
+        place.get().map(|seq| self.last_seq().saturating_sub(seq).saturating_add(open))
+    }
+
+    /// The webhook has looked at everything up to `seq`, and `open` events of that are not delivered yet.
+    pub(crate) fn webhook_is_at(&self, seq: u64, open: u64) {
+        self.sent.1.store(open, Ordering::Relaxed);
+        self.sent.0.set(seq);
+    }
+
+    /// A reader of its own for a sink.
+    pub(crate) fn reader(&self) -> Result<Reader, ReadError> {
+        Reader::open(&self.path)
+    }
+
+    /// Follows the last entry.
+    pub(crate) fn news(&self) -> watch::Receiver<u64> {
+        self.last_seq.clone()
+    }
+
+    /// Turns true when the feed closes.
+    pub(crate) fn closing(&self) -> watch::Receiver<bool> {
+        self.closing.subscribe()
     }
 
     /// Answers those who wait, refuses those who come, and lets go of the data file.

@@ -37,3 +37,4 @@ pub mod ops;
 pub mod redis_client;
 pub mod server;
 pub mod signals;
+pub mod webhook;

@@ -46,6 +46,9 @@ pub enum LogsError {
     Thread(#[from] std::io::Error),
 }
 
+/// Whatever the filter says: the HTTP client tells whole URLs below that, with what stands behind their `?`.
+const QUIET: [&str; 2] = ["ureq=info", "ureq_proto=info"];
+
 /// Starts the logs of what `filter` lets through; without a format, text on a terminal and JSON otherwise.
 ///
 /// # Errors
@@ -53,6 +56,9 @@ pub enum LogsError {
 pub fn start(format: Option<Format>, filter: Option<&str>) -> Result<Logs, LogsError> {
     let filter = EnvFilter::try_new(filter.unwrap_or(DEFAULT_FILTER));
     let filter = filter.map_err(|error| LogsError::Filter(error.to_string()))?;
+    let filter = QUIET.into_iter().fold(filter, |filter, directive| {
+        filter.add_directive(directive.parse().expect("a crate and a level are a directive"))
+    });
     let (writer, queue) = tracing_appender::non_blocking(std::io::stderr());
     let is_terminal = std::io::stderr().is_terminal();
     // A span that ends says how long it took; there are none unless purchases are traced.

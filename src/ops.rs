@@ -19,6 +19,7 @@ pub mod snapshot;
 pub mod telemetry;
 pub mod tokens;
 pub mod verdict;
+pub mod webhook;
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -30,9 +31,10 @@ use doorbuster_actors::request::Reason;
 use crate::feed::Feed;
 use crate::http::not_found;
 use crate::http::problem::Problem;
-use crate::http::problem::{ASKED, BODY, CLOSED, NAMED, PARAMETERS, STEP, UNREADABLE, WRITTEN};
+use crate::http::problem::{ASKED, BODY, CLOSED, KEPT, NAMED, PARAMETERS, STEP, UNREADABLE, WRITTEN};
 use crate::http::problem_pages;
 use crate::http::route::{Access, GET_AND_HEAD, Table, anybody};
+use crate::webhook::Webhook;
 
 /// What the handlers of the operations listener work with.
 #[derive(Clone)]
@@ -55,6 +57,8 @@ pub struct OpsState {
     pub invariants: Rc<invariants::Invariants>,
     /// The committed entries.
     pub feed: Arc<Feed>,
+    /// Order events for the shop, if it wants them.
+    pub webhook: Option<Arc<Webhook>>,
     /// What a browser gets.
     pub pages: Rc<pages::Pages>,
     /// The description of both listeners.
@@ -94,6 +98,9 @@ pub fn table() -> Table {
         .on(items::__path_pause, items::pause, &[NAMED, CLOSED, WRITTEN])
         .on(items::__path_resume, items::resume, &[NAMED, CLOSED, WRITTEN])
         .on(items::__path_close, items::close, &[NAMED, WRITTEN])
+        .on(webhook::__path_deliveries, webhook::deliveries, &[PARAMETERS, UNREADABLE, KEPT])
+        .on(webhook::__path_replay, webhook::replay, &[BODY, STEP, KEPT])
+        .on(webhook::__path_retry, webhook::retry, &[NAMED, STEP, KEPT])
 }
 
 /// The operations listener. All but health and files need a token, whatever the path and the method.

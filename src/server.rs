@@ -32,6 +32,7 @@ use crate::config::{ConfigError, Loaded};
 use crate::feed::FeedError;
 use crate::redis_client::UnusableAddress;
 use crate::signals::{Signals, Told};
+use crate::webhook::WebhookError;
 
 use build::Server;
 pub use check::check;
@@ -94,6 +95,9 @@ pub enum ServeError {
     /// The feed of committed entries.
     #[error(transparent)]
     Feed(#[from] FeedError),
+    /// Order events for the shop.
+    #[error(transparent)]
+    Webhook(#[from] WebhookError),
     /// The file with the ports.
     #[error("server.port_file: cannot be used: {path}: {source}")]
     PortFile {
@@ -137,6 +141,7 @@ pub async fn run(
         reload::ops_tokens(Arc::clone(&server.ops_tokens)),
         reload::webhook_secret(Arc::clone(&server.webhook_secret)),
     ];
+    takers.extend(server.webhook.as_ref().map(|webhook| reload::webhook(Arc::clone(webhook))));
     takers.extend(server.redis.as_ref().map(|redis| reload::redis(Arc::clone(redis.client()))));
     let reload = Reload::new(loaded, read_again, takers);
     while signals.next().await == Told::Reload {

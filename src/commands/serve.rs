@@ -16,6 +16,7 @@ use crate::config::{Loaded, Purpose};
 use crate::feed::FeedError;
 use crate::server::{self, ServeError};
 use crate::signals::survive_from_the_start;
+use crate::webhook::WebhookError;
 
 /// Longest delay of a fault injection: what a client waits for an answer is a few of them.
 const MAX_DELAY: Duration = Duration::from_secs(1);
@@ -79,15 +80,19 @@ impl From<ServeError> for Failure {
             ServeError::Sale(_)
             | ServeError::Commit(_)
             | ServeError::Stalled(_)
-            | ServeError::Feed(FeedError::Read(_)) => Self::storage(error),
+            | ServeError::Feed(FeedError::Read(_))
+            | ServeError::Webhook(WebhookError::Store(_) | WebhookError::Read(_)) => Self::storage(error),
             ServeError::Config(_)
             | ServeError::Catalogue { .. }
             | ServeError::Identity { .. }
             | ServeError::Redis(_)
+            | ServeError::Webhook(WebhookError::Receiver(_))
             | ServeError::Listen { .. }
             | ServeError::Descriptors { .. }
             | ServeError::PortFile { .. } => Self::configuration(error),
-            ServeError::Ended(_) | ServeError::Feed(FeedError::Thread(_)) => Self::new(error),
+            ServeError::Ended(_)
+            | ServeError::Feed(FeedError::Thread(_))
+            | ServeError::Webhook(WebhookError::Thread(_)) => Self::new(error),
         }
     }
 }

@@ -76,6 +76,14 @@ public_metrics = false
 redis_stream = ""
 redis_trim = "acknowledged"
 token = ""
+[webhook]
+url = ""
+secret = ""
+previous_secret = ""
+tls_ca_file = "" # this and what follows are not in the contract
+timeout = "15s"
+concurrency = 8
+retry_for = "3days"
 [inventory]
 listen = "127.0.0.1:9191"
 path = "data/inventory.db"
@@ -235,6 +243,13 @@ pub(super) const BEYOND_LIMITS: &[(&str, &str)] = &[
     ("payment.pay_within", "31days"),
     ("payment.pay_within", "999us"),
     ("feed.redis_stream", "orders"),
+    ("webhook.url", "https://ann:canary@shop.example.com"),
+    ("webhook.timeout", "999ms"),
+    ("webhook.timeout", "61s"),
+    ("webhook.concurrency", "0"),
+    ("webhook.concurrency", "65"),
+    ("webhook.retry_for", "999ms"),
+    ("webhook.retry_for", "31days"),
     ("inventory.rate", "10000001"),
     ("inventory.source", "redis"),
 ];
@@ -266,6 +281,9 @@ fn values_on_the_limits_are_taken() {
         ("redis.prefix", ""),
         ("payment.pay_within", "30days"),
         ("feed.redis_stream", "orders"),
+        ("webhook.timeout", "1m"),
+        ("webhook.concurrency", "64"),
+        ("webhook.retry_for", "30days"),
         ("inventory.source", "redis"),
     ];
     let loaded = load_flags(&flags).expect("valid");

@@ -7,7 +7,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::origin::shown;
-use super::{AuthMode, Config, ConfigError, InventorySource, JwtAlgorithm, Loaded, Origin, Secret, Wanted};
+use super::{
+    AuthMode, Config, ConfigError, InventorySource, JwtAlgorithm, Loaded, Mode, Origin, Secret, Wanted, signing_key,
+};
 
 /// Most HTTP workers: far more than cores of one box; past it somebody mistook the key.
 const MAX_WORKERS: usize = 256;
@@ -49,6 +51,14 @@ const MAX_REDIS_TIMEOUT: Duration = Duration::from_secs(5);
 const MAX_REDIS_PREFIX: usize = 64;
 /// Longest first cool-down: none is ever longer than a day.
 const MAX_COOL_DOWN: Duration = Duration::from_hours(24);
+/// Shortest and longest patience with the receiver of a webhook: less is no answer, more blocks the others.
+const MIN_WEBHOOK_TIMEOUT: Duration = Duration::from_secs(1);
+const MAX_WEBHOOK_TIMEOUT: Duration = Duration::from_mins(1);
+/// Most webhooks at once: each has a thread.
+const MAX_WEBHOOK_CONCURRENCY: usize = 64;
+/// Shortest and longest time for which an event is tried.
+const MIN_RETRY_FOR: Duration = Duration::from_secs(1);
+const MAX_RETRY_FOR: Duration = Duration::from_hours(30 * 24);
 /// Longest hold without payment: past a month it is a reservation, not a sale.
 const MAX_PAY_WITHIN: Duration = Duration::from_hours(30 * 24);
 /// Shortest secret, in bytes: the output size of SHA-256 (RFC 7518, section 3.2).
@@ -73,6 +83,7 @@ pub fn validate(loaded: &Loaded) -> Result<(), ConfigError> {
         .and_then(|()| payment(config))
         .and_then(|()| gate(config))
         .and_then(|()| redis(loaded))
+        .and_then(|()| webhook(loaded))
         .and_then(|()| inventory(config))
         .and_then(|()| if loaded.is_whole() { identity(config) } else { Ok(()) })
         .and_then(|()| secrets(config));
@@ -161,6 +172,28 @@ fn redis(loaded: &Loaded) -> Result<(), ConfigError> {
     // Who does not use the address need not be able to read its file.
     let reachable = config.feed.redis_stream.is_none() || redis.url.is_some() || loaded.is_given("redis.url");
     check(reachable, "feed.redis_stream", "needs redis.url")
+}
+
+fn webhook(loaded: &Loaded) -> Result<(), ConfigError> {
+    let webhook = &loaded.config.webhook;
+    check(webhook.timeout >= MIN_WEBHOOK_TIMEOUT, "webhook.timeout", "must be at least 1s")?;
+    at_most(webhook.timeout, MAX_WEBHOOK_TIMEOUT, "webhook.timeout")?;
+    let concurrency = (1..=MAX_WEBHOOK_CONCURRENCY).contains(&webhook.concurrency);
+    check(concurrency, "webhook.concurrency", format!("must be 1 to {MAX_WEBHOOK_CONCURRENCY}"))?;
+    check(webhook.retry_for >= MIN_RETRY_FOR, "webhook.retry_for", "must be at least 1s")?;
+    at_most(webhook.retry_for, MAX_RETRY_FOR, "webhook.retry_for")?;
+    let form = "must be `whsec_` and base64 of 24 to 64 random bytes: echo whsec_$(openssl rand -base64 32)";
+    for (key, secret) in [("webhook.secret", &webhook.secret), ("webhook.previous_secret", &webhook.previous_secret)] {
+        check(secret.is_empty() || signing_key(secret).is_some(), key, form)?;
+    }
+    let current = webhook.previous_secret.is_empty() || !webhook.secret.is_empty();
+    check(current, "webhook.previous_secret", "needs webhook.secret, which takes its place")?;
+    let is_for_https = webhook.url.as_ref().is_none_or(super::WebhookUrl::is_encrypted);
+    let reason = "needs an https:// address in webhook.url";
+    check(webhook.tls_ca_file.is_none() || is_for_https, "webhook.tls_ca_file", reason)?;
+    // Development mode uses no given secret and sends nothing; who only asks need not read the secret.
+    let signs = webhook.url.is_some() && loaded.is_whole() && loaded.mode == Mode::Production;
+    check(!signs || !webhook.secret.is_empty(), "webhook.secret", format!("must be set: webhook.url is; it {form}"))
 }
 
 fn inventory(config: &Config) -> Result<(), ConfigError> {

@@ -23,8 +23,8 @@ pub struct CloudEvent<'l> {
     /// `/doorbuster`: the ledger of this server.
     #[schema(value_type = String)]
     source: &'static str,
-    /// `doorbuster.` and the kind of the entry: `doorbuster.placed`. Not a reversed domain name, which belongs to whoever
-    /// runs the server.
+    /// `doorbuster.` and the kind of the entry: `doorbuster.placed`. Not a reversed domain name, which belongs to
+    /// whoever runs the server.
     #[serde(rename = "type")]
     kind: String,
     /// The order, or in entries about none the item.
@@ -70,7 +70,8 @@ mod tests {
     fn the_attributes_are_those_of_the_specification_and_the_data_is_the_line() {
         let told = |kind: &str, order: Option<&str>| {
             let line = json!({"seq": 7, "kind": kind, "order_id": order, "item_id": "sku-1", "user_id": null,
-                "quantity": 2, "unit_price": null, "currency": null, "at": "2026-11-22T12:00:00.000Z", "remaining": 98});
+                "quantity": 2, "unit_price": null, "currency": null, "at": "2026-11-22T12:00:00.000Z",
+                "remaining": 98});
             let mut written = Vec::new();
             CloudEvent::write(line.to_string().as_bytes(), &mut written);
             (line, serde_json::from_slice::<serde_json::Value>(&written).expect("JSON"))

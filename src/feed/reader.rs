@@ -40,18 +40,18 @@ pub enum ReadError {
 
 /// A stretch of the ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct SeqRange {
+pub(crate) struct SeqRange {
     /// The entry before the first.
-    pub(super) after: u64,
+    pub(crate) after: u64,
     /// The last entry that may be read: what is committed after it has not been announced yet.
-    pub(super) upto: u64,
+    pub(crate) upto: u64,
     /// Most entries.
-    pub(super) most: usize,
+    pub(crate) most: usize,
 }
 
 /// Reads entries as lines of the feed.
 #[derive(Debug)]
-pub(super) struct Reader {
+pub(crate) struct Reader {
     connection: Connection,
     goods: ItemInfos,
     line: Vec<u8>,
@@ -68,7 +68,7 @@ impl Reader {
 
     /// Gives the entries of `stretch` to `take`, each as its number and its line without a line end. Nothing is
     /// skipped: it ends before the first entry that is not there.
-    pub(super) fn read(&mut self, stretch: SeqRange, mut take: impl FnMut(u64, &[u8])) -> Result<(), ReadError> {
+    pub(crate) fn read(&mut self, stretch: SeqRange, mut take: impl FnMut(u64, &[u8])) -> Result<(), ReadError> {
         let sql = format!("SELECT {COLUMNS} FROM ledger WHERE seq > ?1 AND seq <= ?2 ORDER BY seq LIMIT ?3");
         let mut statement = self.connection.prepare_cached(&sql)?;
         let most = i64::try_from(stretch.most).unwrap_or(i64::MAX);

@@ -45,13 +45,12 @@ fn range(text: &str) -> (String, f32) {
 }
 
 fn fit(range: &str, form: &[&str]) -> Option<Fit> {
-    let of_kind = |media_type: &&str| {
-        range.strip_suffix("/*").is_some_and(|kind| media_type.split('/').next().is_some_and(|of| of == kind))
-    };
+    let kind = range.strip_suffix("/*");
+    let is_of_kind = |media_type: &&str| kind.is_some() && media_type.split('/').next() == kind;
     match range {
         "*/*" => Some(Fit::Anything),
         name if form.contains(&name) => Some(Fit::Exact),
-        _other => form.iter().any(|media_type| of_kind(media_type)).then_some(Fit::Kind),
+        _other => form.iter().any(is_of_kind).then_some(Fit::Kind),
     }
 }
 

@@ -42,8 +42,8 @@ pub(super) struct Parameters {
 
 /// The committed entries, in order and without a gap.
 ///
-/// One JSON object a line; with `Accept: application/cloudevents-batch+json` an array of `CloudEvents`. With a feed token
-/// configured, either token opens it.
+/// One JSON object a line; with `Accept: application/cloudevents-batch+json` an array of `CloudEvents`. With a feed
+/// token configured, either token opens it.
 #[utoipa::path(get, path = "/v1/feed", operation_id = "pull_feed", tag = "feed", params(Parameters),
     responses((status = 200, description = "Entries, one a line or all in an array; none if there are none yet.",
         content((Line<'_> = "application/x-ndjson"),
@@ -64,7 +64,8 @@ async fn answer(state: &OpsState, request: &HttpRequest) -> Result<Page, Problem
     state.feed.pull(parameters.pull(form)?).await.map_err(refusal)
 }
 
-/// What is sent as lines. The first is how it is called; who takes any JSON gets lines, too, as before there was a choice.
+/// What is sent as lines. The first is how it is called; who takes any JSON gets lines, too, as before there was a
+/// choice.
 const LINES: &[&str] = &["application/x-ndjson", "application/ndjson", "application/json", "application/problem+json"];
 
 /// The type of a batch of `CloudEvents` (JSON format 1.0, section 4.3).

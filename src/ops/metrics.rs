@@ -27,6 +27,7 @@ use super::telemetry::views::ByState;
 use super::verdict::{Level, ReasonCode, Verdict};
 use crate::http::exposition;
 use crate::redis_client::{Cause, Command, CommandHealth};
+use crate::webhook::{AttemptOutcome, TroubleKind};
 use page::{Page, label};
 
 /// Items with a time series of their own, the first ones: a series per item of a large catalogue would be a load for
@@ -93,6 +94,7 @@ impl Collector for Scrape {
         writer(telemetry, &mut page)?;
         items(telemetry, &mut page)?;
         feed_and_redis(telemetry, &mut page)?;
+        webhook(telemetry, &mut page)?;
         let failures = telemetry.auth_failures.total();
         page.counter("doorbuster_ops_auth_failures", "Wrong tokens on the operations listener", failures)?;
         identity(telemetry, &mut page)?;
@@ -265,6 +267,22 @@ fn commands_of_redis(telemetry: &Telemetry, page: &mut Page<'_>) -> Result<(), E
         .flat_map(|seen| causes(seen).map(|(command, cause)| (labels(command, cause), seen.failures[cause as usize])));
     let help = "Redis commands that failed, by kind and cause";
     page.counters("doorbuster_redis_command_failures", help, failures)
+}
+
+/// Every outcome from the start, if there is a webhook.
+fn webhook(telemetry: &Telemetry, page: &mut Page<'_>) -> Result<(), Error> {
+    let Some(webhook) = &telemetry.webhook else { return Ok(()) };
+    let standing = webhook.standing();
+    let attempts = AttemptOutcome::ALL.map(|outcome| (label("outcome", outcome.as_str()), standing.attempts(outcome)));
+    page.counters("doorbuster_webhook_attempts", "Attempts to deliver an order event, by outcome", attempts)?;
+    let settled = [("delivered", standing.delivered()), ("dead", standing.given_up())];
+    let settled = settled.map(|(outcome, count)| (label("outcome", outcome), count));
+    page.counters("doorbuster_webhook_deliveries", "Order events that were accepted, and given up (dead)", settled)?;
+    page.gauge("doorbuster_webhook_pending", "Order events that are still to be accepted", standing.pending())?;
+    page.gauge("doorbuster_webhook_dead", "Order events on the list of those given up", standing.dead())?;
+    let now = standing.trouble().map(|trouble| trouble.kind);
+    let troubles = TroubleKind::ALL.map(|kind| (label("cause", kind.as_str()), u64::from(now == Some(kind))));
+    page.gauges("doorbuster_webhook_trouble", "1 while order events are not delivered, for the cause of it", troubles)
 }
 
 fn identity(telemetry: &Telemetry, page: &mut Page<'_>) -> Result<(), Error> {

@@ -25,6 +25,7 @@ use crate::gate::redis::Redis;
 use crate::http::answer_times::{AnswerTimes, Times, Told};
 use crate::http::response_counters::ResponseCounters;
 use crate::redis_client::{BreakerState, Trouble};
+use crate::webhook::Webhook;
 
 use super::auth_failures::AuthFailures;
 use disk::Disk;
@@ -46,6 +47,8 @@ pub struct Telemetry {
     pub responses: Arc<Vec<Arc<ResponseCounters>>>,
     /// How far each sink has come.
     pub feed: Arc<Feed>,
+    /// How order events reach the shop, if it wants them.
+    pub webhook: Option<Arc<Webhook>>,
     /// The gate's Redis.
     pub redis: Option<Arc<Redis>>,
     /// The data file, and what is left beside it.

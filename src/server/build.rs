@@ -55,6 +55,7 @@ use crate::ops::telemetry::disk::Disk;
 use crate::ops::tokens::Tokens;
 use crate::redis_client::{Command, RedisAddress};
 use crate::signals::Signals;
+use crate::webhook::Webhook;
 
 /// Bytes that one client may leave unread on our side: more than two of our largest answers.
 const MAX_UNFLUSHED: usize = 4 << 20;
@@ -81,6 +82,7 @@ pub(super) struct Server {
     operations: ServerHandle,
     feed: Arc<Feed>,
     relay: Option<Relay>,
+    pub(super) webhook: Option<Arc<Webhook>>,
     pub(super) redis: Option<Arc<Redis>>,
     /// Redis was tried out once.
     tried_redis: Option<oneshot::Receiver<()>>,
@@ -113,7 +115,9 @@ impl Server {
         let watches = watch(config, &sale, &shared, &disk)?;
         let feed = Arc::new(Feed::open(&config.storage.path, sale.view().status.last_seq())?);
         let relay = start_relay(config, shared.redis.as_ref(), &feed)?;
-        let operations = operations::open((ops_socket, listen), descriptors, loaded, &shared, (&feed, disk))?;
+        let webhook = Webhook::start(config, &sale.view().clock, &feed)?.map(Arc::new);
+        let beside = (&feed, webhook.as_ref(), disk);
+        let operations = operations::open((ops_socket, listen), descriptors, loaded, &shared, beside)?;
         let (closing, responses) = (Arc::clone(&shared.gate.closing), Arc::clone(&shared.responses));
         let identity = Arc::clone(&shared.identity);
         let (ops_tokens, webhook_secret) = (Arc::clone(&shared.ops_tokens), Arc::clone(&shared.webhook_secret));
@@ -135,6 +139,7 @@ impl Server {
             operations,
             feed,
             relay,
+            webhook,
             redis,
             tried_redis,
             watches,
@@ -156,10 +161,13 @@ impl Server {
         shutdown::quiet(&self.responses, signals).await;
         stopping.abort();
         // Who waits for an entry is answered; the files of the feed are closed before the ledger's, which ends last.
-        let (feed, relay) = (self.feed, self.relay);
+        let (feed, relay, webhook) = (self.feed, self.relay, self.webhook);
         let close_feed = move || {
             feed.close();
             drop(relay);
+            if let Some(webhook) = webhook {
+                webhook.close();
+            }
         };
         shutdown::in_time("the feed", close_feed).await;
         let closed = tokio::time::timeout(shutdown::CLOSE_PATIENCE, self.sale.close()).await;

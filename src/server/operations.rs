@@ -33,6 +33,7 @@ use crate::ops::telemetry::Telemetry;
 use crate::ops::telemetry::disk::Disk;
 use crate::ops::telemetry::process::Process;
 use crate::ops::tokens::Tokens;
+use crate::webhook::Webhook;
 
 /// Bytes that one client may leave unread on our side: the description of the interface comes in files of megabytes.
 const MAX_UNFLUSHED: usize = 16 << 20;
@@ -46,10 +47,10 @@ pub(super) fn open(
     descriptors: usize,
     loaded: &Loaded,
     shared: &Shared,
-    (feed, disk): (&Arc<Feed>, Arc<Disk>),
+    (feed, webhook, disk): (&Arc<Feed>, Option<&Arc<Webhook>>, Arc<Disk>),
 ) -> Result<ServerHandle, ServeError> {
     let config = &loaded.config;
-    let telemetry = Arc::new(telemetry(shared, feed, disk));
+    let telemetry = Arc::new(telemetry(shared, feed, webhook.cloned(), disk));
     let openapi = ops::openapi::document(&format!("http://{public}{}", config.server.base_path), loaded.mode);
     let proxies = TrustedProxies::new(&config.server.trusted_proxies);
     let limits = Limits {
@@ -99,18 +100,20 @@ fn equip(
         invariants: Rc::new(ops::invariants::Invariants { client, monitor: Arc::clone(&monitor) }),
         monitor,
         feed: Arc::clone(&telemetry.feed),
+        webhook: telemetry.webhook.clone(),
         pages: Rc::default(),
         openapi: openapi.clone(),
     }
 }
 
-fn telemetry(shared: &Shared, feed: &Arc<Feed>, disk: Arc<Disk>) -> Telemetry {
+fn telemetry(shared: &Shared, feed: &Arc<Feed>, webhook: Option<Arc<Webhook>>, disk: Arc<Disk>) -> Telemetry {
     Telemetry {
         started: Instant::now(),
         sale: Arc::clone(shared.sale.view()),
         funnels: Arc::clone(&shared.funnels),
         responses: Arc::clone(&shared.responses),
         feed: Arc::clone(feed),
+        webhook,
         redis: shared.redis.clone(),
         disk,
         durability: shared.shown.durability,

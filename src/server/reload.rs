@@ -11,6 +11,7 @@ use crate::auth::Identity;
 use crate::config::{ConfigError, Loaded, Secret, changed_keys};
 use crate::ops::tokens::Tokens;
 use crate::redis_client::{RedisAddress, SharedClient};
+use crate::webhook::Webhook;
 
 /// Reads the configuration as the start did.
 pub type ReadAgain<'a> = &'a dyn Fn() -> Result<Loaded, ConfigError>;
@@ -68,6 +69,12 @@ pub(super) fn webhook_secret(secret: Arc<ArcSwap<Secret>>) -> Taker {
         Ok(())
     };
     Taker { keys: &["payment.webhook_secret"], take: Box::new(take) }
+}
+
+/// What signs order events.
+pub(super) fn webhook(webhook: Arc<Webhook>) -> Taker {
+    let take = move |loaded: &Loaded| webhook.renew(&loaded.config).map_err(str::to_owned);
+    Taker { keys: &["webhook.secret", "webhook.previous_secret"], take: Box::new(take) }
 }
 
 /// What SIGHUP does.

@@ -112,11 +112,13 @@ async fn page(server: &Server, accept: &str) -> String {
     answer.text()
 }
 
-/// A server with a crowd behind it, a gate and a relay on Redis, and a consumer of the feed.
+/// A server with a crowd behind it, a gate and a relay on Redis, a webhook that nobody hears, and a consumer of the
+/// feed.
 async fn busy_server(redis: &RedisServer) -> Server {
     let items = (0..120).map(|number| Item::new(&format!("sku-{number}"), 10));
     let setup = Setup::new(items).set("redis.url", &format!("{:?}", redis.url()));
-    let server = setup.set("feed.redis_stream", "\"orders\"").start();
+    let setup = setup.set("feed.redis_stream", "\"orders\"").set("webhook.url", "\"http://127.0.0.1:9/hooks\"");
+    let server = setup.set("webhook.secret", "\"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\"").start();
     crowd(server.address(), Attempt::shuffled("sku-1", 60, seed())).await;
     let mut client = Client::new(server.ops_address());
     let fed = client.get("/v1/feed", &[("Authorization", &admin_authorization())]).await.expect("an answer");

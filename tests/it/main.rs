@@ -42,3 +42,4 @@ mod tokens;
 mod top;
 mod verdict;
 mod verify;
+mod webhook;

@@ -123,7 +123,7 @@ async fn placed(server: &Server) -> String {
 /// The path with things that are there.
 fn filled(path: &str, order: &str) -> String {
     let item = if path.starts_with("/v1/admin/") { STEERED } else { SKU };
-    let path = path.replace("{item_id}", item).replace("{order_id}", order);
+    let path = path.replace("{item_id}", item).replace("{order_id}", order).replace("{seq}", "1");
     assert!(!path.contains('{'), "{path}: a new kind of thing");
     path
 }

@@ -67,3 +67,27 @@ fn both_forms_of_a_secret_are_refused_in_one_source_and_ranked_in_two() {
     let loaded = load(Sources { environment, flags, ..Sources::default() }).expect("valid");
     assert_eq!(loaded.config.feed.token.expose(), "fedcba9876543210fedcba9876543210");
 }
+
+#[test]
+fn the_key_of_webhooks_has_its_own_form_and_a_url_needs_one() {
+    let folder = Folder::new();
+    let key = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+    let load = |webhook: &str| folder.load_file(&format!("{SECRETS}[webhook]\n{webhook}"));
+    let url = "url = \"https://shop.example.com/hooks\"\n";
+    assert!(load(&format!("{url}secret = \"{key}\"\nprevious_secret = \"{key}\"\n")).is_ok());
+    for (webhook, beginning) in [
+        (url.to_owned(), "webhook.secret: must be set: webhook.url is; it must be `whsec_`"),
+        ("secret = \"canary-0123456789abcdef-0123456789\"".to_owned(), "webhook.secret: must be `whsec_`"),
+        (format!("previous_secret = \"{key}\""), "webhook.previous_secret: needs webhook.secret"),
+        ("url = \"https://ann:canary@shop.example.com\"".to_owned(), "webhook.url: expected a URL"),
+        (
+            format!("url = \"http://a\"\nsecret = \"{key}\"\ntls_ca_file = \"x\""),
+            "webhook.tls_ca_file: needs an https://",
+        ),
+    ] {
+        let refused = refusal(load(&webhook));
+        assert!(refused.starts_with(beginning) && !refused.contains("canary"), "{refused}");
+    }
+    let file = folder.file("key", &format!("{key}\n"));
+    assert!(load(&format!("{url}secret_file = {file:?}\n")).is_ok());
+}

@@ -38,6 +38,9 @@ pub const WRITTEN: &[Reason] = &[
     Reason::ShuttingDown,
 ];
 
+/// A file beside the data file is asked or written.
+pub const KEPT: &[Reason] = &[Reason::Overloaded, Reason::StorageUnavailable, Reason::ShuttingDown];
+
 /// The order or the item must be in a state from which this is possible.
 pub const STEP: &[Reason] = &[Reason::InvalidTransition];
 

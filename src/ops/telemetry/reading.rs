@@ -46,6 +46,7 @@ impl Telemetry {
             is_gate_closed: self.is_gate_closed(),
             wrong_tokens: self.auth_failures.total(),
             lags: self.sinks().into_iter().map(|sink| (sink.sink, sink.lag_entries)).collect(),
+            webhook_trouble: self.webhook.as_ref().and_then(|webhook| webhook.standing().trouble()),
             items: ByState::of(&all, self.sale.clock.now()),
             mailbox_capacity: self.sale.mailbox_capacity(),
             busiest: busiest.published_items().iter().map(item).collect(),

@@ -257,7 +257,7 @@ pub struct OperationsView {
 /// A sink of the feed.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct FeedView {
-    /// `pull` or `redis`.
+    /// `pull`, `redis` or `webhook`.
     pub sink: &'static str,
     /// Committed entries that its consumer has not confirmed.
     pub lag_entries: u64,

@@ -12,6 +12,7 @@ use doorbuster_actors::sale::StorageState;
 use super::reason::ReasonCode;
 use crate::ops::telemetry::views::ByState;
 use crate::redis_client::Trouble;
+use crate::webhook;
 
 /// Answers that say "not now" or "nobody knows": when they grow, the server is in trouble, not the buyer. Each with its
 /// reason and its words.
@@ -63,6 +64,8 @@ pub struct Reading {
     pub wrong_tokens: u64,
     /// Committed entries that the consumer of each sink has not confirmed.
     pub lags: Vec<(&'static str, u64)>,
+    /// What is wrong with the webhook.
+    pub webhook_trouble: Option<webhook::Trouble>,
     /// Items in each state.
     pub items: ByState,
     /// Messages of all kinds that may be in a mailbox.

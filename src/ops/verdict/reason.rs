@@ -120,6 +120,8 @@ codes! {
     TokensGuessed = "tokens-guessed", Degraded;
     /// A consumer of the feed falls behind.
     FeedBehind = "feed-behind", Degraded;
+    /// Order events do not reach the shop's webhook.
+    WebhookFailing = "webhook-failing", Degraded;
     /// The actor of an item is slow.
     ItemSlow = "item-slow", Degraded;
     /// Messages pile up in front of the actor of an item.

@@ -10,6 +10,7 @@ use super::reason::{Finding, ReasonCode};
 use super::text::{bytes, count, duration, percent};
 use super::window;
 use crate::redis_client::{Cause, Trouble};
+use crate::webhook::TroubleKind;
 
 /// Percent of the purchases that may be in flight from which the server counts as nearly at capacity: past all of them,
 /// buyers get 503.
@@ -60,6 +61,7 @@ pub(super) fn degrading(evidence: &Evidence<'_>) -> Vec<Finding> {
         found.extend(wrong_tokens(now, earlier));
         found.extend(behind(now, earlier));
     }
+    found.extend(webhook(now));
     found.extend(struggling(now, evidence.earlier));
     found
 }
@@ -253,6 +255,17 @@ fn behind(now: &Reading, earlier: &Reading) -> Vec<Finding> {
         is_behind.then(|| Finding::new(ReasonCode::FeedBehind, format!("the feed “{sink}” falls behind"), text()))
     };
     now.lags.iter().filter_map(finding).collect()
+}
+
+fn webhook(now: &Reading) -> Option<Finding> {
+    let trouble = now.webhook_trouble.as_ref()?;
+    let short = match trouble.kind {
+        TroubleKind::Gone => "the webhook's receiver is gone",
+        TroubleKind::OtherLedger => "the webhook's file is of another ledger",
+        TroubleKind::Storage => "the webhook's file cannot be used",
+        TroubleKind::Failing => "the webhook does not accept order events",
+    };
+    Some(Finding::new(ReasonCode::WebhookFailing, short, format!("{} Buyers do not notice.", trouble.text)))
 }
 
 fn struggling(now: &Reading, earlier: Option<&Reading>) -> Vec<Finding> {

@@ -11,6 +11,7 @@ use super::reading::{ItemReading, Reading, Switches, TROUBLE};
 use super::*;
 use crate::ops::telemetry::views::ByState;
 use crate::redis_client::{Cause, Command, Failure, Trouble};
+use crate::webhook;
 
 /// A server that sells, with what a rule looks at changed.
 struct Scene {
@@ -71,7 +72,7 @@ fn item(depth: u32) -> ItemReading {
 type Change = fn(&mut Scene);
 
 /// What is changed, the headline and a part of the text; and what is changed one step less, which is fine.
-const RULES: [(ReasonCode, Change, &str, &str, Change); 22] = [
+const RULES: [(ReasonCode, Change, &str, &str, Change); 23] = [
     (
         ReasonCode::StorageFull,
         |scene| scene.switches.storage = StorageState::Full,
@@ -211,6 +212,16 @@ const RULES: [(ReasonCode, Change, &str, &str, Change); 22] = [
         "Degraded: the feed “pull” falls behind",
         "1,000 entries have not reached “pull” yet",
         |scene| (scene.now.lags, scene.earlier.lags) = (vec![("pull", 999)], vec![("pull", 5)]),
+    ),
+    (
+        ReasonCode::WebhookFailing,
+        |scene| {
+            let text = "No order events are sent: the receiver answered 410 Gone.".to_owned();
+            scene.now.webhook_trouble = Some(webhook::Trouble { kind: webhook::TroubleKind::Gone, text });
+        },
+        "Degraded: the webhook's receiver is gone",
+        "answered 410 Gone. Buyers do not notice.",
+        |_| {},
     ),
     (
         ReasonCode::ItemSlow,

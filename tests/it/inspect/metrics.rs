@@ -44,12 +44,13 @@ async fn page(setup: Setup) -> String {
     Observer::of(&server).ask("/metrics").await.text()
 }
 
-/// A house in which everything is in use: Redis and a relayed feed.
+/// A house in which everything is in use: Redis, a relayed feed and a webhook.
 async fn full_page() -> String {
     let redis = RedisServer::start();
     let url = format!("{:?}", redis.url());
     let setup = Setup::new([Item::new("a", 10)]).set("redis.url", &url).set("feed.redis_stream", "\"orders\"");
-    page(setup).await
+    let setup = setup.set("webhook.url", "\"http://127.0.0.1:9/hooks\"");
+    page(setup.set("webhook.secret", "\"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\"")).await
 }
 
 #[tokio::test]

@@ -118,6 +118,36 @@ async fn what_buyers_are_answered_is_as_described() {
 }
 
 #[tokio::test]
+async fn what_the_owner_of_a_webhook_is_answered_is_as_described() {
+    let (list, replay) = ("/v1/admin/webhook/deliveries", "/v1/admin/webhook/replay");
+    let retry = "/v1/admin/webhook/deliveries/{seq}/retry";
+    let off = Witness::of(Setup::new([Item::new(SKU, 3)]).start()).await;
+    // Nobody listens there: what is sent is tried once and again, or given up.
+    let setup = Setup::new([Item::new(SKU, 3)]).set("webhook.url", "\"http://127.0.0.1:9/hooks\"");
+    let setup = setup.set("webhook.secret", "\"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\"");
+    let on = Witness::of(setup.set("webhook.retry_for", "\"1s\"").start()).await;
+    for witness in [&off, &on] {
+        witness.purchase(Attempt::new("ann", SKU), 201).await;
+        witness.owner("GET", list, list, None).await;
+        witness.owner("GET", list, &format!("{list}?status=lost"), None).await;
+        for body in [r#"{"after":0}"#, r#"{"after":99}"#, r#"{"after":true}"#, "{"] {
+            witness.owner("POST", replay, replay, Some(body)).await;
+        }
+        witness.owner("POST", retry, &format!("{list}/99/retry"), None).await;
+        witness.owner("POST", retry, &format!("{list}/x/retry"), None).await;
+    }
+    loop {
+        let page = on.owner("GET", list, &format!("{list}?status=dead&limit=1"), None).await.json();
+        if page["deliveries"] != serde_json::json!([]) {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    assert_eq!(on.owner("POST", retry, &format!("{list}/2/retry"), None).await.status, 200);
+    assert_eq!(on.owner("POST", retry, &format!("{list}/2/retry"), None).await.status, 409);
+}
+
+#[tokio::test]
 async fn what_the_owner_is_answered_is_as_described() {
     let witness = Witness::of(Setup::new([Item::new(SKU, 3), Item::new(STEERED, 1)]).start()).await;
     witness.purchase(Attempt::new("ann", SKU), 201).await;
