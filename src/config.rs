@@ -21,6 +21,7 @@ mod origin;
 mod secret;
 #[macro_use]
 mod section;
+mod providers;
 mod show;
 mod sources;
 pub(crate) mod syntax;
@@ -42,6 +43,7 @@ pub use exposure::Exposure;
 pub use load::{Loaded, Sources, Wanted, load};
 pub use mode::{Cause, Mode, Requested};
 pub use origin::Origin;
+pub use providers::Providers;
 pub use secret::{RedisUrl, Secret};
 pub use show::{changed_keys, show};
 pub use sources::ENVIRONMENT_PREFIX;
@@ -233,9 +235,12 @@ section! {
         /// Time from an order to its expiry, at least `1ms` and at most `30days`; 0 = orders need no payment and are
         /// `paid` at once. Default `15m`: enough for a bank's second factor, short enough to resell in the same sale.
         pub pay_within: Duration = Duration::from_mins(15),
-        /// HMAC key of the payment provider's webhook, at least 32 bytes; read again on SIGHUP. Secret; default empty:
-        /// no webhook.
+        /// HMAC key of payment events in our own format, at least 32 bytes; read again on SIGHUP. Secret; default
+        /// empty: no webhook.
         pub webhook_secret: Secret = Secret::default(),
+        /// The key from before, still accepted while it is being rotated; read again on SIGHUP. Secret; default empty:
+        /// none.
+        pub webhook_previous_secret: Secret = Secret::default(),
         /// A payment after the expiry: `refund` it, or `honour` it if a unit is left. Default `refund`: the same answer
         /// for everybody.
         pub late: LatePayment = LatePayment::Refund,
@@ -353,6 +358,8 @@ pub struct Config {
     pub redis: Redis,
     /// Payment of orders.
     pub payment: Payment,
+    /// Payment providers.
+    pub providers: Providers,
     /// Server time.
     pub clock: Clock,
     /// The operations listener.
@@ -378,6 +385,7 @@ impl Config {
             Bucket::EXPLANATIONS,
             Redis::EXPLANATIONS,
             Payment::EXPLANATIONS,
+            &Providers::explanations(),
             Clock::EXPLANATIONS,
             Ops::EXPLANATIONS,
             Feed::EXPLANATIONS,
@@ -399,6 +407,7 @@ impl Config {
             self.gate.bucket.settings(),
             self.redis.settings(),
             self.payment.settings(),
+            self.providers.settings(),
             self.clock.settings(),
             self.ops.settings(),
             self.feed.settings(),

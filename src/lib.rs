@@ -9,6 +9,7 @@
 //! | [`http`] | what both listeners answer with: connections, bodies, problem documents, built-in files |
 //! | [`gate`] | which purchases may go on to the stock, layer by layer |
 //! | [`doorbuster_actors`] | the sale itself: stock, group commit, ledger |
+//! | [`payment`] | what payment providers report, a file each |
 //! | [`ops`] | the operations listener |
 //! | [`feed`] | committed entries for the outside: pulled, or relayed to Redis |
 //! | [`inventory`] | the independent inventory system: knows the feed's wire format, not the server |
@@ -34,6 +35,7 @@ pub mod http;
 pub mod inventory;
 pub mod logs;
 pub mod ops;
+pub mod payment;
 pub mod redis_client;
 pub mod server;
 pub mod signals;

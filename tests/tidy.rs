@@ -25,6 +25,7 @@ const SERVER: &[(&str, &str)] = &[
     ("config", ""),
     ("logs", ""),
     ("signals", ""),
+    ("payment", "config fields actors::ids actors::item"),
     ("catalogue", "config fields actors::ids actors::item actors::time"),
     ("redis_client", "config"),
     ("feed", "config redis_client actors::ids actors::ledger actors::time"),

@@ -149,10 +149,14 @@ impl Loaded {
         self.origins.get(key).is_some_and(|origin| *origin != Origin::Default)
     }
 
-    /// Whoever can change the keys that tokens are checked with can be any buyer.
+    /// Whoever can change the keys that tokens are checked with can be any buyer, and with those of a provider, pay any
+    /// order.
     fn look_at_public_keys(&mut self) {
         let auth = &self.config.auth;
-        for path in [&auth.jwt_public_key_file, &auth.jwt_jwks_file].into_iter().flatten() {
+        let providers = &self.config.providers;
+        let of_providers = [&providers.wechat.public_key_file, &providers.alipay.public_key_file];
+        let of_buyers = [&auth.jwt_public_key_file, &auth.jwt_jwks_file];
+        for path in of_buyers.into_iter().chain(of_providers).flatten() {
             let Ok(metadata) = std::fs::metadata(path) else { continue };
             self.exposed.extend(Exposure::of(path, FileMode::from(&metadata), Content::Trust));
         }

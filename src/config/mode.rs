@@ -84,17 +84,22 @@ fn is_loopback(address: SocketAddr) -> bool {
     address.ip().to_canonical().is_loopback()
 }
 
-/// The key that `name` gives a value to, if that key says who is a buyer, an operator or a provider: all of `auth.*`,
-/// every secret in either form, and an address that carries a password.
+/// The key that `name` gives a value to, if that key says who is a buyer, an operator or a provider: all of `auth.*`
+/// and of the providers' sections, every secret in either form, and an address that carries a password.
 pub(super) fn identity_key(name: &str, text: Option<&str>) -> Option<&'static str> {
     let secret_in_file = name.strip_suffix(super::secret::SECRET_FILE_SUFFIX);
     let mut config = Config::default();
     let known = config.settings().into_iter().find(|(key, setting)| {
         let in_file = setting.may_be_in_file() && Some(*key) == secret_in_file;
-        let says_who = key.starts_with("auth.") || setting.holds_secret(text.unwrap_or_default());
+        let says_who = is_about_people(key) || setting.holds_secret(text.unwrap_or_default());
         in_file || (*key == name && says_who)
     });
     known.map(|(key, _)| key)
+}
+
+/// `payment.wechat.public_key_file` does, `payment.late` does not.
+fn is_about_people(key: &str) -> bool {
+    key.starts_with("auth.") || (key.starts_with("payment.") && key.matches('.').count() == 2)
 }
 
 #[cfg(test)]

@@ -23,12 +23,12 @@ macro_rules! section {
         }
 
         impl $name {
-            fn settings(&mut self) -> Vec<(&'static str, &mut dyn Setting)> {
+            pub(in crate::config) fn settings(&mut self) -> Vec<(&'static str, &mut dyn Setting)> {
                 vec![$((concat!($path, ".", stringify!($key)), &mut self.$key as &mut dyn Setting),)*]
             }
 
             /// The comments above, of the section itself first, each by its name.
-            const EXPLANATIONS: &'static [(&'static str, &'static str)] = &[
+            pub(in crate::config) const EXPLANATIONS: &'static [(&'static str, &'static str)] = &[
                 ($path, concat!($($doc,)*)),
                 $((concat!($path, ".", stringify!($key)), concat!($($key_doc,)*)),)*
             ];

@@ -66,8 +66,22 @@ prefix = "doorbuster:"
 [payment]
 pay_within = "15m"
 webhook_secret = ""
+webhook_previous_secret = ""
 late = "refund"
 cool_down = "30s" # not in the contract: slows who holds units again and again without paying
+[payment.stripe]
+secret = ""
+previous_secret = ""
+[payment.standard]
+secret = ""
+previous_secret = ""
+[payment.wechat]
+api_v3_key = ""
+previous_api_v3_key = ""
+public_key_file = ""
+[payment.alipay]
+public_key_file = ""
+app_id = ""
 [clock]
 follow_after = "10m" # not in the contract: when server time follows a wall clock that was set
 [ops]

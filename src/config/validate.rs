@@ -260,14 +260,24 @@ fn secrets(config: &Config) -> Result<(), ConfigError> {
     let auth = &config.auth;
     strong("auth.jwt_secret", &auth.jwt_secret)?;
     strong("auth.jwt_previous_secret", &auth.jwt_previous_secret)?;
+    let (payment, providers) = (&config.payment, &config.providers);
+    let (stripe, standard, wechat) = (&providers.stripe, &providers.standard, &providers.wechat);
     for (key, previous, current) in [
         ("auth.jwt_previous_secret", &auth.jwt_previous_secret, &auth.jwt_secret),
         ("auth.admin_previous_token", &auth.admin_previous_token, &auth.admin_token),
+        ("payment.webhook_previous_secret", &payment.webhook_previous_secret, &payment.webhook_secret),
+        ("payment.stripe.previous_secret", &stripe.previous_secret, &stripe.secret),
+        ("payment.standard.previous_secret", &standard.previous_secret, &standard.secret),
+        ("payment.wechat.previous_api_v3_key", &wechat.previous_api_v3_key, &wechat.api_v3_key),
     ] {
-        let reason = format!("needs {}, which takes its place", key.replace("previous_", ""));
+        let replacement = key.replace("previous_", "");
+        let reason = format!("needs {replacement}, which takes its place");
         check(previous.is_empty() || !current.is_empty(), key, reason)?;
+        if key.starts_with("payment.") {
+            strong(key, previous)?;
+            strong(&replacement, current)?;
+        }
     }
-    strong("payment.webhook_secret", &config.payment.webhook_secret)?;
     for (key, token) in [
         ("auth.admin_token", &auth.admin_token),
         ("auth.admin_previous_token", &auth.admin_previous_token),
