@@ -68,7 +68,8 @@ pub fn table(mode: Mode) -> Table {
         .on(orders::__path_cancel, orders::cancel, &[NAMED, STEP, WRITTEN])
         .on(events::__path_stream, events::stream, &[NAMED, ASKED, &[Reason::Throttled]])
         .behind(PROVIDER)
-        .on(payments::__path_receive, payments::receive, &[NAMED, BODY, STEP, WRITTEN]);
+        .on(payments::__path_receive, payments::receive, &[NAMED, BODY, STEP, WRITTEN])
+        .on(payments::__path_notify, payments::notify, &[NAMED, BODY, STEP, WRITTEN]);
     let table = table
         .behind(OPEN)
         .file("/", storefront::list)

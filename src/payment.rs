@@ -10,7 +10,6 @@ mod members;
 mod minor_units;
 pub mod own;
 mod platform_keys;
-mod provider;
 pub mod standard_webhooks;
 pub mod stripe;
 #[cfg(test)]
@@ -19,7 +18,6 @@ mod time;
 mod timed_signature;
 pub mod wechat;
 
-pub use event::{Distrust, Event, EventKind, RefundAmount, Refusal, Report};
+pub use event::{Distrust, Event, Refusal, Report};
 pub use headers::Headers;
 pub use keys::{Keys, UnfitKey};
-pub use provider::Provider;

@@ -30,6 +30,7 @@ use crate::auth::IdentityError;
 use crate::catalogue::CatalogueError;
 use crate::config::{ConfigError, Loaded};
 use crate::feed::FeedError;
+use crate::payment::UnfitKey;
 use crate::redis_client::UnusableAddress;
 use crate::signals::{Signals, Told};
 use crate::webhook::WebhookError;
@@ -62,6 +63,9 @@ pub enum ServeError {
         /// What is wrong with it.
         source: IdentityError,
     },
+    /// Keys of payment providers.
+    #[error(transparent)]
+    PaymentKeys(#[from] UnfitKey),
     /// The way to Redis.
     #[error(transparent)]
     Redis(#[from] UnusableAddress),
@@ -139,7 +143,7 @@ pub async fn run(
         reload::origins(Arc::clone(&server.cors)),
         reload::token_keys(Arc::clone(&server.identity)),
         reload::ops_tokens(Arc::clone(&server.ops_tokens)),
-        reload::webhook_secret(Arc::clone(&server.webhook_secret)),
+        reload::payment_keys(Arc::clone(&server.payment_keys)),
     ];
     takers.extend(server.webhook.as_ref().map(|webhook| reload::webhook(Arc::clone(webhook))));
     takers.extend(server.redis.as_ref().map(|redis| reload::redis(Arc::clone(redis.client()))));

@@ -25,7 +25,7 @@ const SERVER: &[(&str, &str)] = &[
     ("config", ""),
     ("logs", ""),
     ("signals", ""),
-    ("payment", "config fields actors::ids actors::item"),
+    ("payment", "config fields actors::ids actors::item actors::payment"),
     ("catalogue", "config fields actors::ids actors::item actors::time"),
     ("redis_client", "config"),
     ("feed", "config redis_client actors::ids actors::ledger actors::time"),
@@ -38,7 +38,7 @@ const SERVER: &[(&str, &str)] = &[
     ("auth", "config http actors::ids actors::request"),
     (
         "api",
-        "auth config fields gate http actors::entry actors::ids actors::item actors::payment actors::request \
+        "auth config fields gate http payment actors::entry actors::ids actors::item actors::payment actors::request \
          actors::sale",
     ),
     (
@@ -48,7 +48,7 @@ const SERVER: &[(&str, &str)] = &[
     ),
     (
         "server",
-        "api auth catalogue config feed gate http ops redis_client signals webhook actors::data_file actors::ids \
+        "api auth catalogue config feed gate http ops payment redis_client signals webhook actors::data_file actors::ids \
          actors::item actors::ledger actors::request actors::sale actors::time",
     ),
     ("inventory", "config http redis_client signals actors::data_file"),

@@ -1,76 +1,63 @@
-//! **Job:** the webhook of the payment provider.
-//! **Owns:** the check of its signature.
+//! **Job:** takes what payment providers report.
+//! **Owns:** the routes, and what a provider hears that its notification was taken.
 //! **Never:** believes an amount, a deadline or a status: the stock decides what an event means.
 
-use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
+use actix_web::http::header::ContentType;
 use actix_web::{HttpRequest, HttpResponse, web};
 use arc_swap::ArcSwap;
-use doorbuster_actors::ids::IdempotencyKey;
-use doorbuster_actors::item::{Amount, Currency, MAX_AMOUNT};
-use doorbuster_actors::payment::{Payment, PaymentResult, Provider, RefundAmount, Verdict};
+use doorbuster_actors::payment::{Provider, Verdict};
 use doorbuster_actors::request::Reason;
-use hmac::{Hmac, Mac as _};
-use serde::{Deserialize, Serialize};
-use sha2::Sha256;
+use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::AtApi;
-use crate::config::Secret;
-use crate::fields::{Field, Kind};
-use crate::http::json::respond;
+use crate::http::body::{self, FORM_NOTIFICATION, JSON_NOTIFICATION};
+use crate::http::json::{private, respond};
 use crate::http::order_view::{OrderView, Shown};
-use crate::http::problem::Problem;
+use crate::http::problem::{FieldProblem, Problem};
 use crate::http::sale_client::SaleClient;
-use crate::http::{body, schemas};
-
-/// How old or how far ahead a signature may be: long enough for retries in flight, short enough against replays.
-const TOLERANCE: Duration = Duration::from_mins(5);
+use crate::http::schemas;
+use crate::payment::{Distrust, Headers, Keys, Refusal, Report};
 
 /// What is needed to take payment events.
 pub struct Payments {
-    /// Key of the signatures; empty: no webhook.
-    pub secret: Arc<ArcSwap<Secret>>,
+    /// What notifications are checked with, as it is now. A provider without keys is none.
+    pub keys: Arc<ArcSwap<Keys>>,
     /// Who carries the message.
     pub client: SaleClient,
     /// How orders are shown.
     pub shown: Shown,
 }
 
-/// What the payment provider reports.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+/// An event in our own format. Members that are not described are ignored.
+#[derive(ToSchema)]
 #[schema(as = PaymentEvent)]
+#[expect(dead_code, reason = "it describes what is read elsewhere")]
 #[expect(clippy::struct_field_names, reason = "the names on the wire")]
 struct Event {
     #[schema(value_type = schemas::EventId)]
     event_id: String,
     #[schema(value_type = schemas::OrderId)]
     order_id: String,
-    #[serde(rename = "type")]
+    #[schema(rename = "type")]
     result: EventType,
     /// How much came, or went back.
     #[schema(value_type = schemas::Amount)]
     amount: i64,
     #[schema(value_type = schemas::Currency)]
     currency: String,
+    /// The provider's name of the money, where one payment has several events. Without it each event is of its own.
+    #[schema(value_type = schemas::EventId, required = false, nullable = true)]
+    payment_id: Option<String>,
 }
 
-/// What an event must be, before anything is judged.
-const FIELDS: &[Field] = &[
-    Field::required("event_id", Kind::Text),
-    Field::required("order_id", Kind::Text),
-    Field::required("type", Kind::OneOf(&["succeeded", "failed", "refunded"])),
-    Field::required("amount", Kind::Whole { least: 0, most: MAX_AMOUNT }),
-    Field::required("currency", Kind::Text),
-];
-
 /// Whether the money came.
-#[derive(Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-#[schema(as = PaymentResult)]
+#[derive(ToSchema)]
+#[schema(as = PaymentResult, rename_all = "snake_case")]
+#[expect(dead_code, reason = "it describes what is read elsewhere")]
 enum EventType {
     Succeeded,
     Failed,
@@ -95,111 +82,111 @@ struct Recorded<'a> {
     params(("Doorbuster-Signature" = inline(schemas::Signature), Header)), request_body = Event,
     responses((status = 200, description = "The order after the event.", body = Recorded<'_>)))]
 pub(super) async fn receive(state: AtApi, request: HttpRequest, payload: web::Payload) -> HttpResponse {
-    state.payments.receive(&request, payload).await.unwrap_or_else(|problem| problem.respond())
+    let answer = state.payments.receive(Provider::Own, &request, payload).await;
+    answer.unwrap_or_else(|problem| problem.respond())
+}
+
+/// Takes a notification of a payment provider, in that provider's own words.
+///
+/// Recorded durably before the answer, as the provider wants to hear it: `stripe` and `standard` what became of it,
+/// `wechat` nothing, `alipay` the word `success`. What is authentic and concerns no money of an order is answered so,
+/// too, without a record. Without its keys there is no such provider.
+#[utoipa::path(post, path = "/v1/payments/events/{provider}", operation_id = "notify_payment", tag = "payments",
+    params(("provider" = inline(schemas::NotifyingProvider), Path)),
+    request_body(description = "The provider's own: a form of `alipay`, JSON of the others.",
+        content((serde_json::Value = "application/json"), (String = "application/x-www-form-urlencoded"))),
+    responses(
+        (status = 200, description = "Taken.",
+            content((Recorded<'_> = "application/json"), (String = "text/plain"))),
+        (status = 204, description = "Taken."),
+    ))]
+pub(super) async fn notify(state: AtApi, request: HttpRequest, payload: web::Payload) -> HttpResponse {
+    let named = Provider::named(request.match_info().query("provider")).filter(|provider| *provider != Provider::Own);
+    let answer = match named {
+        Some(provider) => state.payments.receive(provider, &request, payload).await,
+        None => Err(Problem::not_found()),
+    };
+    answer.unwrap_or_else(|problem| problem.respond())
 }
 
 impl Payments {
-    async fn receive(&self, request: &HttpRequest, payload: web::Payload) -> Result<HttpResponse, Problem> {
-        if self.secret.load().is_empty() {
+    async fn receive(
+        &self,
+        provider: Provider,
+        request: &HttpRequest,
+        payload: web::Payload,
+    ) -> Result<HttpResponse, Problem> {
+        if !self.keys.load().has(provider) {
             return Err(Problem::not_found());
         }
-        let body = body::read(request, payload).await?;
-        self.check_signature(request, &body, now_s())?;
-        let (order, payment) = parse(&body)?;
-        let receipt = self.client.pay(&order, payment).await?;
-        let order = receipt.order.as_ref().map(|order| self.shown.order(order));
-        Ok(respond(&mut HttpResponse::Ok(), &Recorded { verdict: receipt.verdict, order }))
-    }
-
-    fn check_signature(&self, request: &HttpRequest, body: &[u8], now: u64) -> Result<(), Problem> {
-        let mut values = request.headers().get_all("Doorbuster-Signature");
-        let header = match (values.next(), values.next()) {
-            (Some(value), None) => value.to_str().ok(),
-            (_, _) => None,
+        let wanted = if provider == Provider::Alipay { FORM_NOTIFICATION } else { JSON_NOTIFICATION };
+        let body = body::read_as(wanted, request, payload).await?;
+        let event = match self.report(provider, request, &body)? {
+            Report::Event(event) => event,
+            Report::Ignored(what) => {
+                tracing::debug!(provider = provider.as_str(), %what, "a notification of no use");
+                return Ok(taken(provider, None));
+            }
         };
-        let is_valid = header.and_then(Signature::parse).is_some_and(|signature| {
-            now.abs_diff(signature.at) <= TOLERANCE.as_secs() && signature.signs(body, &self.secret.load())
-        });
-        is_valid.then_some(()).ok_or_else(|| Problem::new(Reason::Unauthenticated, "send a valid Doorbuster-Signature"))
+        let (order_reference, payment) = event.reported_by(provider);
+        let receipt = self.client.pay(&order_reference, payment).await?;
+        let order = receipt.order.as_ref().map(|order| self.shown.order(order));
+        Ok(taken(provider, Some(&Recorded { verdict: receipt.verdict, order })))
+    }
+
+    fn report(&self, provider: Provider, request: &HttpRequest, body: &[u8]) -> Result<Report, Problem> {
+        // A value that is no text counts as one that says nothing, so that it does not hide from `Headers::one`.
+        let lines = request.headers().iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap_or_default()));
+        let headers: Headers<'_> = lines.collect();
+        let report = self.keys.load().report(provider, &headers, body, now_s()).ok_or_else(Problem::not_found)?;
+        report.map_err(|refusal| match refusal {
+            Refusal::NotAuthentic(distrust) => not_believed(provider, distrust),
+            Refusal::Malformed(sentence) => refused(provider, Problem::new(Reason::Malformed, sentence)),
+            Refusal::Invalid(wrong) => {
+                let wrong: Vec<_> = wrong.into_iter().map(FieldProblem::nested).collect();
+                refused(provider, Problem::validation(&wrong))
+            }
+        })
     }
 }
 
-/// `t=<unix seconds>,v1=<hex>`.
-struct Signature<'h> {
-    time: &'h str,
-    at: u64,
-    mac: [u8; 32],
-}
-
-impl<'h> Signature<'h> {
-    fn parse(header: &'h str) -> Option<Self> {
-        let (time, mac) = header.split_once(',')?;
-        let (time, mac) = (time.trim().strip_prefix("t=")?, mac.trim().strip_prefix("v1=")?);
-        if !time.bytes().all(|byte| byte.is_ascii_digit()) {
-            return None;
+/// What the provider wants to hear; without a record, nothing was to be recorded.
+fn taken(provider: Provider, recorded: Option<&Recorded<'_>>) -> HttpResponse {
+    match (provider, recorded) {
+        (Provider::Alipay, _) => {
+            private(&mut HttpResponse::Ok()).insert_header(ContentType::plaintext()).body("success")
         }
-        let mut bytes = [0; 32];
-        hex::decode_to_slice(mac, &mut bytes).ok()?;
-        Some(Self { time, at: time.parse().ok()?, mac: bytes })
-    }
-
-    /// HMAC-SHA256 of `<t>.<body>`, compared in constant time.
-    fn signs(&self, body: &[u8], secret: &Secret) -> bool {
-        let mut mac =
-            Hmac::<Sha256>::new_from_slice(secret.expose().as_bytes()).expect("HMAC takes keys of any length");
-        mac.update(self.time.as_bytes());
-        mac.update(b".");
-        mac.update(body);
-        mac.verify_slice(&self.mac).is_ok()
+        (Provider::Own | Provider::Stripe | Provider::Standard, Some(recorded)) => {
+            respond(&mut HttpResponse::Ok(), recorded)
+        }
+        (Provider::Wechat, _) | (Provider::Own | Provider::Stripe | Provider::Standard, None) => {
+            private(&mut HttpResponse::NoContent()).finish()
+        }
     }
 }
 
-fn parse(body: &[u8]) -> Result<(String, Payment), Problem> {
-    let event: Event = body::object(body, FIELDS)?;
-    let wrong = |field, bad: &dyn fmt::Display| Problem::invalid_member(field, bad.to_string());
-    let key: IdempotencyKey = event.event_id.parse().map_err(|bad| wrong("event_id", &bad))?;
-    let amount = Amount::new(event.amount).ok_or_else(|| wrong("amount", &"is out of range"))?;
-    let currency: Currency = event.currency.parse().map_err(|bad| wrong("currency", &bad))?;
-    let result = match event.result {
-        EventType::Succeeded => PaymentResult::Succeeded,
-        EventType::Failed => PaymentResult::Failed,
-        EventType::Refunded => PaymentResult::Refunded(RefundAmount::Single),
-    };
-    let provider = Provider::Own;
-    Ok((event.order_id, Payment { provider, reference: key.clone(), event: key, result, amount, currency }))
+/// The operator has to know: while keys do not fit, paid orders expire. Who asks hears nothing but that.
+fn not_believed(provider: Provider, distrust: Distrust) -> Problem {
+    tracing::warn!(provider = provider.as_str(), why = distrust.as_str(), "a payment notification is not believed");
+    Problem::new(
+        Reason::Unauthenticated,
+        match provider {
+            Provider::Own => "send a valid Doorbuster-Signature",
+            Provider::Stripe => "send a valid Stripe-Signature",
+            Provider::Standard => "send a valid webhook-signature",
+            Provider::Wechat => "send a valid Wechatpay-Signature",
+            Provider::Alipay => "send a valid sign",
+        },
+    )
+}
+
+/// It is signed, and says too little: somebody has to look at it, for the money may have come.
+fn refused(provider: Provider, problem: Problem) -> Problem {
+    tracing::warn!(provider = provider.as_str(), why = problem.detail(), "a payment notification cannot be used");
+    problem
 }
 
 /// Signatures are made elsewhere, so they are checked by the wall clock.
 fn now_s() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since_epoch| since_epoch.as_secs())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// The example of RFC 4231, section 4.3, with the dot of our message in its place.
-    #[test]
-    fn a_signature_is_the_hmac_of_time_dot_body() {
-        let secret = Secret::new("Jefe".to_owned());
-        let mut mac = Hmac::<Sha256>::new_from_slice(b"Jefe").expect("any length");
-        mac.update(b"1700000000.{}");
-        let header = format!("t=1700000000,v1={}", hex::encode(mac.finalize().into_bytes()));
-        let signature = Signature::parse(&header).expect("well-formed");
-        assert_eq!(signature.at, 1_700_000_000);
-        assert!(signature.signs(b"{}", &secret));
-        assert!(!signature.signs(b"{ }", &secret));
-        assert!(!signature.signs(b"{}", &Secret::new("Jeff".to_owned())));
-    }
-
-    #[test]
-    fn what_is_not_a_signature_is_none() {
-        let mac = "0".repeat(64);
-        for bad in
-            ["", "t=1", "v1=00,t=1", "t=1,v1=zz", "t=-1,v1=00", &format!("t=+1,v1={mac}"), &format!("t=,v1={mac}")]
-        {
-            assert!(Signature::parse(bad).is_none(), "{bad}");
-        }
-        assert!(Signature::parse(&format!("t=1, v1={mac}")).is_some());
-    }
 }

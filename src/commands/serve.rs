@@ -85,6 +85,7 @@ impl From<ServeError> for Failure {
             ServeError::Config(_)
             | ServeError::Catalogue { .. }
             | ServeError::Identity { .. }
+            | ServeError::PaymentKeys(_)
             | ServeError::Redis(_)
             | ServeError::Webhook(WebhookError::Receiver(_))
             | ServeError::Listen { .. }

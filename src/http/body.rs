@@ -21,14 +21,37 @@ use crate::fields::{Field, Found, Kind, Wrong, faults};
 /// Largest body, in bytes. The contract's number: an order needs 14.
 pub const MAX_BODY: usize = 4 * 1024;
 
+/// Largest notification of a payment provider, in bytes: theirs have some thousand, and members are added to them.
+const MAX_NOTIFICATION: usize = 64 * 1024;
+
+/// What a body must be, before anybody looks into it.
+#[derive(Clone, Copy)]
+pub struct Wanted {
+    media_type: &'static str,
+    most: usize,
+}
+
+/// JSON of a buyer or of the owner.
+const JSON: Wanted = Wanted { media_type: "application/json", most: MAX_BODY };
+/// What a payment provider sends: JSON.
+pub const JSON_NOTIFICATION: Wanted = Wanted { media_type: "application/json", most: MAX_NOTIFICATION };
+/// What a payment provider sends: a form.
+pub const FORM_NOTIFICATION: Wanted =
+    Wanted { media_type: "application/x-www-form-urlencoded", most: MAX_NOTIFICATION };
+
 /// How long a body may take. A body fits one packet; who needs longer is stuck or means harm.
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Reads the whole body of a JSON request.
 pub async fn read(request: &HttpRequest, payload: Payload) -> Result<Bytes, Problem> {
-    check_headers(request.headers())?;
+    read_as(JSON, request, payload).await
+}
+
+/// Reads the whole body of a request that must have such a one.
+pub async fn read_as(wanted: Wanted, request: &HttpRequest, payload: Payload) -> Result<Bytes, Problem> {
+    check_headers(wanted, request.headers())?;
     let reading = async {
-        let body = payload.to_bytes_limited(MAX_BODY).await.map_err(|_limit| too_large())?;
+        let body = payload.to_bytes_limited(wanted.most).await.map_err(|_limit| too_large(wanted))?;
         body.map_err(|_cut| Problem::new(Reason::Malformed, "the body ended early").and_close())
     };
     tokio::time::timeout(BODY_TIMEOUT, reading).await.unwrap_or_else(|_late| {
@@ -36,18 +59,21 @@ pub async fn read(request: &HttpRequest, payload: Payload) -> Result<Bytes, Prob
     })
 }
 
-fn check_headers(headers: &HeaderMap) -> Result<(), Problem> {
+fn check_headers(wanted: Wanted, headers: &HeaderMap) -> Result<(), Problem> {
     if headers.contains_key(CONTENT_ENCODING) {
         return Err(Problem::new(Reason::UnsupportedMediaType, "bodies must not be encoded").and_close());
     }
     if !headers.contains_key(CONTENT_LENGTH) && !headers.contains_key(TRANSFER_ENCODING) {
         return Err(Problem::new(Reason::LengthRequired, "send Content-Length"));
     }
-    if declared_length(headers) > MAX_BODY {
-        return Err(too_large());
+    if declared_length(headers) > wanted.most {
+        return Err(too_large(wanted));
     }
-    let is_json = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).is_some_and(is_json);
-    if is_json { Ok(()) } else { Err(Problem::new(Reason::UnsupportedMediaType, "send application/json").and_close()) }
+    let media_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    if media_type.is_some_and(|given| is_media_type(given, wanted.media_type)) {
+        return Ok(());
+    }
+    Err(Problem::new(Reason::UnsupportedMediaType, format!("send {}", wanted.media_type)).and_close())
 }
 
 fn declared_length(headers: &HeaderMap) -> usize {
@@ -55,13 +81,13 @@ fn declared_length(headers: &HeaderMap) -> usize {
     length.map_or(0, |length| length.parse().unwrap_or(usize::MAX))
 }
 
-fn is_json(content_type: &str) -> bool {
-    let essence = content_type.split(';').next().unwrap_or_default().trim();
-    essence.eq_ignore_ascii_case("application/json")
+fn is_media_type(given: &str, wanted: &str) -> bool {
+    let essence = given.split(';').next().unwrap_or_default().trim();
+    essence.eq_ignore_ascii_case(wanted)
 }
 
-fn too_large() -> Problem {
-    Problem::new(Reason::PayloadTooLarge, "a body has at most 4 KiB").and_close()
+fn too_large(wanted: Wanted) -> Problem {
+    Problem::new(Reason::PayloadTooLarge, format!("a body has at most {} KiB", wanted.most / 1024)).and_close()
 }
 
 /// The members of a JSON object, each as it stands in the text.

@@ -63,6 +63,13 @@ impl FieldProblem {
         Self { pointer: None, field: wrong.name, detail: wrong.sentence, reason: wrong.reason }
     }
 
+    /// Of a member of the body that may stand in others: `data.object.id`.
+    #[must_use]
+    pub fn nested(wrong: Wrong) -> Self {
+        let pointer = format!("#/{}", wrong.name.replace('.', "/"));
+        Self { pointer: Some(pointer), ..Self::parameter(wrong) }
+    }
+
     /// Of a member of the body.
     #[must_use]
     pub fn member(wrong: Wrong) -> Self {

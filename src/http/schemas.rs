@@ -7,7 +7,7 @@ use doorbuster_actors::ids::{MAX_KEY_LENGTH, MAX_USER_ID_LENGTH};
 use doorbuster_actors::item::{
     MAX_AMOUNT, MAX_DESCRIPTION_LENGTH, MAX_IMAGE_URL_LENGTH, MAX_QUANTITY, MAX_STOCK, MAX_TITLE_LENGTH, SaleState,
 };
-use doorbuster_actors::payment::Verdict as Verdicts;
+use doorbuster_actors::payment::{Provider as Providers, Verdict as Verdicts};
 use doorbuster_actors::request::Reason;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -44,8 +44,10 @@ words! {
     IdempotencyKey = text("^[!-~]+$").max_length(Some(MAX_KEY_LENGTH + 2));
     /// The provider's name of an event.
     EventId = text("^[!-~]+$").max_length(Some(MAX_KEY_LENGTH));
-    /// Unix seconds, and the HMAC-SHA256 of `<t>.<body>` in hexadecimal digits; at most five minutes off.
-    Signature = text("^t=[0-9]+, ?v1=[0-9A-Fa-f]{64}$");
+    /// `t=` Unix seconds, at most five minutes off, and each `v1=` an HMAC-SHA256 of `<t>.<body>` in hexadecimal.
+    Signature = text("^([^,=]+=[^,]*)(, ?[^,=]+=[^,]*)+$");
+    /// Whose notification it is.
+    NotifyingProvider = one_of([Providers::Stripe, Providers::Standard, Providers::Wechat, Providers::Alipay]);
     /// ISO 4217 code.
     Currency = text("^[A-Z]{3}$").examples(["CNY"]);
     /// Money in minor units of the currency.

@@ -8,9 +8,10 @@ use std::borrow::Cow;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use doorbuster_actors::item::{Amount, Currency};
+use doorbuster_actors::payment::{PaymentResult, RefundAmount};
 use percent_encoding::percent_decode;
 
-use super::event::{Distrust, Event, EventKind, RefundAmount, Refusal, Report};
+use super::event::{Distrust, Event, Refusal, Report};
 use super::minor_units::from_decimal;
 use super::platform_keys::PlatformKeys;
 
@@ -44,11 +45,11 @@ pub fn read(body: &[u8], keys: &Keys) -> Result<Report, Refusal> {
     let refunded = form.amount("refund_fee")?.filter(|refunded| refunded.minor() > 0);
     match refunded {
         Some(refunded) if is_paid || status == "TRADE_CLOSED" => {
-            form.money(EventKind::Refunded(RefundAmount::Total), refunded)
+            form.money(PaymentResult::Refunded(RefundAmount::Total), refunded)
         }
         None if is_paid => {
             let paid = form.amount("total_amount")?.ok_or_else(|| Refusal::member("total_amount", "is missing"))?;
-            form.money(EventKind::Succeeded, paid)
+            form.money(PaymentResult::Succeeded, paid)
         }
         // It waits for its buyer, or was closed without them.
         Some(_) | None => Ok(Report::Ignored(status.into_owned())),
@@ -112,14 +113,14 @@ impl Form {
         amount.map(Some).ok_or_else(|| Refusal::member(name, &format!("must be an amount with {digits} decimals")))
     }
 
-    fn money(&self, kind: EventKind, amount: Amount) -> Result<Report, Refusal> {
+    fn money(&self, result: PaymentResult, amount: Amount) -> Result<Report, Refusal> {
         let key = |name| {
             let text = self.text(name).ok_or_else(|| Refusal::member(name, "is missing"))?;
             text.parse().map_err(|bad| Refusal::member(name, &bad))
         };
         let (id, payment) = (key("notify_id")?, key("trade_no")?);
         let order_reference = Event::reference(self.text("out_trade_no").map(Cow::into_owned));
-        Ok(Event { id, payment, order_reference, kind, amount, currency: self.currency()? }.into())
+        Ok(Event { id, payment, order_reference, result, amount, currency: self.currency()? }.into())
     }
 }
 

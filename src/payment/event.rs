@@ -6,6 +6,7 @@ use std::fmt;
 
 use doorbuster_actors::ids::IdempotencyKey;
 use doorbuster_actors::item::{Amount, Currency};
+use doorbuster_actors::payment::{Payment, PaymentResult, Provider};
 
 use crate::fields::Wrong;
 
@@ -31,31 +32,11 @@ pub struct Event {
     /// The order as the provider has it; empty: the provider knows none. It is money all the same.
     pub order_reference: String,
     /// What happened.
-    pub kind: EventKind,
+    pub result: PaymentResult,
     /// How much, in minor units as ISO 4217 has them.
     pub amount: Amount,
     /// In which currency.
     pub currency: Currency,
-}
-
-/// What happened to the money.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum EventKind {
-    /// It came.
-    Succeeded,
-    /// It did not come; the buyer may try again.
-    Failed,
-    /// It went back, or a part of it.
-    Refunded(RefundAmount),
-}
-
-/// What the amount of a refund counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RefundAmount {
-    /// This refund alone.
-    Single,
-    /// All refunds of the payment so far, this one with them.
-    Total,
 }
 
 /// Why a notification is not taken.
@@ -102,6 +83,13 @@ impl Distrust {
 }
 
 impl Event {
+    /// The order as the provider has it, and what is reported of its money.
+    #[must_use]
+    pub fn reported_by(self, provider: Provider) -> (String, Payment) {
+        let Self { id, payment, order_reference, result, amount, currency } = self;
+        (order_reference, Payment { provider, reference: payment, event: id, result, amount, currency })
+    }
+
     /// The order as the provider has it, short enough to be kept.
     pub(super) fn reference(text: Option<String>) -> String {
         text.unwrap_or_default().trim().chars().take(MAX_REFERENCE).collect()

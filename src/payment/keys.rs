@@ -6,10 +6,11 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
 
+use doorbuster_actors::payment::Provider;
+
 use super::event::{Refusal, Report};
 use super::headers::Headers;
 use super::platform_keys::PlatformKeys;
-use super::provider::Provider;
 use super::wechat::API_V3_KEY_BYTES;
 use super::{alipay, own, standard_webhooks, stripe, wechat};
 use crate::config::{Config, Secret};

@@ -7,6 +7,7 @@ use std::fmt;
 use doorbuster_actors::ids::IdempotencyKey;
 use doorbuster_actors::item::{Amount, Currency};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::error::Category;
 use serde_json::value::RawValue;
 
 use super::event::Refusal;
@@ -50,7 +51,7 @@ impl<'b> Object<'b> {
     /// The body as an object.
     pub(super) fn read(body: &'b [u8]) -> Result<Self, Refusal> {
         let members: Result<Members<'_>, _> = serde_json::from_slice(body);
-        let Members(members) = members.map_err(|_error| Refusal::Malformed("the body is no JSON object".to_owned()))?;
+        let Members(members) = members.map_err(|error| not_an_object(body, &error))?;
         Ok(Self { path: String::new(), members })
     }
 
@@ -74,7 +75,8 @@ impl<'b> Object<'b> {
         let mut values = Vec::new();
         for field in fields {
             if let Some(value) = self.raw(field.name)? {
-                values.push((field.name, value, serde_json::from_str::<String>(value).ok()));
+                let text = if value.starts_with('"') { self.text(field.name)? } else { None };
+                values.push((field.name, value, text));
             }
         }
         let found = values.iter().map(|(name, value, text)| (*name, found(value, text.as_deref())));
@@ -93,7 +95,12 @@ impl<'b> Object<'b> {
     /// A text, if it is there.
     pub(super) fn text(&self, name: &str) -> Result<Option<String>, Refusal> {
         let Some(value) = self.raw(name)? else { return Ok(None) };
-        serde_json::from_str(value).map(Some).map_err(|_error| self.wrong(name, "must be a text"))
+        if !value.starts_with('"') {
+            return Err(self.wrong(name, "must be a text"));
+        }
+        // Half a character, written as an escape, passes for a text until it is read.
+        let broken = |_error| Refusal::Malformed(format!("the value of member {:?} is no JSON", self.name(name)));
+        serde_json::from_str(value).map(Some).map_err(broken)
     }
 
     /// The id of something: a text, or the object itself where the provider was asked to write it out.
@@ -151,6 +158,18 @@ impl<'b> Object<'b> {
     fn missing(&self, name: &str) -> Refusal {
         self.wrong(name, "is missing")
     }
+}
+
+/// What is wrong with a body that is no object, without the words of the reader.
+fn not_an_object(body: &[u8], error: &serde_json::Error) -> Refusal {
+    Refusal::Malformed(match error.classify() {
+        Category::Eof if body.trim_ascii().is_empty() => "the body is empty: send a JSON object".to_owned(),
+        Category::Eof => "the body ends in the middle of its JSON".to_owned(),
+        Category::Data => "the body must be a JSON object".to_owned(),
+        Category::Syntax | Category::Io => {
+            format!("the body is not JSON: look at its line {}, character {}", error.line(), error.column())
+        }
+    })
 }
 
 /// What kind of value it is.

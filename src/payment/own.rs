@@ -3,8 +3,9 @@
 //! **Never:** reads a clock, or knows what an event means for an order.
 
 use doorbuster_actors::item::MAX_AMOUNT;
+use doorbuster_actors::payment::{PaymentResult, RefundAmount};
 
-use super::event::{Event, EventKind, RefundAmount, Refusal, Report};
+use super::event::{Event, Refusal, Report};
 use super::headers::Headers;
 use super::members::Object;
 use super::timed_signature;
@@ -33,10 +34,10 @@ pub fn read(headers: &Headers<'_>, body: &[u8], secrets: &[Secret], now: u64) ->
     timed_signature::check(headers.one(SIGNATURE), body, secrets, now)?;
     let event = Object::read(body)?;
     event.check(FIELDS)?;
-    let kind = match event.needed_text("type")?.as_str() {
-        "succeeded" => EventKind::Succeeded,
-        "refunded" => EventKind::Refunded(RefundAmount::Single),
-        _failed => EventKind::Failed,
+    let result = match event.needed_text("type")?.as_str() {
+        "succeeded" => PaymentResult::Succeeded,
+        "refunded" => PaymentResult::Refunded(RefundAmount::Single),
+        _failed => PaymentResult::Failed,
     };
     let id = event.key("event_id", &event.needed_text("event_id")?)?;
     let payment = match event.text("payment_id")? {
@@ -45,7 +46,7 @@ pub fn read(headers: &Headers<'_>, body: &[u8], secrets: &[Secret], now: u64) ->
     };
     let currency = event.needed_text("currency")?.parse().map_err(|bad| event.wrong("currency", &bad))?;
     let order_reference = Event::reference(event.text("order_id")?);
-    Ok(Event { id, payment, order_reference, kind, amount: event.amount("amount")?, currency }.into())
+    Ok(Event { id, payment, order_reference, result, amount: event.amount("amount")?, currency }.into())
 }
 
 #[cfg(test)]
@@ -74,9 +75,9 @@ mod tests {
     #[test]
     fn each_type_is_read_and_members_that_we_do_not_know_are_ignored() {
         for (word, kind) in [
-            ("succeeded", EventKind::Succeeded),
-            ("failed", EventKind::Failed),
-            ("refunded", EventKind::Refunded(RefundAmount::Single)),
+            ("succeeded", PaymentResult::Succeeded),
+            ("failed", PaymentResult::Failed),
+            ("refunded", PaymentResult::Refunded(RefundAmount::Single)),
         ] {
             let body = format!(
                 "{{\"x\":[{{}}],\"event_id\":\"e1\",\"order_id\":\"A1\",\"type\":{word:?},\"amount\":1990,\
@@ -84,7 +85,7 @@ mod tests {
                 "n".repeat(60_000)
             );
             let read = event(&body);
-            assert_eq!((read.kind, read.amount.minor(), read.currency.as_str()), (kind, 1_990, "CNY"));
+            assert_eq!((read.result, read.amount.minor(), read.currency.as_str()), (kind, 1_990, "CNY"));
             assert_eq!((read.id.as_str(), read.payment.as_str(), read.order_reference.as_str()), ("e1", "e1", "A1"));
         }
     }

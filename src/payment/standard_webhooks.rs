@@ -11,11 +11,12 @@ use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
+use doorbuster_actors::payment::{PaymentResult, RefundAmount};
 use hmac::{Hmac, Mac as _};
 use ring::signature::{ED25519, UnparsedPublicKey};
 use sha2::Sha256;
 
-use super::event::{Distrust, Event, EventKind, RefundAmount, Refusal, Report};
+use super::event::{Distrust, Event, Refusal, Report};
 use super::headers::Headers;
 use super::members::Object;
 use super::time;
@@ -96,15 +97,15 @@ pub fn read(headers: &Headers<'_>, body: &[u8], keys: &[Key], now: u64) -> Resul
     let event = Object::read(body)?;
     let Some(kind) = event.text("type")? else { return Ok(Report::Ignored("no type".to_owned())) };
     let means = match kind.as_str() {
-        "payment.succeeded" => EventKind::Succeeded,
-        "payment.failed" => EventKind::Failed,
-        "payment.refunded" => EventKind::Refunded(RefundAmount::Single),
+        "payment.succeeded" => PaymentResult::Succeeded,
+        "payment.failed" => PaymentResult::Failed,
+        "payment.refunded" => PaymentResult::Refunded(RefundAmount::Single),
         _of_no_use => return Ok(Report::Ignored(kind)),
     };
     money(id, &event.needed_object("data")?, means)
 }
 
-fn money(id: &str, data: &Object<'_>, kind: EventKind) -> Result<Report, Refusal> {
+fn money(id: &str, data: &Object<'_>, result: PaymentResult) -> Result<Report, Refusal> {
     let named = match data.text("payment_id")? {
         Some(payment) => Some(("payment_id", payment)),
         None => data.text("id")?.map(|id| ("id", id)),
@@ -116,7 +117,7 @@ fn money(id: &str, data: &Object<'_>, kind: EventKind) -> Result<Report, Refusal
     };
     let order_reference = Event::reference(data.text("order_id")?);
     let (amount, currency) = (data.amount("amount")?, data.currency("currency")?);
-    Ok(Event { id, payment, order_reference, kind, amount, currency }.into())
+    Ok(Event { id, payment, order_reference, result, amount, currency }.into())
 }
 
 #[cfg(test)]

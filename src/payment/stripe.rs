@@ -3,8 +3,9 @@
 //! **Never:** reads a clock, or asks Stripe.
 
 use doorbuster_actors::item::{Amount, Currency};
+use doorbuster_actors::payment::{PaymentResult, RefundAmount};
 
-use super::event::{Event, EventKind, RefundAmount, Refusal, Report};
+use super::event::{Event, Refusal, Report};
 use super::headers::Headers;
 use super::members::Object;
 use super::minor_units::rescale;
@@ -29,28 +30,30 @@ pub fn read(headers: &Headers<'_>, body: &[u8], secrets: &[Secret], now: u64) ->
     let (id, kind) = (event.needed_text("id")?, event.needed_text("type")?);
     let object = || event.needed_object("data")?.needed_object("object");
     match kind.as_str() {
-        "payment_intent.succeeded" => money(&event, &id, &object()?, (EventKind::Succeeded, "amount_received")),
-        "payment_intent.payment_failed" => money(&event, &id, &object()?, (EventKind::Failed, "amount")),
+        "payment_intent.succeeded" => money(&event, &id, &object()?, (PaymentResult::Succeeded, "amount_received")),
+        "payment_intent.payment_failed" => money(&event, &id, &object()?, (PaymentResult::Failed, "amount")),
         "checkout.session.completed" | "checkout.session.async_payment_succeeded" => {
             let session = object()?;
             if session.needed_text("payment_status")? == "paid" {
-                money(&event, &id, &session, (EventKind::Succeeded, "amount_total"))
+                money(&event, &id, &session, (PaymentResult::Succeeded, "amount_total"))
             } else {
                 // Paid later, or nothing to pay: another event will say so, or none.
                 Ok(Report::Ignored(format!("{kind}, not paid")))
             }
         }
-        "checkout.session.async_payment_failed" => money(&event, &id, &object()?, (EventKind::Failed, "amount_total")),
+        "checkout.session.async_payment_failed" => {
+            money(&event, &id, &object()?, (PaymentResult::Failed, "amount_total"))
+        }
         "charge.refunded" => {
-            money(&event, &id, &object()?, (EventKind::Refunded(RefundAmount::Total), "amount_refunded"))
+            money(&event, &id, &object()?, (PaymentResult::Refunded(RefundAmount::Total), "amount_refunded"))
         }
         _of_no_use => Ok(Report::Ignored(kind)),
     }
 }
 
 /// A payment intent, a session of the checkout, or a charge: the first is the money, the others name it.
-fn money(event: &Object<'_>, id: &str, object: &Object<'_>, what: (EventKind, &str)) -> Result<Report, Refusal> {
-    let (kind, amount) = what;
+fn money(event: &Object<'_>, id: &str, object: &Object<'_>, what: (PaymentResult, &str)) -> Result<Report, Refusal> {
+    let (result, amount) = what;
     let payment = match object.id("payment_intent")? {
         Some(intent) => intent,
         None => object.needed_text("id")?,
@@ -60,7 +63,7 @@ fn money(event: &Object<'_>, id: &str, object: &Object<'_>, what: (EventKind, &s
         .ok_or_else(|| object.wrong(amount, &format!("is no whole number of the smallest unit of {currency}")))?;
     let id = event.key("id", id)?;
     let payment = object.key("id", &payment)?;
-    Ok(Event { id, payment, order_reference: order_of(object)?, kind, amount, currency }.into())
+    Ok(Event { id, payment, order_reference: order_of(object)?, result, amount, currency }.into())
 }
 
 /// `metadata.order_id` says what it is. `client_reference_id` may be the order as well, or the customer, so it comes

@@ -4,9 +4,10 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use doorbuster_actors::payment::{PaymentResult, RefundAmount};
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 
-use super::event::{Distrust, Event, EventKind, RefundAmount, Refusal, Report};
+use super::event::{Distrust, Event, Refusal, Report};
 use super::headers::Headers;
 use super::members::Object;
 use super::platform_keys::PlatformKeys;
@@ -93,7 +94,7 @@ fn transaction(notification: &Object<'_>, id: &str, content: &Object<'_>) -> Res
     if state != "SUCCESS" {
         return Ok(Report::Ignored(format!("TRANSACTION.SUCCESS, {state}")));
     }
-    money(notification, id, content, (EventKind::Succeeded, "total"))
+    money(notification, id, content, (PaymentResult::Succeeded, "total"))
 }
 
 fn refund(notification: &Object<'_>, id: &str, content: &Object<'_>) -> Result<Report, Refusal> {
@@ -103,14 +104,14 @@ fn refund(notification: &Object<'_>, id: &str, content: &Object<'_>) -> Result<R
     }
     // A notification that is sent again may have another id. The refund itself is one.
     let id = content.text("refund_id")?.unwrap_or_else(|| id.to_owned());
-    money(notification, &id, content, (EventKind::Refunded(RefundAmount::Single), "refund"))
+    money(notification, &id, content, (PaymentResult::Refunded(RefundAmount::Single), "refund"))
 }
 
 fn money(
     notification: &Object<'_>,
     id: &str,
     content: &Object<'_>,
-    (kind, amount): (EventKind, &str),
+    (result, amount): (PaymentResult, &str),
 ) -> Result<Report, Refusal> {
     let id = notification.key("id", id)?;
     let payment = content.key("transaction_id", &content.needed_text("transaction_id")?)?;
@@ -119,7 +120,7 @@ fn money(
     let currency = amounts.text("currency")?.unwrap_or_else(|| CURRENCY.to_owned());
     let currency = currency.parse().map_err(|bad| amounts.wrong("currency", &bad))?;
     let amount = amounts.amount(amount)?;
-    Ok(Event { id, payment, order_reference, kind, amount, currency }.into())
+    Ok(Event { id, payment, order_reference, result, amount, currency }.into())
 }
 
 #[cfg(test)]

@@ -36,7 +36,7 @@ use crate::api::rate_limits::RateLimits;
 use crate::api::request_checks::{self, RequestChecks};
 use crate::api::storefront::Storefront;
 use crate::auth::Identity;
-use crate::config::{Config, Loaded, Secret, StreamTrim};
+use crate::config::{Config, Loaded, StreamTrim};
 use crate::feed::Feed;
 use crate::feed::redis::{Relay, RelaySettings};
 use crate::gate;
@@ -53,6 +53,7 @@ use crate::http::response_counters::ResponseCounters;
 use crate::http::trusted_proxies::TrustedProxies;
 use crate::ops::telemetry::disk::Disk;
 use crate::ops::tokens::Tokens;
+use crate::payment::Keys;
 use crate::redis_client::{Command, RedisAddress};
 use crate::signals::Signals;
 use crate::webhook::Webhook;
@@ -75,7 +76,7 @@ pub(super) struct Server {
     pub(super) cors: Arc<Cors>,
     pub(super) identity: Arc<Identity>,
     pub(super) ops_tokens: Arc<Tokens>,
-    pub(super) webhook_secret: Arc<ArcSwap<Secret>>,
+    pub(super) payment_keys: Arc<ArcSwap<Keys>>,
     closing: Arc<AtomicBool>,
     responses: Arc<Vec<Arc<ResponseCounters>>>,
     public: ServerHandle,
@@ -93,7 +94,7 @@ impl Server {
     /// Bottom-up: sockets, sale, gate, listeners.
     pub(super) fn build(loaded: &Loaded, injected_delay: Option<InjectedDelay>) -> Result<Self, ServeError> {
         let config = &loaded.config;
-        let identity = Arc::new(identity(loaded)?);
+        let (identity, payment_keys) = (Arc::new(identity(loaded)?), Keys::read(config)?);
         let redis = open_redis(config)?;
         let tried_redis = watch_redis(redis.as_ref());
         let descriptors = descriptors::raise_limit();
@@ -110,7 +111,7 @@ impl Server {
         let medium = Medium::of(&config.storage.path);
         let shown = Shown { durability: sale::promised(config, &medium) };
         let streams = events::limits(limits.connections);
-        let shared = share(loaded, (&sale, shown), workers, identity, redis.clone(), streams);
+        let shared = share(loaded, (&sale, shown), workers, (identity, payment_keys), redis.clone(), streams);
         let disk = Arc::new(Disk::of(&config.storage.path));
         let watches = watch(config, &sale, &shared, &disk)?;
         let feed = Arc::new(Feed::open(&config.storage.path, sale.view().status.last_seq())?);
@@ -120,7 +121,7 @@ impl Server {
         let operations = operations::open((ops_socket, listen), descriptors, loaded, &shared, beside)?;
         let (closing, responses) = (Arc::clone(&shared.gate.closing), Arc::clone(&shared.responses));
         let identity = Arc::clone(&shared.identity);
-        let (ops_tokens, webhook_secret) = (Arc::clone(&shared.ops_tokens), Arc::clone(&shared.webhook_secret));
+        let (ops_tokens, payment_keys) = (Arc::clone(&shared.ops_tokens), Arc::clone(&shared.payment_keys));
         let workers = (usize::from(workers), WorkerFactory::new(shared));
         let cors = Arc::new(Cors::new(config.server.allowed_origins.clone()));
         let public = open_public(public_socket, (loaded, Arc::clone(&cors)), workers, &closing, limits)?;
@@ -132,7 +133,7 @@ impl Server {
             cors,
             identity,
             ops_tokens,
-            webhook_secret,
+            payment_keys,
             closing,
             responses,
             public,
@@ -238,7 +239,7 @@ fn share(
     loaded: &Loaded,
     (sale, shown): (&Arc<Sale>, Shown),
     workers: u16,
-    identity: Arc<Identity>,
+    (identity, payment_keys): (Arc<Identity>, Keys),
     redis: Option<Arc<Redis>>,
     streams: doorbuster_actors::sale::Limits,
 ) -> Shared {
@@ -258,7 +259,7 @@ fn share(
         bucket: BucketSize::new(config.gate.bucket.rate, config.gate.bucket.burst)
             .map(|size| Arc::new(LocalBucket::new(size))),
         redis,
-        webhook_secret: Arc::new(ArcSwap::from_pointee(config.payment.webhook_secret.clone())),
+        payment_keys: Arc::new(ArcSwap::from_pointee(payment_keys)),
         ops_tokens: Arc::new(Tokens::new(config)),
         shown,
         storefront: Arc::new(Storefront::new(&config.auth, loaded.mode)),

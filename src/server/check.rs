@@ -9,6 +9,7 @@ use super::build::{identity, limits, open_redis};
 use super::descriptors;
 use super::sale::items_of;
 use crate::config::{Loaded, look_at_files};
+use crate::payment::Keys;
 use crate::webhook::{Webhook, WebhookError};
 
 /// Reads all that a start reads, but the data file itself; answers the items of the catalogue.
@@ -16,6 +17,7 @@ pub fn check(loaded: &Loaded) -> Result<Vec<ItemDefinition>, ServeError> {
     let config = &loaded.config;
     look_at_files(loaded)?;
     identity(loaded)?;
+    Keys::read(config)?;
     open_redis(config)?;
     Webhook::check(config).map_err(WebhookError::from)?;
     limits(config, descriptors::raise_limit())?;

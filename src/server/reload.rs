@@ -8,8 +8,9 @@ use arc_swap::ArcSwap;
 
 use crate::api::cors::Cors;
 use crate::auth::Identity;
-use crate::config::{ConfigError, Loaded, Secret, changed_keys};
+use crate::config::{ConfigError, Loaded, changed_keys};
 use crate::ops::tokens::Tokens;
+use crate::payment::Keys;
 use crate::redis_client::{RedisAddress, SharedClient};
 use crate::webhook::Webhook;
 
@@ -26,6 +27,21 @@ pub(super) struct Taker {
     /// How.
     pub(super) take: Take,
 }
+
+/// Everything that says who is a payment provider.
+const PAYMENT_KEYS: &[&str] = &[
+    "payment.webhook_secret",
+    "payment.webhook_previous_secret",
+    "payment.stripe.secret",
+    "payment.stripe.previous_secret",
+    "payment.standard.secret",
+    "payment.standard.previous_secret",
+    "payment.wechat.api_v3_key",
+    "payment.wechat.previous_api_v3_key",
+    "payment.wechat.public_key_file",
+    "payment.alipay.public_key_file",
+    "payment.alipay.app_id",
+];
 
 /// Pages of other origins.
 pub(super) fn origins(cors: Arc<Cors>) -> Taker {
@@ -62,13 +78,13 @@ pub(super) fn ops_tokens(tokens: Arc<Tokens>) -> Taker {
     Taker { keys: &["auth.admin_token", "auth.admin_previous_token", "feed.token"], take: Box::new(take) }
 }
 
-/// The key of the payment provider's signatures.
-pub(super) fn webhook_secret(secret: Arc<ArcSwap<Secret>>) -> Taker {
+/// The keys that notifications of payment providers are checked with. Files of public keys are read again.
+pub(super) fn payment_keys(keys: Arc<ArcSwap<Keys>>) -> Taker {
     let take = move |loaded: &Loaded| {
-        secret.store(Arc::new(loaded.config.payment.webhook_secret.clone()));
+        keys.store(Arc::new(Keys::read(&loaded.config).map_err(|unfit| unfit.to_string())?));
         Ok(())
     };
-    Taker { keys: &["payment.webhook_secret"], take: Box::new(take) }
+    Taker { keys: PAYMENT_KEYS, take: Box::new(take) }
 }
 
 /// What signs order events.

@@ -20,7 +20,7 @@ use crate::api::rate_limits::RateLimits;
 use crate::api::storefront::Storefront;
 use crate::api::trace_sampler::Sampler;
 use crate::auth::Identity;
-use crate::config::{Secret, ThrottleScope};
+use crate::config::ThrottleScope;
 use crate::gate::bucket::{Bucket, LocalBucket};
 use crate::gate::funnel::Funnel;
 use crate::gate::pool::{Pool, PoolReturns};
@@ -31,6 +31,7 @@ use crate::http::order_view::Shown;
 use crate::http::response_counters::ResponseCounters;
 use crate::http::sale_client::SaleClient;
 use crate::ops::tokens::Tokens;
+use crate::payment::Keys;
 
 /// All that the workers share.
 pub(super) struct Shared {
@@ -42,7 +43,7 @@ pub(super) struct Shared {
     pub(super) pool: Option<(PoolReturns, f64)>,
     pub(super) bucket: Option<Arc<LocalBucket>>,
     pub(super) redis: Option<Arc<Redis>>,
-    pub(super) webhook_secret: Arc<ArcSwap<Secret>>,
+    pub(super) payment_keys: Arc<ArcSwap<Keys>>,
     pub(super) ops_tokens: Arc<Tokens>,
     pub(super) shown: Shown,
     pub(super) storefront: Arc<Storefront>,
@@ -76,7 +77,7 @@ impl Shared {
     fn state(&self, worker: usize, handle: SaleHandle) -> ApiState {
         let items = || Items { sale: Arc::clone(self.sale.view()) };
         let client = SaleClient { handle };
-        let payments = Payments { secret: Arc::clone(&self.webhook_secret), client: client.clone(), shown: self.shown };
+        let payments = Payments { keys: Arc::clone(&self.payment_keys), client: client.clone(), shown: self.shown };
         let orders = Orders {
             gate: self.gate(worker),
             identity: Arc::clone(&self.identity),

@@ -27,6 +27,7 @@ mod modes;
 mod openapi;
 mod operations;
 mod origins;
+mod payments;
 mod platform;
 mod proxies;
 mod queue;

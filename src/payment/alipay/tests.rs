@@ -21,7 +21,7 @@ fn keys(pem: &str, app_id: &str) -> Keys {
 fn the_sandboxs_notification_is_authentic_and_says_how_much() {
     let read_example = |body: &str, pem, app| read(body.trim().as_bytes(), &keys(pem, app));
     let Ok(Report::Event(event)) = read_example(EXAMPLE, EXAMPLE_CERTIFICATES, EXAMPLE_APP) else { panic!("an event") };
-    assert_eq!((event.kind, event.amount.minor(), event.currency.as_str()), (EventKind::Succeeded, 1, "CNY"));
+    assert_eq!((event.result, event.amount.minor(), event.currency.as_str()), (PaymentResult::Succeeded, 1, "CNY"));
     assert_eq!(
         (event.id.as_str(), event.order_reference.as_str()),
         ("2023122101222162644199160501632046", "1703147160")
@@ -80,16 +80,16 @@ fn event(changes: &[(&str, &str)]) -> Event {
 
 #[test]
 fn each_state_of_a_trade_is_money_or_none() {
-    let total = EventKind::Refunded(RefundAmount::Total);
+    let total = PaymentResult::Refunded(RefundAmount::Total);
     for (changes, kind, amount) in [
-        (&[][..], EventKind::Succeeded, 8_888),
-        (&[("trade_status", "TRADE_FINISHED")], EventKind::Succeeded, 8_888),
-        (&[("refund_fee", "0.00")], EventKind::Succeeded, 8_888),
+        (&[][..], PaymentResult::Succeeded, 8_888),
+        (&[("trade_status", "TRADE_FINISHED")], PaymentResult::Succeeded, 8_888),
+        (&[("refund_fee", "0.00")], PaymentResult::Succeeded, 8_888),
         (&[("refund_fee", "8.8")], total, 880),
         (&[("refund_fee", "88.88"), ("trade_status", "TRADE_CLOSED")], total, 8_888),
     ] {
         let read = event(changes);
-        assert_eq!((read.kind, read.amount.minor(), read.payment.as_str()), (kind, amount, "t1"), "{changes:?}");
+        assert_eq!((read.result, read.amount.minor(), read.payment.as_str()), (kind, amount, "t1"), "{changes:?}");
     }
     for status in ["WAIT_BUYER_PAY", "TRADE_CLOSED", "TRADE_SOMETHING"] {
         assert_eq!(read_form(&form(&[("trade_status", status)])), Ok(Report::Ignored(status.to_owned())));

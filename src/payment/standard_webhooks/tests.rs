@@ -124,14 +124,14 @@ fn event(kind: &str, data: &Value) -> Event {
 #[test]
 fn each_type_is_read_and_names_the_money() {
     let data = json!({ "order_id": "A1", "amount": 1_990, "currency": "cny", "extra": "x".repeat(60_000) });
-    let single = EventKind::Refunded(RefundAmount::Single);
+    let single = PaymentResult::Refunded(RefundAmount::Single);
     for (kind, means) in [
-        ("payment.succeeded", EventKind::Succeeded),
-        ("payment.failed", EventKind::Failed),
+        ("payment.succeeded", PaymentResult::Succeeded),
+        ("payment.failed", PaymentResult::Failed),
         ("payment.refunded", single),
     ] {
         let read = event(kind, &data);
-        assert_eq!((read.kind, read.amount.minor(), read.currency.as_str()), (means, 1_990, "CNY"));
+        assert_eq!((read.result, read.amount.minor(), read.currency.as_str()), (means, 1_990, "CNY"));
         assert_eq!((read.id.as_str(), read.payment.as_str()), (EXAMPLE_ID, EXAMPLE_ID));
         assert_eq!(read.order_reference, "A1");
     }

@@ -67,17 +67,17 @@ fn each_type_has_its_amount_and_names_the_same_money() {
         "currency": "cny", "client_reference_id": "A1", "metadata": {} });
     let charge = json!({ "id": "ch_1", "payment_intent": { "id": "pi_1" }, "amount": 1_990, "amount_refunded": 90,
         "currency": "cny", "metadata": { "order_id": "A1" } });
-    let total = EventKind::Refunded(RefundAmount::Total);
+    let total = PaymentResult::Refunded(RefundAmount::Total);
     for (kind, object, means, amount) in [
-        ("payment_intent.succeeded", &intent, EventKind::Succeeded, 1_990),
-        ("payment_intent.payment_failed", &intent, EventKind::Failed, 2_000),
-        ("checkout.session.completed", &session, EventKind::Succeeded, 1_990),
-        ("checkout.session.async_payment_succeeded", &session, EventKind::Succeeded, 1_990),
-        ("checkout.session.async_payment_failed", &session, EventKind::Failed, 1_990),
+        ("payment_intent.succeeded", &intent, PaymentResult::Succeeded, 1_990),
+        ("payment_intent.payment_failed", &intent, PaymentResult::Failed, 2_000),
+        ("checkout.session.completed", &session, PaymentResult::Succeeded, 1_990),
+        ("checkout.session.async_payment_succeeded", &session, PaymentResult::Succeeded, 1_990),
+        ("checkout.session.async_payment_failed", &session, PaymentResult::Failed, 1_990),
         ("charge.refunded", &charge, total, 90),
     ] {
         let read = money_of(kind, object);
-        assert_eq!((read.kind, read.amount.minor(), read.currency.as_str()), (means, amount, "CNY"), "{kind}");
+        assert_eq!((read.result, read.amount.minor(), read.currency.as_str()), (means, amount, "CNY"), "{kind}");
         assert_eq!((read.id.as_str(), read.payment.as_str()), ("evt_1", "pi_1"), "{kind}");
         assert_eq!(read.order_reference, "A1", "{kind}");
     }

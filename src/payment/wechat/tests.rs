@@ -107,13 +107,13 @@ fn transaction() -> Value {
 fn a_payment_and_its_refund_name_the_same_money() {
     let refund = json!({ "transaction_id": "1217752501201407033233368018", "out_trade_no": "A1", "refund_id": "5020",
         "refund_status": "SUCCESS", "amount": { "total": 8_888, "refund": 88, "payer_refund": 80 } });
-    let single = EventKind::Refunded(RefundAmount::Single);
+    let single = PaymentResult::Refunded(RefundAmount::Single);
     for (event_type, content, kind, amount, id) in [
-        ("TRANSACTION.SUCCESS", transaction(), EventKind::Succeeded, 8_888, "EV-2018022511223320873"),
+        ("TRANSACTION.SUCCESS", transaction(), PaymentResult::Succeeded, 8_888, "EV-2018022511223320873"),
         ("REFUND.SUCCESS", refund, single, 88, "5020"),
     ] {
         let Ok(Report::Event(event)) = read_signed(&notification(event_type, &content)) else { panic!("{event_type}") };
-        assert_eq!((event.kind, event.amount.minor(), event.currency.as_str()), (kind, amount, "CNY"));
+        assert_eq!((event.result, event.amount.minor(), event.currency.as_str()), (kind, amount, "CNY"));
         assert_eq!((event.id.as_str(), event.order_reference.as_str()), (id, "A1"));
         assert_eq!(event.payment.as_str(), "1217752501201407033233368018");
     }
