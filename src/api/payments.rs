@@ -65,13 +65,32 @@ enum EventType {
     Refunded,
 }
 
-/// What became of an event: the order it was for, if there is one, and what the event meant for it.
+/// What became of an event.
 #[derive(Serialize, ToSchema)]
-struct Recorded<'a> {
-    #[schema(value_type = schemas::Verdict)]
+#[serde(untagged)]
+#[schema(as = RecordedPayment)]
+enum Recorded<'a> {
+    Known(OrderAfter<'a>),
+    Unknown(VerdictAlone),
+}
+
+/// The order that an event was for, and what it meant for it.
+#[derive(Serialize, ToSchema)]
+#[schema(as = OrderAfterPayment)]
+struct OrderAfter<'a> {
+    #[schema(value_type = schemas::PaymentVerdict)]
     verdict: Verdict,
     #[serde(flatten)]
-    order: Option<OrderView<'a>>,
+    order: OrderView<'a>,
+}
+
+/// What an event meant that was for no order we know.
+#[derive(Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = PaymentOfNoOrder)]
+struct VerdictAlone {
+    #[schema(value_type = schemas::PaymentVerdict)]
+    verdict: Verdict,
 }
 
 /// Takes an event of the payment provider.
@@ -130,8 +149,12 @@ impl Payments {
         };
         let (order_reference, payment) = event.reported_by(provider);
         let receipt = self.client.pay(&order_reference, payment).await?;
-        let order = receipt.order.as_ref().map(|order| self.shown.order(order));
-        Ok(taken(provider, Some(&Recorded { verdict: receipt.verdict, order })))
+        let verdict = receipt.verdict;
+        let recorded = match &receipt.order {
+            Some(order) => Recorded::Known(OrderAfter { verdict, order: self.shown.order(order) }),
+            None => Recorded::Unknown(VerdictAlone { verdict }),
+        };
+        Ok(taken(provider, Some(&recorded)))
     }
 
     fn report(&self, provider: Provider, request: &HttpRequest, body: &[u8]) -> Result<Report, Problem> {

@@ -76,7 +76,7 @@ words! {
     /// An https or http address, or a path on the shop's own host.
     ImageUrl = ObjectBuilder::new().schema_type(Type::String).max_length(Some(MAX_IMAGE_URL_LENGTH));
     /// What an event of a payment provider meant.
-    Verdict = one_of(Verdicts::ALL);
+    PaymentVerdict = one_of(Verdicts::ALL);
     /// Whether an item can be bought now.
     State = one_of([SaleState::Scheduled, SaleState::Open, SaleState::Paused, SaleState::SoldOut, SaleState::Closed]);
     /// Where an order stands. `pending` and `paid` hold their units.

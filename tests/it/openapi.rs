@@ -22,7 +22,8 @@ const SKU: &str = "sku-1";
 const STEERED: &str = "sku-2";
 
 fn shop() -> Server {
-    Setup::new([Item::new(SKU, 9).limit(9), Item::new(STEERED, 9)]).start()
+    let secret = "\"whsec_0123456789abcdef0123456789abcdef\"";
+    Setup::new([Item::new(SKU, 9).limit(9), Item::new(STEERED, 9)]).set("payment.stripe.secret", secret).start()
 }
 
 #[tokio::test]
@@ -123,7 +124,8 @@ async fn placed(server: &Server) -> String {
 /// The path with things that are there.
 fn filled(path: &str, order: &str) -> String {
     let item = if path.starts_with("/v1/admin/") { STEERED } else { SKU };
-    let path = path.replace("{item_id}", item).replace("{order_id}", order).replace("{seq}", "1");
+    let path = path.replace("{item_id}", item).replace("{order_id}", order);
+    let path = path.replace("{seq}", "1").replace("{provider}", "stripe");
     assert!(!path.contains('{'), "{path}: a new kind of thing");
     path
 }

@@ -75,9 +75,9 @@ impl Event {
 /// A request to a webhook.
 #[derive(Debug, Clone)]
 pub(crate) struct Notification {
-    path: String,
+    pub(crate) path: String,
     pub(crate) headers: Vec<(String, String)>,
-    media_type: &'static str,
+    pub(crate) media_type: &'static str,
     pub(crate) body: String,
 }
 
