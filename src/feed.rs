@@ -1,5 +1,5 @@
-//! **Job:** hands the committed entries of the ledger to the outside: pulled over the operations listener, or relayed
-//! to a Redis stream.
+//! **Job:** hands the committed entries of the ledger to the outside: pulled over the operations listener, looked up
+//! there, or relayed to a Redis stream.
 //! **Owns:** how far the ledger is committed and how far each sink has come; the closing of both.
 //! **Never:** holds up the sale: it reads the data file by connections of its own, on threads of its own.
 //!
@@ -9,6 +9,8 @@
 pub mod cloud_events;
 mod pull;
 pub(crate) mod reader;
+mod reader_thread;
+pub mod records;
 pub mod redis;
 pub mod wire;
 
@@ -16,13 +18,15 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
+use rusqlite::Connection;
 use tokio::sync::{Semaphore, watch};
 
 pub use pull::{Form, MAX_PAGE, MAX_PULLS, MAX_WAIT, NoPage, Page, Pull};
 pub use reader::ReadError;
+pub use reader_thread::NoAnswer;
 
-use pull::ReaderThread;
 use reader::Reader;
+use reader_thread::ReaderThread;
 
 /// Why the feed cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -68,7 +72,9 @@ pub struct Feed {
     last_seq: watch::Receiver<u64>,
     closing: watch::Sender<bool>,
     places: Semaphore,
-    reader_thread: Mutex<Option<ReaderThread>>,
+    reader_thread: Mutex<Option<ReaderThread<Reader>>>,
+    /// Who looks something up waits behind others who do, and never behind a consumer of entries, or the other way.
+    records: Mutex<Option<ReaderThread<Connection>>>,
     pulled: Cursor,
     relayed: Cursor,
     /// The last entry that the webhook has looked at, and how many before it are not delivered yet.
@@ -83,7 +89,8 @@ impl Feed {
             last_seq,
             closing: watch::Sender::new(false),
             places: Semaphore::new(MAX_PULLS),
-            reader_thread: Mutex::new(Some(ReaderThread::open(path)?)),
+            reader_thread: Mutex::new(Some(ReaderThread::open("feed-reader", Reader::open(path)?)?)),
+            records: Mutex::new(Some(ReaderThread::open("records", reader::connect(path)?)?)),
             pulled: Cursor::default(),
             relayed: Cursor::default(),
             sent: Default::default(),
@@ -135,8 +142,8 @@ impl Feed {
     /// Answers those who wait, refuses those who come, and lets go of the data file.
     pub fn close(&self) {
         self.closing.send_replace(true);
-        let reader_thread = self.reader_thread.lock().take();
-        drop(reader_thread);
+        let (reader_thread, records) = (self.reader_thread.lock().take(), self.records.lock().take());
+        drop((reader_thread, records));
     }
 }
 

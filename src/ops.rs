@@ -9,13 +9,19 @@ pub mod feed;
 pub mod funnel;
 pub mod health;
 pub mod invariants;
+mod item_view;
 pub mod items;
+pub mod journal;
 pub mod metrics;
 pub mod monitor;
 pub mod openapi;
+mod operator;
 pub mod orders;
 pub mod pages;
+mod paging;
+pub mod payments;
 pub mod snapshot;
+mod steering;
 pub mod telemetry;
 pub mod tokens;
 pub mod verdict;
@@ -31,7 +37,7 @@ use doorbuster_actors::request::Reason;
 use crate::feed::Feed;
 use crate::http::not_found;
 use crate::http::problem::Problem;
-use crate::http::problem::{ASKED, BODY, CLOSED, KEPT, NAMED, PARAMETERS, STEP, UNREADABLE, WRITTEN};
+use crate::http::problem::{ASKED, BODY, CLOSED, KEPT, NAMED, PARAMETERS, STEP, UNREADABLE, WITHDRAWAL, WRITTEN};
 use crate::http::problem_pages;
 use crate::http::route::{Access, GET_AND_HEAD, Table, anybody};
 use crate::webhook::Webhook;
@@ -53,6 +59,10 @@ pub struct OpsState {
     pub items: Rc<items::Items>,
     /// Paging through orders.
     pub orders: Rc<orders::Orders>,
+    /// What is on record about payments.
+    pub payments: Rc<payments::Payments>,
+    /// What was done to the sale.
+    pub journal: Rc<journal::Journal>,
     /// Whether the books add up.
     pub invariants: Rc<invariants::Invariants>,
     /// The committed entries.
@@ -93,11 +103,22 @@ pub fn table() -> Table {
         .on(metrics::__path_read, metrics::read, &[])
         .on(openapi::__path_read, openapi::read, &[])
         .on(orders::__path_page, orders::page, &[PARAMETERS, ASKED])
+        .on(orders::__path_cancel, orders::cancel, &[NAMED, STEP, BODY, WRITTEN])
+        .on(payments::__path_page, payments::page, &[PARAMETERS, ASKED, &[Reason::StorageUnavailable]])
+        .on(payments::__path_refunded, payments::refunded, &[NAMED, STEP, BODY, WRITTEN])
+        .on(journal::__path_page, journal::page, &[PARAMETERS, ASKED, &[Reason::StorageUnavailable]])
+        .on(items::__path_page, items::page, &[PARAMETERS])
+        .on(items::__path_read, items::read, &[NAMED])
         .on(items::__path_put, items::put, &[BODY, STEP, WRITTEN])
-        .on(items::__path_restock, items::restock, &[NAMED, CLOSED, BODY, WRITTEN])
-        .on(items::__path_pause, items::pause, &[NAMED, CLOSED, WRITTEN])
-        .on(items::__path_resume, items::resume, &[NAMED, CLOSED, WRITTEN])
-        .on(items::__path_close, items::close, &[NAMED, WRITTEN])
+        .on(items::__path_delete, items::delete, &[NAMED, BODY, STEP, WRITTEN])
+        .on(steering::__path_restock, steering::restock, &[NAMED, CLOSED, BODY, WRITTEN])
+        .on(steering::__path_withdraw, steering::withdraw, &[NAMED, WITHDRAWAL, BODY, WRITTEN])
+        .on(steering::__path_pause, steering::pause, &[NAMED, CLOSED, BODY, WRITTEN])
+        .on(steering::__path_resume, steering::resume, &[NAMED, CLOSED, BODY, WRITTEN])
+        .on(steering::__path_close, steering::close, &[NAMED, BODY, WRITTEN])
+        .on(steering::__path_reopen, steering::reopen, &[NAMED, BODY, WRITTEN])
+        .on(steering::__path_hide, steering::hide, &[NAMED, BODY, WRITTEN])
+        .on(steering::__path_show, steering::show, &[NAMED, BODY, WRITTEN])
         .on(webhook::__path_deliveries, webhook::deliveries, &[PARAMETERS, UNREADABLE, KEPT])
         .on(webhook::__path_replay, webhook::replay, &[BODY, STEP, KEPT])
         .on(webhook::__path_retry, webhook::retry, &[NAMED, STEP, KEPT])

@@ -167,6 +167,18 @@ impl PublishedItem {
         self.hidden.load(Ordering::Relaxed)
     }
 
+    /// Whether its owner has interrupted the sale.
+    #[must_use]
+    pub fn is_paused(&self) -> bool {
+        self.paused.load(Ordering::Relaxed)
+    }
+
+    /// Whether its owner has ended the sale, whatever its window says.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Relaxed)
+    }
+
     /// Whether the item can be bought at `now`.
     #[must_use]
     pub fn state(&self, now: Timestamp) -> SaleState {

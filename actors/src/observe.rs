@@ -6,6 +6,7 @@ mod actor;
 mod core;
 mod distribution;
 mod layer;
+mod payments;
 mod writer;
 
 pub use crate::commit_trigger::CommitTrigger;
@@ -13,5 +14,6 @@ pub use actor::{ActorCounters, ActorSnapshot, MailboxGauge};
 pub use core::{CoreCounters, CoreSnapshot};
 pub use distribution::{Distribution, DistributionSnapshot};
 pub use layer::LayerCounters;
+pub use payments::PaymentCounters;
 pub(crate) use writer::Took;
 pub use writer::{CommitsMeasured, WriterCounters};

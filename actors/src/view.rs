@@ -9,7 +9,7 @@ use tokio::sync::Mutex;
 
 use crate::directory::{Directory, PublishedItem};
 use crate::ids::{CoreId, ItemId};
-use crate::observe::{CoreCounters, WriterCounters};
+use crate::observe::{CoreCounters, PaymentCounters, WriterCounters};
 use crate::payment::Owed;
 use crate::permit::ConcurrencyLimit;
 use crate::placement::Placement;
@@ -37,6 +37,8 @@ pub struct SaleView {
     pub watchers: Arc<Watchers>,
     /// What the writer did.
     pub writer: WriterCounters,
+    /// What payment providers reported.
+    pub payments: PaymentCounters,
     /// What each core did.
     pub cores: Vec<Arc<CoreCounters>>,
     /// Server time.
@@ -66,6 +68,7 @@ impl SaleView {
             used_keys,
             watchers: Arc::default(),
             writer: WriterCounters::default(),
+            payments: PaymentCounters::default(),
             cores: placement.all().map(|_| Arc::default()).collect(),
             clock,
             placement,

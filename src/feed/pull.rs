@@ -1,17 +1,13 @@
 //! **Job:** a page of entries for whoever asks, at once or when there is something.
-//! **Owns:** the limits of a pull, and the thread that reads for all of them.
+//! **Owns:** the limits of a pull.
 //! **Never:** reads on the thread that asks: ten thousand entries take long enough to make a health check late.
 
-use std::path::Path;
-use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use crossbeam::channel::{Receiver, Sender, TrySendError, bounded};
-use tokio::sync::oneshot;
-
+use super::Feed;
 use super::cloud_events::CloudEvent;
 use super::reader::{ReadError, Reader, SeqRange};
-use super::{Feed, FeedError};
+use super::reader_thread::{MAX_QUESTIONS, NoAnswer};
 
 /// Most entries of one page: about 2.5 MB of lines, which a consumer can still apply in one transaction.
 pub const MAX_PAGE: usize = 10_000;
@@ -19,14 +15,8 @@ pub const MAX_PAGE: usize = 10_000;
 /// Longest wait for an entry: shorter than the patience of the proxies and clients on the way.
 pub const MAX_WAIT: Duration = Duration::from_secs(30);
 
-/// Pulls that may wait or be read at once. There are a few consumers; more are one that forgets its connections.
-pub const MAX_PULLS: usize = 64;
-
-/// A query that takes as long is worth a warning: a full page takes a twentieth of it.
-const SLOW_READ: Duration = Duration::from_millis(250);
-
-/// How long a page may take to be read, others in front of it included: a consumer that hears nothing asks again.
-const READ_WITHIN: Duration = Duration::from_secs(5);
+/// Pulls that may wait or be read at once.
+pub const MAX_PULLS: usize = MAX_QUESTIONS;
 
 /// Bytes of a usual line, to make room for a page at once.
 const LINE_BYTES: usize = 256;
@@ -75,30 +65,21 @@ pub enum NoPage {
         /// What there is.
         last_seq: u64,
     },
-    /// Too many pulls are inside.
-    #[error("{MAX_PULLS} pulls are inside")]
-    Crowded,
-    /// The disk does not answer.
-    #[error("the data file could not be read within {READ_WITHIN:?}")]
-    Stalled,
-    /// The server is closing.
-    #[error("the feed is closing")]
-    Closing,
-    /// The data file.
+    /// It could not be read.
     #[error(transparent)]
-    Unreadable(#[from] ReadError),
+    Unread(#[from] NoAnswer),
 }
 
 impl Feed {
     /// Answers a pull: with what there is, or with the first entry that comes within its wait, or with nothing.
     pub async fn pull(&self, pull: Pull) -> Result<Page, NoPage> {
-        let _place = self.places.try_acquire().map_err(|_full| NoPage::Crowded)?;
+        let _place = self.places.try_acquire().map_err(|_full| NoAnswer::Crowded)?;
         let last_seq = self.last_seq();
         if pull.after > last_seq {
             return Err(NoPage::Beyond { after: pull.after, last_seq });
         }
         if *self.closing.borrow() {
-            return Err(NoPage::Closing);
+            return Err(NoAnswer::Closing.into());
         }
         self.pulled.reach(pull.after);
         if pull.after == last_seq && !pull.wait.is_zero() {
@@ -122,66 +103,11 @@ impl Feed {
     }
 
     async fn read(&self, stretch: SeqRange, form: Form) -> Result<Vec<u8>, NoPage> {
-        let (reply, answer) = oneshot::channel();
-        self.reader_thread.lock().as_ref().ok_or(NoPage::Closing)?.ask(Question { stretch, form, reply })?;
-        // No answer: the thread was told to end, and did.
-        let answer = tokio::time::timeout(READ_WITHIN, answer).await.map_err(|_late| NoPage::Stalled)?;
-        Ok(answer.map_err(|_gone| NoPage::Closing)??)
-    }
-}
-
-/// "Read this."
-struct Question {
-    stretch: SeqRange,
-    form: Form,
-    reply: oneshot::Sender<Result<Vec<u8>, ReadError>>,
-}
-
-/// The thread that reads; ends when this is dropped.
-#[derive(Debug)]
-pub(super) struct ReaderThread {
-    questions: Option<Sender<Question>>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl ReaderThread {
-    pub(super) fn open(path: &Path) -> Result<Self, FeedError> {
-        let reader = Reader::open(path)?;
-        let (questions, asked) = bounded(MAX_PULLS);
-        let work = move || answer_all(reader, &asked);
-        let thread = std::thread::Builder::new().name("feed-reader".to_owned()).spawn(work)?;
-        Ok(Self { questions: Some(questions), thread: Some(thread) })
-    }
-
-    fn ask(&self, question: Question) -> Result<(), NoPage> {
-        let questions = self.questions.as_ref().ok_or(NoPage::Closing)?;
-        questions.try_send(question).map_err(|refused| match refused {
-            TrySendError::Full(_) => NoPage::Crowded,
-            TrySendError::Disconnected(_) => NoPage::Closing,
-        })
-    }
-}
-
-impl Drop for ReaderThread {
-    fn drop(&mut self) {
-        drop(self.questions.take());
-        if let Some(thread) = self.thread.take() {
-            let _ended = thread.join();
-        }
-    }
-}
-
-fn answer_all(mut reader: Reader, asked: &Receiver<Question>) {
-    for Question { stretch, form, reply } in asked {
-        if reply.is_closed() {
-            continue;
-        }
-        let started = Instant::now();
-        let _gone = reply.send(page(&mut reader, stretch, form));
-        let took = started.elapsed();
-        if took >= SLOW_READ {
-            tracing::warn!(took_ms = took.as_millis(), after = stretch.after, "a query of the feed was slow");
-        }
+        let answer = {
+            let thread = self.reader_thread.lock();
+            thread.as_ref().ok_or(NoAnswer::Closing)?.ask(move |reader| page(reader, stretch, form))?
+        };
+        Ok(answer.received().await?)
     }
 }
 

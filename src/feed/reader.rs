@@ -60,10 +60,7 @@ pub(crate) struct Reader {
 impl Reader {
     /// A reader of the data file at `path`.
     pub(super) fn open(path: &Path) -> Result<Self, ReadError> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(path, flags)?;
-        connection.busy_timeout(BUSY_TIMEOUT)?;
-        Ok(Self { connection, goods: ItemInfos::default(), line: Vec::new() })
+        Ok(Self { connection: connect(path)?, goods: ItemInfos::default(), line: Vec::new() })
     }
 
     /// Gives the entries of `stretch` to `take`, each as its number and its line without a line end. Nothing is
@@ -89,6 +86,14 @@ impl Reader {
         }
         Ok(())
     }
+}
+
+/// A connection that can only read.
+pub(super) fn connect(path: &Path) -> Result<Connection, ReadError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    Ok(connection)
 }
 
 fn number(seq: u64) -> i64 {
@@ -190,6 +195,6 @@ fn line_of<'l>(seq: u64, row: &'l Row<'l>, good: &'l ItemInfo) -> Option<Line<'l
     })
 }
 
-fn order_id(item: i64, order: i64) -> Result<OrderId, std::num::TryFromIntError> {
+pub(super) fn order_id(item: i64, order: i64) -> Result<OrderId, std::num::TryFromIntError> {
     Ok(OrderId { item: ItemNumber(item.try_into()?), order: OrderNumber(order.try_into()?) })
 }

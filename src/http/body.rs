@@ -47,6 +47,20 @@ pub async fn read(request: &HttpRequest, payload: Payload) -> Result<Bytes, Prob
     read_as(JSON, request, payload).await
 }
 
+/// The same where there need not be one: a request without a body, or with an empty one, has none.
+pub async fn read_if_any(request: &HttpRequest, payload: Payload) -> Result<Option<Bytes>, Problem> {
+    let headers = request.headers();
+    if !headers.contains_key(TRANSFER_ENCODING) && declared_length(headers) == 0 {
+        return Ok(None);
+    }
+    read(request, payload).await.map(Some)
+}
+
+/// The same where a body may have `most` bytes.
+pub async fn read_up_to(most: usize, request: &HttpRequest, payload: Payload) -> Result<Bytes, Problem> {
+    read_as(Wanted { most, ..JSON }, request, payload).await
+}
+
 /// Reads the whole body of a request that must have such a one.
 pub async fn read_as(wanted: Wanted, request: &HttpRequest, payload: Payload) -> Result<Bytes, Problem> {
     check_headers(wanted, request.headers())?;

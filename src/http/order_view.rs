@@ -57,7 +57,7 @@ pub struct OrderView<'a> {
 #[derive(ToSchema)]
 #[schema(as = Owed)]
 #[expect(dead_code, reason = "a description")]
-struct OwedView {
+pub(crate) struct OwedView {
     #[schema(value_type = schemas::Amount)]
     amount: Amount,
     #[schema(value_type = schemas::Currency)]

@@ -76,6 +76,13 @@ impl SaleClient {
 
     /// What an event of a payment provider meant, once it is on record: money for an order that nobody knows too.
     pub async fn pay(&self, order_reference: &str, payment: Payment) -> Result<Receipt, Problem> {
+        let provider = payment.provider;
+        let receipt = self.receive(order_reference, payment).await?;
+        self.view().payments.note(provider, receipt.verdict);
+        Ok(receipt)
+    }
+
+    async fn receive(&self, order_reference: &str, payment: Payment) -> Result<Receipt, Problem> {
         self.check_writable()?;
         let order = order_reference.parse::<OrderId>().ok();
         let known = order.and_then(|id| Some((self.view().directory.find_number(id.item)?, id.order)));

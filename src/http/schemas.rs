@@ -69,6 +69,14 @@ words! {
     Stock = number(0, MAX_STOCK.into());
     /// Units that are added.
     Restocked = number(1, MAX_STOCK.into());
+    /// Units that are taken off sale.
+    Withdrawn = number(1, u32::MAX.into());
+    /// Who steers the sale, as they are called.
+    Operator = text("^[ -~]{1,100}$").examples(["Ann of the night shift"]);
+    /// Why something was done.
+    Why = ObjectBuilder::new().schema_type(Type::String).max_length(Some(500)).examples(["wrong price"]);
+    /// A payment on record.
+    PaymentId = text("^P[0-9]{9,19}$").examples(["P000000042"]);
     /// Name for people.
     Title = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(MAX_TITLE_LENGTH));
     /// What there is to say about an item; line ends are kept.
@@ -77,6 +85,10 @@ words! {
     ImageUrl = ObjectBuilder::new().schema_type(Type::String).max_length(Some(MAX_IMAGE_URL_LENGTH));
     /// What an event of a payment provider meant.
     PaymentVerdict = one_of(Verdicts::ALL);
+    /// Who reports payments.
+    Provider = one_of(Providers::ALL);
+    /// Whether something is owed of a payment.
+    PaymentStatus = one_of(["owed", "settled", "all"]);
     /// Whether an item can be bought now.
     State = one_of([SaleState::Scheduled, SaleState::Open, SaleState::Paused, SaleState::SoldOut, SaleState::Closed]);
     /// Where an order stands. `pending` and `paid` hold their units.
@@ -107,6 +119,8 @@ macro_rules! optional_headers {
 optional_headers! {
     /// With it, a purchase can be tried again without buying twice.
     KeyHeader = "Idempotency-Key": IdempotencyKey;
+    /// Who does it: is written into the journal.
+    OperatorHeader = "X-Operator": Operator;
     /// What a client of a stream has seen last.
     LastEvent = "Last-Event-ID": OrderStatus;
 }

@@ -15,7 +15,7 @@ use utoipa::IntoParams;
 use super::OpsState;
 use crate::feed::cloud_events::CloudEvent;
 use crate::feed::wire::Line;
-use crate::feed::{Form, MAX_PAGE, MAX_WAIT, NoPage, Page, Pull};
+use crate::feed::{Form, MAX_PAGE, MAX_WAIT, NoAnswer, NoPage, Page, Pull};
 use crate::fields::Wrong;
 use crate::http::negotiation;
 use crate::http::problem::{FieldProblem, Problem};
@@ -137,11 +137,18 @@ fn refusal(no_page: NoPage) -> Problem {
             let reason = format!("is not a place in this ledger, which ends at {last_seq}: it belongs to another one");
             Problem::invalid("after", reason)
         }
-        NoPage::Crowded => Problem::new(Reason::Overloaded, "too many pulls are waiting").retry_soon(),
-        NoPage::Closing => Unavailable::ShuttingDown.into(),
-        NoPage::Stalled => Unavailable::StorageStalled.into(),
-        NoPage::Unreadable(error) => {
-            tracing::error!(%error, "the feed cannot be read");
+        NoPage::Unread(no_answer) => unread(no_answer),
+    }
+}
+
+/// What is said where the ledger could not be read.
+pub(super) fn unread(no_answer: NoAnswer) -> Problem {
+    match no_answer {
+        NoAnswer::Crowded => Problem::new(Reason::Overloaded, "too many questions to the ledger wait").retry_soon(),
+        NoAnswer::Closing => Unavailable::ShuttingDown.into(),
+        NoAnswer::Stalled => Unavailable::StorageStalled.into(),
+        NoAnswer::Unreadable(error) => {
+            tracing::error!(%error, "the ledger cannot be read for a question");
             Problem::new(Reason::StorageUnavailable, "the ledger cannot be read now").retry_soon()
         }
     }

@@ -12,7 +12,7 @@ use std::time::Instant;
 use actix_web::{HttpRequest, HttpResponse, web};
 use doorbuster_actors::item::Amount;
 use doorbuster_actors::observe::CommitTrigger;
-use doorbuster_actors::payment::Owed;
+use doorbuster_actors::payment::{Owed, Verdict as PaymentVerdict};
 use doorbuster_actors::sale::{PublishedItem, StorageState};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
@@ -93,6 +93,7 @@ impl Collector for Scrape {
         cores(telemetry, &mut page)?;
         writer(telemetry, &mut page)?;
         items(telemetry, &mut page)?;
+        payments(telemetry, &mut page)?;
         feed_and_redis(telemetry, &mut page)?;
         webhook(telemetry, &mut page)?;
         let failures = telemetry.auth_failures.total();
@@ -229,6 +230,22 @@ fn refunds_due(items: &[Arc<PublishedItem>], unmatched: &[Owed]) -> impl Iterato
     }
     unmatched.iter().for_each(&mut add);
     by_currency.into_iter().map(|(currency, owed)| (label("currency", currency), owed))
+}
+
+/// Every verdict of each provider that is in use, from the start: an alarm needs the 0 before the 1.
+fn payments(telemetry: &Telemetry, page: &mut Page<'_>) -> Result<(), Error> {
+    let counters = &telemetry.sale.payments;
+    // No event says that an operator cancelled a paid order.
+    let is_told = |verdict: &PaymentVerdict| *verdict != PaymentVerdict::Cancelled;
+    let verdicts = || PaymentVerdict::ALL.iter().copied().filter(is_told);
+    let counted = telemetry.providers.iter().flat_map(|provider| {
+        verdicts().map(|verdict| {
+            let labels = [label("provider", provider.as_str()), label("verdict", verdict.as_str())].concat();
+            (labels, counters.get(*provider, verdict))
+        })
+    });
+    let help = "Events of payment providers that are on record, by what they meant";
+    page.counters("doorbuster_payments", help, counted)
 }
 
 fn feed_and_redis(telemetry: &Telemetry, page: &mut Page<'_>) -> Result<(), Error> {

@@ -1,29 +1,26 @@
-//! **Job:** shows the owner of the sale all orders, page by page.
+//! **Job:** shows the owner of the sale all orders, page by page, and cancels one.
 //! **Owns:** the order of the pages: by item, then by number.
 //! **Never:** reads the file: the actors know.
 
 use std::sync::Arc;
 
+use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse, web};
 use doorbuster_actors::entry::{Order, Status};
 use doorbuster_actors::ids::{ItemId, ItemNumber, OrderId, OrderNumber, UserId};
-use doorbuster_actors::request::{OfBuyer, Query, Reason, Which};
+use doorbuster_actors::request::{OfBuyer, Query, Transition, Which};
 use doorbuster_actors::sale::PublishedItem;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::OpsState;
+use super::operator;
+use super::paging::{query, size};
 use crate::http::json::respond;
 use crate::http::order_view::{OrderView, Shown};
 use crate::http::problem::Problem;
 use crate::http::sale_client::SaleClient;
 use crate::http::schemas;
-
-/// Most orders in one answer.
-const MAX_PAGE: usize = 1_000;
-
-/// Orders in one answer if the asker does not say.
-const DEFAULT_PAGE: usize = 100;
 
 /// What is needed to page through orders.
 pub struct Orders {
@@ -53,6 +50,15 @@ pub(super) struct Filter {
     user_id: Option<String>,
 }
 
+/// Why an order is given up.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "a description; the body is read with the rules of all reasons")]
+struct Revocation {
+    /// Is written into the journal.
+    #[schema(value_type = schemas::Why)]
+    reason: String,
+}
+
 /// A page of orders.
 #[derive(Serialize, ToSchema)]
 struct OrdersPage<'o> {
@@ -77,9 +83,7 @@ struct Page {
 pub(super) async fn page(state: web::ThinData<OpsState>, request: HttpRequest) -> HttpResponse {
     let page = async {
         state.authorize(&request)?;
-        let filter = web::Query::<Filter>::from_query(request.query_string());
-        let filter = filter.map_err(|_bad| Problem::new(Reason::Malformed, "the query cannot be read"))?;
-        state.orders.page(filter.checked()?).await
+        state.orders.page(query::<Filter>(&request)?.checked()?).await
     };
     page.await.unwrap_or_else(|problem| problem.respond())
 }
@@ -87,14 +91,11 @@ pub(super) async fn page(state: web::ThinData<OpsState>, request: HttpRequest) -
 impl Filter {
     fn checked(&self) -> Result<Page, Problem> {
         let after = self.after.as_deref().map(str::parse).transpose();
-        let limit = self.limit.as_deref().map_or(Some(DEFAULT_PAGE), |limit| limit.parse().ok());
         let item = self.item_id.as_deref().map(str::parse).transpose();
         let user = self.user_id.as_deref().map(str::parse).transpose();
         Ok(Page {
             after: after.map_err(|_bad| Problem::invalid("after", "must be the id of an order"))?,
-            limit: limit
-                .filter(|limit| (1..=MAX_PAGE).contains(limit))
-                .ok_or_else(|| Problem::invalid("limit", "must be a number from 1 to 1000"))?,
+            limit: size(self.limit.as_deref())?,
             item: item.map_err(|bad| Problem::invalid("item_id", format!("{bad}")))?,
             status: self.status.as_deref().map(status).transpose()?,
             user: user.map_err(|bad| Problem::invalid("user_id", format!("{bad}")))?,
@@ -103,9 +104,30 @@ impl Filter {
 }
 
 fn status(text: &str) -> Result<Status, Problem> {
-    let known = [Status::Pending, Status::Paid, Status::Cancelled, Status::Expired, Status::RefundDue];
+    use Status::{Cancelled, Expired, Paid, Pending, RefundDue, Refunded};
+    let known = [Pending, Paid, Cancelled, Expired, RefundDue, Refunded];
     let status = known.into_iter().find(|status| status.as_str() == text);
-    status.ok_or_else(|| Problem::invalid("status", "must be pending, paid, cancelled, expired or refund_due"))
+    status.ok_or_else(|| Problem::invalid("status", format!("must be one of {}", known.map(Status::as_str).join(", "))))
+}
+
+/// Cancels an order for its buyer, paid or not.
+///
+/// The units go back on sale. A pending order is cancelled; the price of a paid one has to go back: it is `refund_due`
+/// until that is settled.
+#[utoipa::path(post, path = "/v1/admin/orders/{order_id}/cancel", operation_id = "revoke_order", tag = "owner",
+    params(("order_id" = inline(schemas::OrderId), Path), schemas::OperatorHeader), request_body = Revocation,
+    responses((status = 200, description = "The order, given up.", body = OrderView<'_>)))]
+pub(super) async fn cancel(state: web::ThinData<OpsState>, request: HttpRequest, payload: Payload) -> HttpResponse {
+    let cancel = async {
+        state.authorize(&request)?;
+        let id = request.match_info().get("order_id").unwrap_or_default().parse();
+        let id: OrderId = id.map_err(|_bad| Problem::not_found())?;
+        let published = state.orders.client.view().directory.find_number(id.item).ok_or_else(Problem::not_found)?;
+        let origin = operator::origin_with_reason(&request, payload).await?;
+        let order = state.orders.client.transition(&published, id.order, Transition::Revoke(origin)).await?;
+        Ok(respond(&mut HttpResponse::Ok(), &state.orders.shown.order(&order)))
+    };
+    cancel.await.unwrap_or_else(|problem: Problem| problem.respond())
 }
 
 impl Orders {

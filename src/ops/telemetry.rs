@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use doorbuster_actors::observe::{CommitTrigger, CoreCounters};
+use doorbuster_actors::payment::Provider;
 use doorbuster_actors::sale::SaleView;
 use doorbuster_actors::sale::StorageState;
 
@@ -45,6 +46,8 @@ pub struct Telemetry {
     pub funnels: Arc<Vec<Arc<Funnel>>>,
     /// The public listener's answers, one a worker.
     pub responses: Arc<Vec<Arc<ResponseCounters>>>,
+    /// The payment providers that are in use.
+    pub providers: Vec<Provider>,
     /// How far each sink has come.
     pub feed: Arc<Feed>,
     /// How order events reach the shop, if it wants them.

@@ -11,6 +11,7 @@ use actix_web::dev::ServerHandle;
 use actix_web::middleware::from_fn;
 use actix_web::web::Bytes;
 use actix_web::{App, web};
+use doorbuster_actors::payment::Provider;
 
 use super::ServeError;
 use super::descriptors::ops_connections;
@@ -97,6 +98,8 @@ fn equip(
         telemetry: Arc::clone(telemetry),
         items: Rc::new(ops::items::Items { client: client.clone() }),
         orders: Rc::new(ops::orders::Orders { client: client.clone(), shown }),
+        payments: Rc::new(ops::payments::Payments { client: client.clone(), feed: Arc::clone(&telemetry.feed) }),
+        journal: Rc::new(ops::journal::Journal { feed: Arc::clone(&telemetry.feed) }),
         invariants: Rc::new(ops::invariants::Invariants { client, monitor: Arc::clone(&monitor) }),
         monitor,
         feed: Arc::clone(&telemetry.feed),
@@ -112,6 +115,8 @@ fn telemetry(shared: &Shared, feed: &Arc<Feed>, webhook: Option<Arc<Webhook>>, d
         sale: Arc::clone(shared.sale.view()),
         funnels: Arc::clone(&shared.funnels),
         responses: Arc::clone(&shared.responses),
+        // Events in our own format are always taken.
+        providers: vec![Provider::Own],
         feed: Arc::clone(feed),
         webhook,
         redis: shared.redis.clone(),

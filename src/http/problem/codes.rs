@@ -193,7 +193,10 @@ const ENTRIES: [(Reason, Code); Reason::ALL.len()] = [
         Code::new(
             StatusCode::PAYLOAD_TOO_LARGE,
             "Body too large",
-            ["The body has more than 4 KiB.", "Send what the interface describes: an order has one member."],
+            [
+                "The body has more bytes than its address takes: 4 KiB, and more where the detail says so.",
+                "Send what the interface describes: an order has one member.",
+            ],
         ),
     ),
     (
