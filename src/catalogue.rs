@@ -29,7 +29,7 @@ const MAX_FILE_BYTES: u64 = 64 << 20;
 
 /// What is to be done about an item that the data file knows otherwise.
 pub const LEFT_ALONE: &str = "items are read from the catalogue at their first start only. Change an item with PUT \
-                              /v1/admin/items/{item_id} before its sale, add units with /restock, or make the \
+                              /v1/admin/items/{item_id}, add units with /restock, or make the \
                               catalogue say what the data file says (doorbuster config check compares them)";
 
 /// Units of an item one buyer may hold, unless the owner says otherwise: one each is what a flash sale promises.

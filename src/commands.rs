@@ -2,6 +2,7 @@
 //! **Owns:** the names of commands, their common options, and how all become a configuration.
 //! **Never:** does the work of a command.
 
+pub mod admin;
 mod arguments;
 pub mod backup;
 pub mod bench;
@@ -15,9 +16,11 @@ mod failure;
 mod inventory;
 mod man;
 mod mark;
+mod ops_client;
 pub mod orders;
 pub mod salvage;
 mod serve;
+mod text;
 mod token;
 pub mod top;
 pub mod verify;
@@ -31,6 +34,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use crate::config::{ConfigError, ENVIRONMENT_PREFIX, Loaded, Purpose, Requested, Sources};
 use crate::logs::Format;
+use admin::Admin;
 use arguments::Assignments;
 use backup::Backup;
 use bench::options::{Bench, Demo};
@@ -133,6 +137,8 @@ pub enum Command {
     Orders(Orders),
     /// Show a running server in the terminal: the sale, the writer, every actor. Needs the admin token.
     Top(Top),
+    /// Steer a running server: what an operator may do, and undo. Needs the admin token.
+    Admin(Box<Admin>),
     /// Copy a data file while a server is running on it or not, and audit the copy: exit 1, and no copy, if it is not
     /// whole.
     Backup(Backup),
@@ -167,6 +173,7 @@ pub fn run(cli: &Cli) -> Result<ExitCode, Failure> {
         Command::Verify(options) => verify::run(cli, options),
         Command::Orders(options) => orders::run(cli, options),
         Command::Top(options) => top::run(cli, options),
+        Command::Admin(options) => admin::run(cli, options),
         Command::Backup(options) => backup::run(cli, options),
         Command::Salvage(options) => salvage::run(cli, options),
         Command::Calibrate(options) => calibrate::run(cli, options),
@@ -193,6 +200,7 @@ impl Command {
             Self::Verify(options) => options.flags(),
             Self::Orders(options) => options.flags(),
             Self::Top(options) => options.flags(),
+            Self::Admin(options) => options.flags(),
             Self::Backup(options) => options.flags(),
             Self::Salvage(options) => options.flags(),
             Self::Calibrate(options) => options.flags(),
@@ -228,6 +236,14 @@ impl Cli {
         #[expect(clippy::disallowed_methods, reason = "the other place that reads the environment")]
         let filter = env::var_os("RUST_LOG");
         filter.map(|filter| filter.to_string_lossy().into_owned()).filter(|filter| !filter.is_empty())
+    }
+
+    /// Who is at the keyboard, also behind `sudo`.
+    #[must_use]
+    pub fn user() -> Option<String> {
+        #[expect(clippy::disallowed_methods, reason = "the third place that reads the environment")]
+        let names = ["SUDO_USER", "USER"].map(env::var_os);
+        names.into_iter().flatten().map(|name| name.to_string_lossy().into_owned()).find(|name| !name.is_empty())
     }
 
     /// The program itself, to start a server from, and where temporary files go.

@@ -18,7 +18,6 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
-use rusqlite::Connection;
 use tokio::sync::{Semaphore, watch};
 
 pub use pull::{Form, MAX_PAGE, MAX_PULLS, MAX_WAIT, NoPage, Page, Pull};
@@ -27,6 +26,7 @@ pub use reader_thread::NoAnswer;
 
 use reader::Reader;
 use reader_thread::ReaderThread;
+use records::Records;
 
 /// Why the feed cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -74,7 +74,7 @@ pub struct Feed {
     places: Semaphore,
     reader_thread: Mutex<Option<ReaderThread<Reader>>>,
     /// Who looks something up waits behind others who do, and never behind a consumer of entries, or the other way.
-    records: Mutex<Option<ReaderThread<Connection>>>,
+    records: Mutex<Option<Records>>,
     pulled: Cursor,
     relayed: Cursor,
     /// The last entry that the webhook has looked at, and how many before it are not delivered yet.
@@ -90,7 +90,7 @@ impl Feed {
             closing: watch::Sender::new(false),
             places: Semaphore::new(MAX_PULLS),
             reader_thread: Mutex::new(Some(ReaderThread::open("feed-reader", Reader::open(path)?)?)),
-            records: Mutex::new(Some(ReaderThread::open("records", reader::connect(path)?)?)),
+            records: Mutex::new(Some(records::open(path)?)),
             pulled: Cursor::default(),
             relayed: Cursor::default(),
             sent: Default::default(),

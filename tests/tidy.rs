@@ -28,7 +28,7 @@ const SERVER: &[(&str, &str)] = &[
     ("payment", "config fields actors::ids actors::item actors::payment"),
     ("catalogue", "config fields actors::ids actors::item actors::time"),
     ("redis_client", "config"),
-    ("feed", "config redis_client actors::ids actors::ledger actors::time"),
+    ("feed", "config redis_client actors::ids actors::ledger actors::payment actors::time"),
     ("webhook", "config feed actors::data_file actors::time"),
     ("gate", "config redis_client actors::ids actors::observe actors::request actors::sale"),
     (
@@ -49,13 +49,13 @@ const SERVER: &[(&str, &str)] = &[
     (
         "server",
         "api auth catalogue config feed gate http ops payment redis_client signals webhook actors::data_file actors::ids \
-         actors::item actors::ledger actors::request actors::sale actors::time",
+         actors::item actors::ledger actors::payment actors::request actors::sale actors::time",
     ),
     ("inventory", "config http redis_client signals actors::data_file"),
     (
         "commands",
         "auth catalogue config feed inventory logs server signals webhook actors::data_file actors::entry actors::ids \
-         actors::item actors::ledger actors::sale actors::time",
+         actors::item actors::ledger actors::payment actors::sale actors::time",
     ),
     ("main", "commands logs signals actors::sale"),
 ];
@@ -78,7 +78,7 @@ const SALE: &[(&str, &str)] = &[
     ("entry", "ids item money payment time"),
     ("debts", "ids money payment"),
     ("request", "entry ids item payment time"),
-    ("observe", "commit_trigger request"),
+    ("observe", "commit_trigger payment request"),
     ("watchers", "entry ids"),
     ("status", "data_file request"),
     ("stock", "debts entry ids item payment request time"),
@@ -129,6 +129,7 @@ const PLACES: &[(&str, &[&str], &str)] = &[
             "actors/src/ledger",
             "actors/src/data_file",
             "src/feed/reader",
+            "src/feed/records",
             "src/inventory",
             "src/webhook",
             "src/commands",

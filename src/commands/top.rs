@@ -31,12 +31,8 @@ impl From<TopError> for Failure {
     fn from(error: TopError) -> Self {
         match error {
             TopError::Output(error) => Self::output(&error),
-            TopError::NoPort => Self::configuration(error),
-            TopError::Unreachable { .. }
-            | TopError::Token(_)
-            | TopError::Foreign { .. }
-            | TopError::Refused { .. }
-            | TopError::Ended => Self::new(error),
+            TopError::Ops(error) => error.into(),
+            TopError::Ended => Self::new(error),
         }
     }
 }
@@ -50,21 +46,20 @@ use std::io::{self, Write};
 use std::sync::Arc;
 
 use super::failure::Failure;
+use super::ops_client::{OpsError, OpsUrl};
 use super::{Cli, load_with_secrets};
 use crate::config::Purpose;
 use client::Client;
-pub use client::OpsUrl;
 use options::Top;
 use query::Query;
 pub use query::Sort;
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
-pub use wire::Text;
 
 /// Shows the server that the options or the configuration name.
 pub(super) fn run(cli: &Cli, options: &Top) -> Result<ExitCode, Failure> {
     let loaded = load_with_secrets(cli.sources(), &[Purpose::Operate])?;
-    let url = options.url.clone().or_else(|| OpsUrl::of(loaded.config.server.ops_listen)).ok_or(TopError::NoPort)?;
+    let url = options.url.clone().or_else(|| OpsUrl::of(loaded.config.server.ops_listen)).ok_or(OpsError::NoPort)?;
     let view = View {
         url,
         token: loaded.config.auth.admin_token.expose(),
@@ -83,43 +78,12 @@ pub(super) fn run(cli: &Cli, options: &Top) -> Result<ExitCode, Failure> {
 /// Why there is nothing to show.
 #[derive(Debug, thiserror::Error)]
 pub enum TopError {
-    /// Nobody answers there.
-    #[error("no answer from {url}: {reason}")]
-    Unreachable {
-        /// Address that was asked.
-        url: OpsUrl,
-        /// What is wrong, in words.
-        reason: Text,
-    },
-    /// The token is another server's.
-    #[error("{0} does not accept the admin token (auth.admin_token)")]
-    Token(OpsUrl),
-    /// Something else answers there.
-    #[error("{url} is not an operations listener: {path} answers {answer}")]
-    Foreign {
-        /// Address that was asked.
-        url: OpsUrl,
-        /// What was asked for.
-        path: Text,
-        /// What came.
-        answer: Text,
-    },
-    /// The server says no.
-    #[error("status {status}: {title}: {detail}")]
-    Refused {
-        /// Its status.
-        status: u16,
-        /// In a few words.
-        title: Text,
-        /// In more words.
-        detail: Text,
-    },
+    /// The server cannot be asked, or says no.
+    #[error(transparent)]
+    Ops(#[from] OpsError),
     /// The terminal or the output.
     #[error("cannot write the output: {0}")]
     Output(#[from] io::Error),
-    /// Nobody knows where the server listens.
-    #[error("server.ops_listen: has port 0, which the system picks: name the server with --url")]
-    NoPort,
     /// A bug: a thread that asks the server has gone.
     #[error("the view ended: one of its threads did")]
     Ended,

@@ -6,13 +6,24 @@
 mod journal;
 mod payments;
 
+use std::path::Path;
+
 use rusqlite::Connection;
 
 pub use journal::{JournalFilter, JournalRow};
 pub use payments::{Debt, PaymentFilter, PaymentRow, PaymentStatus, PaymentsPage};
 
-use super::reader_thread::NoAnswer;
-use super::{Feed, ReadError};
+use super::reader::connect;
+use super::reader_thread::{NoAnswer, ReaderThread};
+use super::{Feed, FeedError, ReadError};
+
+/// The thread that looks things up.
+pub(super) type Records = ReaderThread<Connection>;
+
+/// A thread for the data file at `path`.
+pub(super) fn open(path: &Path) -> Result<Records, FeedError> {
+    Ok(ReaderThread::open("records", connect(path)?)?)
+}
 
 impl Feed {
     /// A page of payments, and what has to go back in all.

@@ -47,8 +47,9 @@ struct JournalEntry {
     seq: i64,
     #[schema(value_type = schemas::Time)]
     at: String,
-    /// What: `item` (created or changed), `restocked`, `withdrawn`, `paused`, `resumed`, `closed`, `reopened`, `hidden`,
-    /// `shown`, `deleted`, `cancelled`, `refund_due` (a paid order was cancelled) or `settled` (money went back).
+    /// What: `item` (created or changed), `restocked`, `withdrawn`, `paused`, `resumed`, `closed`, `reopened`,
+    /// `hidden`, `shown`, `deleted`, `cancelled`, `refund_due` (a paid order was cancelled) or `settled` (money went
+    /// back).
     kind: String,
     #[schema(value_type = Option<schemas::ItemId>, required = true)]
     item_id: Option<String>,

@@ -11,10 +11,13 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use document::{Document, Operation};
+use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::support::{Attempt, Client, Item, Server, Setup, assert_problem, authorization};
+use crate::support::{
+    Attempt, Client, Item, Server, Setup, admin_authorization, assert_problem, authorization, report_paid,
+};
 
 const SKU: &str = "sku-1";
 
@@ -115,16 +118,33 @@ async fn bounds_of_parameters_are_those_of_the_document() {
     assert!(seen > 0, "the document has no bounds");
 }
 
-async fn placed(server: &Server) -> String {
-    let answer = Attempt::new("ann", SKU).send(&mut Client::new(server.address())).await.expect("an answer");
-    assert_eq!(answer.status, 201, "{}", answer.text());
-    answer.json()["order_id"].as_str().expect("an order has an id").to_owned()
+/// Things that are there.
+struct There {
+    order: String,
+    payment: String,
+}
+
+/// An order that was paid twice, and one of the other item, which cannot be deleted then.
+async fn placed(server: &Server) -> There {
+    let mut client = Client::new(server.address());
+    let steered = Attempt::new("ann", STEERED).send(&mut client).await.expect("an answer");
+    let answer = Attempt::new("ann", SKU).send(&mut client).await.expect("an answer");
+    assert_eq!((steered.status, answer.status), (201, 201), "{}", answer.text());
+    let order = answer.json();
+    for event in ["event-1", "event-2"] {
+        report_paid(&mut client, event, &order).await.expect("an answer");
+    }
+    let authorization = [("Authorization", &*admin_authorization())];
+    let owed = Client::new(server.ops_address()).get("/v1/admin/payments", &authorization).await.expect("an answer");
+    let name = |name: &Value| name.as_str().expect("it has an id").to_owned();
+    There { order: name(&order["order_id"]), payment: name(&owed.json()["payments"][0]["payment_id"]) }
 }
 
 /// The path with things that are there.
-fn filled(path: &str, order: &str) -> String {
+fn filled(path: &str, there: &There) -> String {
     let item = if path.starts_with("/v1/admin/") { STEERED } else { SKU };
-    let path = path.replace("{item_id}", item).replace("{order_id}", order);
+    let path = path.replace("{item_id}", item).replace("{order_id}", &there.order);
+    let path = path.replace("{payment_id}", &there.payment);
     let path = path.replace("{seq}", "1").replace("{provider}", "stripe");
     assert!(!path.contains('{'), "{path}: a new kind of thing");
     path

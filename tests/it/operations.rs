@@ -3,8 +3,11 @@
 //! **Never:** sends what a buyer could send: buyers are there to see what it does to them.
 
 mod books;
+mod command;
 mod items;
 mod owner;
+mod payments;
+mod steering;
 
 use owner::{Owner, SKU, buy, shown};
 use serde_json::json;

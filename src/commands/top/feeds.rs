@@ -142,6 +142,7 @@ mod tests {
     use std::time::Instant;
 
     use super::*;
+    use crate::commands::ops_client::OpsError;
     use crate::commands::top::query::Sort;
     use crate::commands::top::tests::{self as mock, TOKEN};
 
@@ -169,7 +170,7 @@ mod tests {
         let feeds = start(&mock::Server::start(mock::ordinary));
         for _life in 0..2 {
             wait_for(&feeds, |news| matches!(news, News::Snapshot(_)));
-            wait_for(&feeds, |news| matches!(news, News::Fault(TopError::Unreachable { .. })));
+            wait_for(&feeds, |news| matches!(news, News::Fault(TopError::Ops(OpsError::Unreachable { .. }))));
         }
         assert!(!feeds.has_ended());
     }
@@ -181,7 +182,9 @@ mod tests {
         feeds.send(Errand::Steer("sku-1".parse().unwrap(), Steering::Pause), &mut model);
         wait_for(&feeds, |news| matches!(news, News::Steered(_, Steering::Pause, Ok(()))));
         feeds.send(Errand::Steer("gone".parse().unwrap(), Steering::Resume), &mut model);
-        wait_for(&feeds, |news| matches!(news, News::Steered(_, Steering::Resume, Err(TopError::Refused { .. }))));
+        wait_for(&feeds, |news| {
+            matches!(news, News::Steered(_, Steering::Resume, Err(TopError::Ops(OpsError::Refused { .. }))))
+        });
         feeds.send(Errand::Look(Query { search: "abc".to_owned(), ..query() }), &mut model);
         wait_for(&feeds, |_| server.asked().iter().any(|line| line.contains("search=abc")));
     }

@@ -8,7 +8,8 @@ use doorbuster_actors::ids::ItemId;
 
 use super::query::{Query, Sort, Steering};
 use super::rates::{History, Quantiles, rate};
-use super::wire::{Actor, Page, Reason, Snapshot, Text};
+use super::wire::{Actor, Page, Reason, Snapshot};
+use crate::commands::text::Text;
 
 /// One actor with what it did in the window.
 #[derive(Debug, Clone)]

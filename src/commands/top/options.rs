@@ -5,8 +5,9 @@
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
-use super::{OpsUrl, Sort};
+use super::Sort;
 use crate::commands::arguments::{Assignments, DataFile};
+use crate::commands::ops_client::OpsUrl;
 
 /// Most actors of the terminal view, which keeps eleven readings of each.
 const MAX_ACTORS: i64 = 1_000;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 
-use super::client::OpsUrl;
+use crate::commands::ops_client::OpsUrl;
 
 pub(super) const TOKEN: &str = "Qw8eRt5yUi2oPa9sDf6gHj3kLz0xCv7b";
 

@@ -97,7 +97,7 @@ fn layer_line(model: &Model, layer: &Layer) -> TextLine<'static> {
     let entered = before.map(|(earlier, elapsed_s)| between(layer.entered, earlier.entered, elapsed_s));
     let mut reasons: Vec<_> = layer.answered.iter().filter(|(_, count)| **count > 0).collect();
     reasons.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
-    let reason = |(code, count): (&super::wire::Text, &u64)| {
+    let reason = |(code, count): (&crate::commands::text::Text, &u64)| {
         let earlier = |earlier: &Layer| earlier.answered.get(code).copied().unwrap_or(0);
         let pace =
             before.map(|(layer, elapsed_s)| format!(" ({}/s)", rate(between(*count, earlier(layer), elapsed_s))));
@@ -121,7 +121,7 @@ fn writer(model: &Model) -> Paragraph<'static> {
     let commits =
         earlier.map(|(_, before, elapsed_s)| between(writer.commits_total, before.writer.commits_total, elapsed_s));
     let triggers = earlier.map_or_else(String::new, |(_, before, elapsed_s)| {
-        let pace = |(trigger, count): (&super::wire::Text, &u64)| {
+        let pace = |(trigger, count): (&crate::commands::text::Text, &u64)| {
             let earlier = before.writer.triggers.get(trigger).copied().unwrap_or(0);
             (*count > earlier).then(|| format!("{trigger} {}", rate(between(*count, earlier, elapsed_s))))
         };

@@ -1,46 +1,12 @@
 //! **Job:** the answers of the operations listener as this program reads them.
-//! **Owns:** which members are read; others are ignored, and texts lose what a terminal would obey.
+//! **Owns:** which members are read; others are ignored.
 //! **Never:** computes: a counter stays a counter.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use serde::Deserialize;
 
-/// A text from the server, safe to print: control characters and invisible ones that turn a line around are U+FFFD.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
-#[serde(from = "String")]
-pub struct Text(String);
-
-impl Text {
-    pub(super) fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl From<String> for Text {
-    fn from(text: String) -> Self {
-        Self(text.chars().map(|letter| if is_harmless(letter) { letter } else { '\u{FFFD}' }).collect())
-    }
-}
-
-impl From<&str> for Text {
-    fn from(text: &str) -> Self {
-        text.to_owned().into()
-    }
-}
-
-impl fmt::Display for Text {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0)
-    }
-}
-
-fn is_harmless(letter: char) -> bool {
-    !letter.is_control()
-        && !matches!(letter, '\u{AD}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}')
-        && !matches!(letter, '\u{61C}' | '\u{FEFF}')
-}
+use crate::commands::text::Text;
 
 /// How long something took, or how large it was: since the start, and in buckets `(upper bound, count)`.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -181,25 +147,9 @@ pub(super) struct Snapshot {
     pub(super) items: Items,
 }
 
-/// What an answer that is no success says about itself (RFC 9457).
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Problem {
-    pub(super) title: Text,
-    pub(super) detail: Text,
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_a_terminal_would_obey_does_not_reach_it() {
-        let json = r#"{"name":"stock/a","title":"\u001b[2Jred\u009b31m\u202e\u0007\nx"}"#;
-        let actor: Actor = serde_json::from_str(json).unwrap();
-        assert_eq!(actor.title.unwrap().as_str(), "\u{FFFD}[2Jred\u{FFFD}31m\u{FFFD}\u{FFFD}\u{FFFD}x");
-        assert_eq!(Text::from("空气清新剂 é").as_str(), "空气清新剂 é");
-    }
 
     #[test]
     fn members_nobody_reads_are_ignored_and_keys_are_cleaned_as_well() {

@@ -90,15 +90,18 @@ pub struct PaymentsPage {
     pub owed: Vec<(String, i64)>,
 }
 
-const ITEM_ID: &str = "(SELECT json_extract(definition, '$.id') FROM ledger WHERE kind = 1 AND item = entry.item ORDER BY seq DESC LIMIT 1)";
+/// Of the last definition of the item; found by the index over definitions.
+const ITEM_ID: &str = "(SELECT json_extract(definition, '$.id') FROM ledger WHERE kind = 1 AND item = entry.item \
+                       ORDER BY seq DESC LIMIT 1)";
 
-const CURRENCY: &str = "(SELECT json_extract(definition, '$.currency') FROM ledger WHERE kind = 1 AND item = entry.item \
-                        ORDER BY seq DESC LIMIT 1)";
+const CURRENCY: &str = "(SELECT json_extract(definition, '$.currency') FROM ledger \
+                        WHERE kind = 1 AND item = entry.item ORDER BY seq DESC LIMIT 1)";
 
 /// Debts with these filters; `entry` is the entry itself. The view takes off whatever names the same payment, so that
 /// an event that brought no money may come out below nothing.
-const DEBTS: &str = "FROM debts JOIN ledger AS entry ON entry.seq = debts.seq
-WHERE (?1 IS NULL OR debts.item = ?1) AND (?2 IS NULL OR debts.order_number = ?2) AND (?3 IS NULL OR debts.verdict = ?3)";
+const DEBTS: &str = "FROM debts JOIN ledger AS entry ON entry.seq = debts.seq \
+                     WHERE (?1 IS NULL OR debts.item = ?1) AND (?2 IS NULL OR debts.order_number = ?2) \
+                     AND (?3 IS NULL OR debts.verdict = ?3)";
 
 const DUE: &str = "coalesce(json_extract(entry.detail, '$.owed'), debts.amount)";
 

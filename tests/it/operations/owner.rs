@@ -24,6 +24,13 @@ impl Owner {
         self.client.request(method, path, &[("Authorization", &token)], body).await.expect("an answer")
     }
 
+    /// The same by somebody with a name.
+    pub(crate) async fn act(&mut self, name: &str, method: &str, path: &str, body: Option<&Value>) -> Response {
+        let (token, body) = (admin_authorization(), body.map(Value::to_string));
+        let headers = [("Authorization", token.as_str()), ("X-Operator", name)];
+        self.client.request(method, path, &headers, body.as_deref()).await.expect("an answer")
+    }
+
     pub(crate) async fn get(&mut self, path: &str) -> Response {
         self.send("GET", path, None).await
     }
@@ -33,7 +40,7 @@ impl Owner {
         self.send("PUT", &format!("/v1/admin/items/{item}"), Some(&fields.to_string())).await
     }
 
-    /// `restock`, `pause`, `resume` or `close`.
+    /// `restock`, `withdraw`, `pause` and the others.
     pub(crate) async fn steer(&mut self, item: &str, what: &str, body: Option<&Value>) -> Response {
         let body = body.map(Value::to_string);
         self.send("POST", &format!("/v1/admin/items/{item}/{what}"), body.as_deref()).await
