@@ -6,6 +6,7 @@ pub mod cors;
 pub mod events;
 pub mod items;
 pub mod orders;
+pub mod pay_page;
 pub mod payments;
 pub mod rate_limits;
 pub mod request_checks;

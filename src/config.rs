@@ -18,6 +18,7 @@ mod injected;
 mod load;
 mod mode;
 mod origin;
+mod pay_url;
 mod secret;
 #[macro_use]
 mod section;
@@ -43,6 +44,7 @@ pub use exposure::Exposure;
 pub use load::{Loaded, Sources, Wanted, load};
 pub use mode::{Cause, Mode, Requested};
 pub use origin::Origin;
+pub use pay_url::{PayUrl, Place};
 pub use providers::Providers;
 pub use secret::{RedisUrl, Secret};
 pub use show::{changed_keys, show};
@@ -241,6 +243,15 @@ section! {
         /// The key from before, still accepted while it is being rotated; read again on SIGHUP. Secret; default empty:
         /// none.
         pub webhook_previous_secret: Secret = Secret::default(),
+        /// Address of the payment page, for buyers of pending orders: the member `pay_url` of the order, and a button.
+        /// At most 2000 bytes, `https` (`http` on loopback and in development mode), with `{order_id}` and any of
+        /// `{item_id}`, `{quantity}`, `{amount}` (minor units), `{amount_decimal}`, `{currency}`, `{pay_by}` (RFC
+        /// 3339), `{expires}` (Unix seconds), `{signature}`, each percent-encoded; read again on SIGHUP. Default empty:
+        /// no button.
+        pub pay_url: String = String::new(),
+        /// Key of `{signature}`, the HMAC-SHA256 of `<order_id>.<amount>.<currency>` in hexadecimal digits; at least 32
+        /// bytes; read again on SIGHUP. Secret; default empty: `payment.webhook_secret`.
+        pub pay_url_secret: Secret = Secret::default(),
         /// A payment after the expiry: `refund` it, or `honour` it if a unit is left. Default `refund`: the same answer
         /// for everybody.
         pub late: LatePayment = LatePayment::Refund,
@@ -415,5 +426,13 @@ impl Config {
             self.inventory.settings(),
         ];
         sections.into_iter().flatten().collect()
+    }
+}
+
+impl Payment {
+    /// What signs addresses of the payment page.
+    #[must_use]
+    pub fn pay_key(&self) -> &Secret {
+        if self.pay_url_secret.is_empty() { &self.webhook_secret } else { &self.pay_url_secret }
     }
 }

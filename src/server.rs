@@ -144,6 +144,7 @@ pub async fn run(
         reload::token_keys(Arc::clone(&server.identity)),
         reload::ops_tokens(Arc::clone(&server.ops_tokens)),
         reload::payment_keys(Arc::clone(&server.payment_keys)),
+        reload::pay_page(Arc::clone(&server.pay_page)),
     ];
     takers.extend(server.webhook.as_ref().map(|webhook| reload::webhook(Arc::clone(webhook))));
     takers.extend(server.redis.as_ref().map(|redis| reload::redis(Arc::clone(redis.client()))));

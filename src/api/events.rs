@@ -1,6 +1,6 @@
 //! **Job:** pushes an order to its buyer each time it changes (server-sent events, WHATWG HTML section 9.2).
 //! **Owns:** the streams that are open: how many there may be, and when one ends.
-//! **Never:** sends what is not durable, one status twice in a row, or anything after the token has expired.
+//! **Never:** sends what is not durable, the same order twice in a row, or anything after the token has expired.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -17,10 +17,10 @@ use doorbuster_actors::sale::{Crowded, Limits, PublishedItem, Watch};
 use futures_util::Stream;
 use futures_util::stream::unfold;
 
+use super::pay_page::ForBuyers;
 use super::{ApiState, AtApi};
 use crate::auth::{Pass, unauthenticated};
 use crate::http::event_stream;
-use crate::http::order_view::Shown;
 use crate::http::problem::Problem;
 use crate::http::sale_client::SaleClient;
 use crate::http::schemas;
@@ -46,11 +46,11 @@ pub fn limits(connections: usize) -> Limits {
 
 /// Pushes an order on each change, first as it is now.
 ///
-/// Each event is an `order`, its data the order. Its id is the order's status: a status never comes back, so
-/// `Last-Event-ID` says exactly what the client knows. A comment comes at least every 15 seconds: who hears nothing for
-/// longer is cut off, or behind a proxy that holds events back, and asks `GET /v1/orders/{order_id}` instead. A buyer
-/// may have eight streams at once. A stream ends when the token expires that it was opened with; open it again with a
-/// fresh one.
+/// Each event is an `order`, its data the order; money that is owed back is a change, too. Its id is the order's
+/// status, so `Last-Event-ID` says which change the client has seen. A comment comes at least every 15 seconds: who
+/// hears nothing for longer is cut off, or behind a proxy that holds events back, and asks `GET /v1/orders/{order_id}`
+/// instead. A buyer may have eight streams at once. A stream ends when the token expires that it was opened with; open
+/// it again with a fresh one.
 #[utoipa::path(get, path = "/v1/orders/{order_id}/events", operation_id = "stream_order", tag = "orders",
     params(("order_id" = inline(schemas::OrderId), Path), schemas::LastEvent),
     responses((status = 200, description = "Events, until the token expires.", body = String,
@@ -72,9 +72,9 @@ async fn open(state: &ApiState, request: &HttpRequest) -> Result<HttpResponse, P
     let watch = state.orders.items.sale.watchers.watch(order.id, &pass.user, state.events.limits).map_err(crowded)?;
     let published = state.orders.items.sale.directory.find_number(order.id.item).ok_or_else(Problem::not_found)?;
     let known = request.headers().get("Last-Event-ID").and_then(|id| id.to_str().ok()).and_then(status_of);
-    let (client, shown) = (state.orders.client.clone(), state.orders.shown);
-    let (owed, ready) = (order.owed.clone(), VecDeque::from([retry()]));
-    let follower = Follower { client, shown, published, order, pass, watch, known, owed, ready };
+    let known = known.map(|status| (status, Vec::new()));
+    let (client, shown) = (state.orders.client.clone(), state.orders.shown.clone());
+    let follower = Follower { client, shown, published, order, pass, watch, known, ready: VecDeque::from([retry()]) };
     Ok(event_stream::respond(request, events(follower)))
 }
 
@@ -90,15 +90,13 @@ fn crowded(crowded: Crowded) -> Problem {
 
 struct Follower {
     client: SaleClient,
-    shown: Shown,
+    shown: ForBuyers,
     published: Arc<PublishedItem>,
     order: Order,
     pass: Pass,
     watch: Watch,
-    /// The status the client has seen last.
-    known: Option<Status>,
-    /// What the client knows to be owed to them.
-    owed: Vec<Owed>,
+    /// The status the client has seen last, and what it has seen owed.
+    known: Option<(Status, Vec<Owed>)>,
     ready: VecDeque<Bytes>,
 }
 
@@ -123,9 +121,9 @@ impl Follower {
             }
             // Asked for again each time, and after the watch began: no change falls between the two.
             if let Some(order) = self.current().await
-                && (self.known != Some(order.status) || self.owed != order.owed)
+                && self.known.as_ref().is_none_or(|(status, owed)| *status != order.status || *owed != order.owed)
             {
-                (self.known, self.owed) = (Some(order.status), order.owed.clone());
+                self.known = Some((order.status, order.owed.clone()));
                 return Some(self.event(&order));
             }
             let is_silent = tokio::time::timeout(wait, self.watch.changed()).await.is_err();
@@ -152,7 +150,7 @@ fn retry() -> Bytes {
 }
 
 fn status_of(id: &str) -> Option<Status> {
-    let live = [Status::Pending, Status::Paid].into_iter();
-    let ended = [Status::Cancelled, Status::Expired, Status::RefundDue, Status::Refunded];
-    live.chain(ended).find(|status| status.as_str() == id)
+    let statuses =
+        [Status::Pending, Status::Paid, Status::Cancelled, Status::Expired, Status::RefundDue, Status::Refunded];
+    statuses.into_iter().find(|status| status.as_str() == id)
 }

@@ -15,6 +15,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::AtApi;
 use super::items::Items;
+use super::pay_page::ForBuyers;
 use super::rate_limits::RateLimits;
 use super::trace_sampler::Sampler;
 use crate::auth::Identity;
@@ -22,7 +23,7 @@ use crate::gate::funnel::FunnelGuard;
 use crate::gate::{Admitted, Attempt, Gate};
 use crate::http::answer_times::Told;
 use crate::http::json::respond;
-use crate::http::order_view::{OrderView, Shown};
+use crate::http::order_view::OrderView;
 use crate::http::problem::Problem;
 use crate::http::response_counters::ResponseCounters;
 use crate::http::sale_client::{SaleClient, within};
@@ -42,7 +43,7 @@ pub struct Orders {
     /// Who carries messages that are not purchases.
     pub client: SaleClient,
     /// How orders are shown.
-    pub shown: Shown,
+    pub shown: ForBuyers,
     /// What buyers are told, and when.
     pub answers: Arc<ResponseCounters>,
     /// Which purchases are traced.

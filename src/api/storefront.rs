@@ -14,6 +14,7 @@ use crate::auth::Mint;
 use crate::config::{Auth, AuthMode, Mode};
 use crate::http::assets::{File, Site};
 use crate::http::json::respond;
+use crate::http::pages::Pictures;
 use crate::http::problem::Problem;
 use crate::http::{pages, schemas};
 
@@ -36,6 +37,8 @@ pub struct Storefront {
     item: File,
     /// What signs the tokens of guests; only in development mode.
     guests: Option<Auth>,
+    /// Whose pictures of items are shown: plain http is for trying things out, where there is no TLS.
+    pictures: Pictures,
 }
 
 impl Storefront {
@@ -43,7 +46,7 @@ impl Storefront {
     #[must_use]
     pub fn new(auth: &Auth, mode: Mode) -> Self {
         let guests = (mode == Mode::Development && Mint::new(auth).is_ok()).then(|| auth.clone());
-        let site = Site::new(&["store"]);
+        let site = Site::new(&["shared", "store"]);
         // In the page and not behind a URL: a browser logs each request that is answered with 404 as an error.
         let buyer = match (&guests, auth.mode) {
             (Some(_), _) => "guest",
@@ -51,7 +54,15 @@ impl Storefront {
             (None, AuthMode::Header) => "proxy",
         };
         let page = |root| site.page("store/index.html", root, &[("buyer", buyer)]);
-        Self { list: page("./"), item: page("../"), site, guests }
+        let pictures = match mode {
+            Mode::Development => Pictures::Any,
+            Mode::Production => Pictures::Secure,
+        };
+        Self { pictures, list: page("./"), item: page("../"), site, guests }
+    }
+
+    fn page(&self, request: &HttpRequest, file: &File) -> HttpResponse {
+        pages::respond_with(request, file, self.pictures)
     }
 
     fn guest(&self) -> Option<HttpResponse> {
@@ -64,14 +75,14 @@ impl Storefront {
 
 /// `GET /`: what is for sale.
 pub(super) async fn list(state: AtApi, request: HttpRequest) -> HttpResponse {
-    pages::respond(&request, &state.storefront.list)
+    state.storefront.page(&request, &state.storefront.list)
 }
 
 /// `GET /items/{item_id}`: one item. Whether it exists is for the page to find out; what cannot be an id is not found.
 pub(super) async fn item(state: AtApi, request: HttpRequest) -> HttpResponse {
     let id = request.match_info().get("item_id").map(str::parse::<ItemId>);
     match id {
-        Some(Ok(_id)) => pages::respond(&request, &state.storefront.item),
+        Some(Ok(_id)) => state.storefront.page(&request, &state.storefront.item),
         Some(Err(_)) | None => Problem::not_found().respond(),
     }
 }

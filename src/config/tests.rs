@@ -67,6 +67,8 @@ prefix = "doorbuster:"
 pay_within = "15m"
 webhook_secret = ""
 webhook_previous_secret = ""
+pay_url = ""
+pay_url_secret = ""
 late = "refund"
 cool_down = "30s" # not in the contract: slows who holds units again and again without paying
 [payment.stripe]
@@ -256,6 +258,9 @@ pub(super) const BEYOND_LIMITS: &[(&str, &str)] = &[
     ("redis.prefix", "ppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppp"),
     ("payment.pay_within", "31days"),
     ("payment.pay_within", "999us"),
+    ("payment.pay_url", "ftp://pay.example/{order_id}"),
+    ("payment.pay_url", "https://pay.example/"),
+    ("payment.pay_url", "https://pay.example/{order}"),
     ("feed.redis_stream", "orders"),
     ("webhook.url", "https://ann:canary@shop.example.com"),
     ("webhook.timeout", "999ms"),
@@ -294,6 +299,7 @@ fn values_on_the_limits_are_taken() {
         ("redis.timeout", "5s"),
         ("redis.prefix", ""),
         ("payment.pay_within", "30days"),
+        ("payment.pay_url", "https://pay.example/{order_id}?s={signature}"),
         ("feed.redis_stream", "orders"),
         ("webhook.timeout", "1m"),
         ("webhook.concurrency", "64"),
@@ -325,6 +331,7 @@ fn a_secret_that_can_be_guessed_is_refused_and_not_repeated() {
         ("auth.jwt_secret", canary, "must have at least 32 bytes"),
         ("auth.admin_token", "canarycanarycanarycanarycanarycanary", "fewer than 8 distinct characters"),
         ("payment.webhook_secret", "canary-ChangeMe-0123456789abcdef0123", "contains a word of examples"),
+        ("payment.pay_url_secret", canary, "must have at least 32 bytes"),
         ("feed.token", "canary 0123456789abcdef0123456789abcdef", "must be visible ASCII"),
         ("auth.jwt_secret", &" ".repeat(40), "must have at least 32 bytes"),
         (
@@ -338,6 +345,23 @@ fn a_secret_that_can_be_guessed_is_refused_and_not_repeated() {
         assert!(refusal.starts_with(key) && refusal.contains(reason), "{refusal}");
         assert!(!refusal.contains("canary"), "{refusal}");
     }
+}
+
+#[test]
+fn a_signed_address_of_the_payment_page_needs_a_key_and_production_needs_https() {
+    let folder = Folder::new();
+    let payment = |lines: &str| folder.load_file(&format!("{SECRETS}[payment]\n{lines}"));
+    let signed = "pay_url = \"https://pay.example/{order_id}?s={signature}\"\n";
+    let missing = refusal(payment(signed));
+    assert!(missing.starts_with("payment.pay_url: ") && missing.contains("payment.pay_url_secret"), "{missing}");
+    for key in ["webhook_secret", "pay_url_secret"] {
+        let secret = format!("{signed}{key} = \"0011223344556677889900aabbccddeeff\"\n");
+        assert!(payment(&secret).is_ok(), "{key}");
+    }
+    assert!(payment("pay_url = \"https://pay.example/{order_id}\"\n").is_ok());
+    let plain = refusal(payment("pay_url = \"http://pay.example/{order_id}\"\n"));
+    assert!(plain.starts_with("payment.pay_url: must begin with https://"), "{plain}");
+    assert!(load_flags(&[("payment.pay_url", "http://pay.example/{order_id}")]).is_ok(), "development mode");
 }
 
 #[test]

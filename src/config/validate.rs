@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use super::origin::shown;
 use super::{
-    AuthMode, Config, ConfigError, InventorySource, JwtAlgorithm, Loaded, Mode, Origin, Secret, Wanted, signing_key,
+    AuthMode, Config, ConfigError, InventorySource, JwtAlgorithm, Loaded, Mode, Origin, PayUrl, Secret, Wanted,
+    signing_key,
 };
 
 /// Most HTTP workers: far more than cores of one box; past it somebody mistook the key.
@@ -81,6 +82,7 @@ pub fn validate(loaded: &Loaded) -> Result<(), ConfigError> {
         .and_then(|()| storage(config))
         .and_then(|()| clock(config))
         .and_then(|()| payment(config))
+        .and_then(|()| pay_page(loaded))
         .and_then(|()| gate(config))
         .and_then(|()| redis(loaded))
         .and_then(|()| webhook(loaded))
@@ -145,6 +147,20 @@ fn payment(config: &Config) -> Result<(), ConfigError> {
     let counts = pay_within.is_zero() || pay_within >= MIN_PAY_WITHIN;
     check(counts, "payment.pay_within", "must be 0s or at least 1ms")?;
     at_most(pay_within, MAX_PAY_WITHIN, "payment.pay_within")
+}
+
+/// Whom buyers pay, and by what the payment page can tell that the amount is ours.
+fn pay_page(loaded: &Loaded) -> Result<(), ConfigError> {
+    let (key, payment) = ("payment.pay_url", &loaded.config.payment);
+    if payment.pay_url.is_empty() {
+        return Ok(());
+    }
+    let is_development = loaded.mode == Mode::Development;
+    let template = PayUrl::parse(&payment.pay_url, is_development).map_err(|reason| ConfigError::new(key, reason))?;
+    // In development mode the secret is made later, and whoever needs no secret has not read them.
+    let has_key = !payment.pay_key().is_empty() || is_development || !loaded.is_whole();
+    let reason = "has {signature} in it, which needs payment.pay_url_secret or payment.webhook_secret";
+    check(!template.is_signed() || has_key, key, reason)
 }
 
 fn gate(config: &Config) -> Result<(), ConfigError> {
@@ -278,6 +294,7 @@ fn secrets(config: &Config) -> Result<(), ConfigError> {
             strong(&replacement, current)?;
         }
     }
+    strong("payment.pay_url_secret", &config.payment.pay_url_secret)?;
     for (key, token) in [
         ("auth.admin_token", &auth.admin_token),
         ("auth.admin_previous_token", &auth.admin_previous_token),

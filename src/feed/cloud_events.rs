@@ -27,9 +27,10 @@ pub struct CloudEvent<'l> {
     /// whoever runs the server.
     #[serde(rename = "type")]
     kind: String,
-    /// The order, or in entries about none the item.
-    #[schema(value_type = String)]
-    subject: &'l str,
+    /// The order, or in entries about none the item; absent where money came for neither.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, nullable = false)]
+    subject: Option<&'l str>,
     /// Server time of the decision.
     #[schema(value_type = String, format = DateTime)]
     time: &'l str,
@@ -51,7 +52,7 @@ impl CloudEvent<'_> {
             id: entry.seq.to_string(),
             source: SOURCE,
             kind: format!("doorbuster.{}", entry.kind),
-            subject: entry.order_id.as_deref().unwrap_or(&entry.item_id),
+            subject: entry.order_id.as_deref().or(entry.item_id.as_deref()),
             time: &entry.at,
             datacontenttype: "application/json",
             data,

@@ -160,7 +160,7 @@ mod tests {
 
     #[test]
     fn every_asset_that_a_page_names_is_there_and_kept_for_ever() {
-        let site = Site::new(&["store"]);
+        let site = Site::new(&["shared", "store"]);
         let page = site.page("store/index.html", "../", &[("buyer", "token")]);
         let prefix = format!("\"../assets/{}/", site.version);
         let named: Vec<_> = text(&page).split(prefix.as_str()).skip(1).collect();

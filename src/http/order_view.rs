@@ -51,6 +51,10 @@ pub struct OrderView<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(value_type = Vec<OwedView>)]
     refund_owed: &'a Vec<Owed>,
+    /// Where the order is paid, to its buyer, while it is pending; absent: it cannot be, or the shop has no such page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pay_url: Option<String>,
 }
 
 /// An amount of money.
@@ -81,11 +85,19 @@ impl Shown {
             pay_by: order.pay_by,
             durability: self.durability,
             refund_owed: &order.owed,
+            pay_url: None,
         }
     }
 }
 
 impl OrderView<'_> {
+    /// The same, with where it is paid.
+    #[must_use]
+    pub fn paid_at(mut self, pay_url: Option<String>) -> Self {
+        self.pay_url = pay_url;
+        self
+    }
+
     /// Where the order is read.
     #[must_use]
     pub fn location(&self) -> String {

@@ -15,18 +15,51 @@ use crate::http::assets::{File, Freshness};
 
 /// Scripts and styles only from files of ours, nothing inline, nobody's frame: what a title could smuggle in has no way
 /// to run and nowhere to send anything.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
-                      connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+macro_rules! policy {
+    ($pictures:literal) => {
+        concat!(
+            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:",
+            $pictures,
+            "; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        )
+    };
+}
+
+/// Whose pictures a page may show. A picture runs nothing and reads nothing; its host learns that somebody looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pictures {
+    /// Our own only.
+    Own,
+    /// Those of any host that encrypts.
+    Secure,
+    /// Those of any host: where there is no TLS at all.
+    Any,
+}
+
+impl Pictures {
+    fn policy(self) -> &'static str {
+        match self {
+            Self::Own => policy!(""),
+            Self::Secure => policy!(" https:"),
+            Self::Any => policy!(" https: http:"),
+        }
+    }
+}
 
 /// The file, or `304` for who has it already.
 pub(crate) fn respond(request: &HttpRequest, file: &File) -> HttpResponse {
+    respond_with(request, file, Pictures::Own)
+}
+
+/// The same, for a page with pictures.
+pub(crate) fn respond_with(request: &HttpRequest, file: &File, pictures: Pictures) -> HttpResponse {
     let entity_tag = EntityTag::new_strong(file.entity_tag.clone());
     let is_known = has(request, &entity_tag);
     let mut response = if is_known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
     response
         .insert_header((ETAG, entity_tag.to_string()))
         .insert_header((CACHE_CONTROL, caching(file.freshness)))
-        .insert_header((CONTENT_SECURITY_POLICY, POLICY))
+        .insert_header((CONTENT_SECURITY_POLICY, pictures.policy()))
         .insert_header((REFERRER_POLICY, "no-referrer"))
         .insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"));
     if is_known {

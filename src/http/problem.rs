@@ -28,9 +28,7 @@ use crate::fields::Wrong;
 use crate::gate::Refusal;
 use codes::Code;
 
-pub use groups::{
-    ANY, ASKED, BODY, CLOSED, KEPT, NAMED, PARAMETERS, PURCHASE, STEP, UNREADABLE, WITHDRAWAL, WRITTEN,
-};
+pub use groups::{ANY, ASKED, BODY, CLOSED, KEPT, NAMED, PARAMETERS, PURCHASE, STEP, UNREADABLE, WITHDRAWAL, WRITTEN};
 
 /// What to say about how long "later" is, where nothing better is known.
 const SOON: Duration = Duration::from_secs(1);

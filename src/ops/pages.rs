@@ -28,7 +28,7 @@ pub struct Pages {
 
 impl Default for Pages {
     fn default() -> Self {
-        let site = Site::new(&["dashboard", "vendor"]);
+        let site = Site::new(&["dashboard", "shared", "vendor"]);
         let dashboard = site.page("dashboard/index.html", "./", &[]);
         let ours = DOCS.into_iter().filter_map(|name| Some((name, assets::file(&format!("docs/{name}"))?)));
         let theirs = SWAGGER_UI.into_iter().filter_map(|name| Some((name, of_swagger_ui(name)?)));

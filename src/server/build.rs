@@ -11,7 +11,7 @@ use std::time::Duration;
 use actix_web::dev::ServerHandle;
 use actix_web::middleware::from_fn;
 use actix_web::{App, web};
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use doorbuster_actors::Sale;
 use doorbuster_actors::data_file::Medium;
 use doorbuster_actors::sale::InjectedDelay;
@@ -32,6 +32,7 @@ use super::workers::{Shared, WorkerFactory};
 use crate::api;
 use crate::api::cors::Cors;
 use crate::api::events;
+use crate::api::pay_page::PayPage;
 use crate::api::rate_limits::RateLimits;
 use crate::api::request_checks::{self, RequestChecks};
 use crate::api::storefront::Storefront;
@@ -77,6 +78,7 @@ pub(super) struct Server {
     pub(super) identity: Arc<Identity>,
     pub(super) ops_tokens: Arc<Tokens>,
     pub(super) payment_keys: Arc<ArcSwap<Keys>>,
+    pub(super) pay_page: Arc<ArcSwapOption<PayPage>>,
     closing: Arc<AtomicBool>,
     responses: Arc<Vec<Arc<ResponseCounters>>>,
     public: ServerHandle,
@@ -122,6 +124,7 @@ impl Server {
         let (closing, responses) = (Arc::clone(&shared.gate.closing), Arc::clone(&shared.responses));
         let identity = Arc::clone(&shared.identity);
         let (ops_tokens, payment_keys) = (Arc::clone(&shared.ops_tokens), Arc::clone(&shared.payment_keys));
+        let pay_page = Arc::clone(&shared.pay_page);
         let workers = (usize::from(workers), WorkerFactory::new(shared));
         let cors = Arc::new(Cors::new(config.server.allowed_origins.clone()));
         let public = open_public(public_socket, (loaded, Arc::clone(&cors)), workers, &closing, limits)?;
@@ -134,6 +137,7 @@ impl Server {
             identity,
             ops_tokens,
             payment_keys,
+            pay_page,
             closing,
             responses,
             public,
@@ -262,6 +266,7 @@ fn share(
         payment_keys: Arc::new(ArcSwap::from_pointee(payment_keys)),
         ops_tokens: Arc::new(Tokens::new(config)),
         shown,
+        pay_page: Arc::new(ArcSwapOption::new(PayPage::of(config, loaded.mode))),
         storefront: Arc::new(Storefront::new(&config.auth, loaded.mode)),
         funnels: Arc::new((0..workers).map(|_| Arc::new(Funnel::default())).collect()),
         responses: Arc::new((0..workers).map(|_| Arc::new(ResponseCounters::default())).collect()),

@@ -4,9 +4,10 @@
 
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 
 use crate::api::cors::Cors;
+use crate::api::pay_page::PayPage;
 use crate::auth::Identity;
 use crate::config::{ConfigError, Loaded, changed_keys};
 use crate::ops::tokens::Tokens;
@@ -91,6 +92,15 @@ pub(super) fn payment_keys(keys: Arc<ArcSwap<Keys>>) -> Taker {
 pub(super) fn webhook(webhook: Arc<Webhook>) -> Taker {
     let take = move |loaded: &Loaded| webhook.renew(&loaded.config).map_err(str::to_owned);
     Taker { keys: &["webhook.secret", "webhook.previous_secret"], take: Box::new(take) }
+}
+
+/// The payment page, and what signs its addresses.
+pub(super) fn pay_page(page: Arc<ArcSwapOption<PayPage>>) -> Taker {
+    let take = move |loaded: &Loaded| {
+        page.store(PayPage::of(&loaded.config, loaded.mode));
+        Ok(())
+    };
+    Taker { keys: &["payment.pay_url", "payment.pay_url_secret"], take: Box::new(take) }
 }
 
 /// What SIGHUP does.

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use doorbuster_actors::ids::CoreId;
 use doorbuster_actors::sale::Limits as StreamLimits;
 use doorbuster_actors::{Sale, SaleHandle};
@@ -15,6 +15,7 @@ use crate::api::ApiState;
 use crate::api::events::Events;
 use crate::api::items::Items;
 use crate::api::orders::Orders;
+use crate::api::pay_page::{ForBuyers, PayPage};
 use crate::api::payments::Payments;
 use crate::api::rate_limits::RateLimits;
 use crate::api::storefront::Storefront;
@@ -46,6 +47,7 @@ pub(super) struct Shared {
     pub(super) payment_keys: Arc<ArcSwap<Keys>>,
     pub(super) ops_tokens: Arc<Tokens>,
     pub(super) shown: Shown,
+    pub(super) pay_page: Arc<ArcSwapOption<PayPage>>,
     pub(super) storefront: Arc<Storefront>,
     pub(super) funnels: Arc<Vec<Arc<Funnel>>>,
     pub(super) responses: Arc<Vec<Arc<ResponseCounters>>>,
@@ -83,7 +85,7 @@ impl Shared {
             identity: Arc::clone(&self.identity),
             items: items(),
             client,
-            shown: self.shown,
+            shown: ForBuyers { shown: self.shown, pay_page: Arc::clone(&self.pay_page) },
             answers: Arc::clone(&self.responses[worker]),
             sampler: Sampler::default(),
             rate_limits: self.rate_limits.clone(),

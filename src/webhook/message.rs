@@ -67,7 +67,7 @@ fn read(line: &[u8]) -> Line<'_> {
 /// Of what never changes about an entry, whichever version of the program tells it.
 fn fingerprint(entry: &Line<'_>) -> String {
     let Line { seq, kind, at, item_id, user_id, .. } = entry;
-    let user_id = user_id.as_deref().unwrap_or_default();
+    let (item_id, user_id) = (item_id.as_deref().unwrap_or_default(), user_id.as_deref().unwrap_or_default());
     let digest = Sha256::digest(format!("{seq}\n{kind}\n{at}\n{item_id}\n{user_id}"));
     hex::encode(&digest[..ID_BYTES])
 }

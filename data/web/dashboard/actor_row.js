@@ -33,7 +33,7 @@ const LONG_WAIT_US = { warn: 100_000, bad: 1_000_000 };
 /** Share of a mailbox in use: worth a look, and bad. */
 const DEEP_MAILBOX_SHARE = { warn: 0.05, bad: 0.5 };
 
-const ACTIONS = [["pause", "Pause"], ["resume", "Resume"], ["restock", "Restock"], ["close", "Close"]];
+const ACTIONS = [["pause", "Pause"], ["resume", "Resume"], ["restock", "Restock"], ["close", "Close"], ["reopen", "Reopen"]];
 
 const BALANCE = { good: "add up", bad: "broken", unknown: "not checked", idle: "idle" };
 
@@ -139,8 +139,9 @@ export class ActorRow {
     setStyle(parts.stock, "width", `${(left * 100).toFixed(1)}%`);
     for (const button of this.#cells.actions.children) {
       const { action } = button.dataset;
-      const fits = { pause: actor.state !== "paused", resume: actor.state === "paused" }[action] ?? true;
-      show(button, fits && actor.state !== "closed");
+      const { state } = actor;
+      const fits = { pause: state !== "paused", resume: state === "paused" }[action] ?? true;
+      show(button, action === "reopen" ? state === "closed" : fits && state !== "closed");
     }
     if (!actor.started) {
       for (const key of ["wait_p99", "handle_p99", "messages"]) setText(parts[key], NOTHING);

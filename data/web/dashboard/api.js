@@ -34,11 +34,13 @@ export async function read(path, signal) {
   return (await send(path, { signal })).json();
 }
 
-/** Posts an instruction, with a JSON body if there is one. */
-export async function post(path, body) {
-  if (body === undefined) return send(path, { method: "POST" });
-  const headers = { "Content-Type": "application/json" };
-  return send(path, { method: "POST", headers, body: JSON.stringify(body) });
+/** Gives an instruction, with a JSON body if there is one, in the name of `operator`. Resolves to the answer's document, or `null` if it has none. */
+export async function instruct(method, path, body, operator) {
+  const headers = operator ? { "X-Operator": operator } : {};
+  if (body !== undefined) headers["Content-Type"] = "application/json";
+  const response = await send(path, { method, headers, body: body && JSON.stringify(body) });
+  const is_json = /json/.test(response.headers.get("Content-Type"));
+  return is_json ? response.json() : null;
 }
 
 async function refusal(response) {

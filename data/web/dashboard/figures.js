@@ -1,4 +1,4 @@
-// Job: shows the verdict and the five key figures.
+// Job: shows the verdict and five key figures; the sixth, of money, is `owed.js`'s.
 // Owns: the top of the page.
 // Never: decides what is healthy (the server does) or what a figure means (`readings.js`).
 
@@ -14,7 +14,7 @@ export class Figures {
   constructor() {
     this.verdict = find("#verdict");
     this.lines = {};
-    for (const tile of document.querySelectorAll("#figures > div")) {
+    for (const tile of document.querySelectorAll("#figures > [data-figure]")) {
       const line = new Sparkline({ size: "tile" });
       tile.querySelector("dd").append(line.node);
       this.lines[tile.dataset.figure] = line;

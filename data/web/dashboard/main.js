@@ -13,6 +13,9 @@ import { Figures } from "./figures.js";
 import { Funnel } from "./funnel.js";
 import { Readings, RECENT_S, Series, WINDOW_S } from "./history.js";
 import * as meanings from "./meanings.js";
+import { Owed } from "./owed.js";
+import { Operate } from "./operate.js";
+import { itemPlan } from "./plans.js";
 import { pace, windowed } from "./readings.js";
 import { Sales } from "./sales.js";
 import * as session from "./session.js";
@@ -29,11 +32,14 @@ const [writer, system] = [new Writer(), new System()];
 const actors = new Actors({
   rows: () => conservation.show(),
   failed: lockIfUnauthenticated,
-  action: (action, actor, button) => admin.ask(action, actor, button),
+  action: (action, actor, button) => admin.ask(itemPlan(action, { ...actor, stock: actor.supply }), button,
+    `[data-item="${CSS.escape(actor.item_id)}"]`),
   choose: (item_id) => sales.choose(item_id),
 });
 const conservation = new Conservation(() => actors.visible);
-const admin = new Admin({ done: () => actors.refresh(), failed: lockIfUnauthenticated });
+const admin = new Admin({ done: refresh, failed: lockIfUnauthenticated });
+const owed = new Owed({ failed: lockIfUnauthenticated });
+const operate = new Operate({ admin, failed: lockIfUnauthenticated });
 let stream = null;
 let lost_since_ms = null;
 let chosen_row = null;
@@ -48,6 +54,12 @@ document.addEventListener("visibilitychange", draw);
 session.start({ onToken: open, onForgotten: shut });
 if (session.token()) open();
 
+function refresh() {
+  actors.refresh();
+  owed.refresh();
+  operate.refresh();
+}
+
 function open() {
   shut();
   stream = new Stream({ snapshot, lost, unauthenticated: refused });
@@ -58,6 +70,8 @@ function shut() {
   stream?.stop();
   actors.stop();
   conservation.stop();
+  owed.stop();
+  operate.stop();
   stream = null;
   begun = false;
 }
@@ -81,6 +95,8 @@ function snapshot(data) {
     show(find("#board"), true);
     actors.start();
     conservation.start();
+    owed.start();
+    operate.start();
   }
   draw();
 }

@@ -2,6 +2,8 @@
 // Owns: how figures are rounded and written, and the names of layers, refusals, states and triggers.
 // Never: computes a figure.
 
+import { amount as money } from "../shared/money.js";
+
 /** What stands where a figure is not known or does not apply. */
 export const NOTHING = "–";
 
@@ -11,6 +13,20 @@ const COMPACT = new Intl.NumberFormat("en-US", { notation: "compact", maximumSig
 
 /** From here on a number is shown short ("1.23M"): more digits are neither read nor steady. */
 const COMPACT_FROM = 1_000_000;
+
+/** Most units of an item. */
+export const MOST_UNITS = 1_000_000_000;
+
+/** An amount of money in minor units. */
+export const amount = (minor, currency) => money(minor, currency, "en");
+
+/** Amounts of money in several currencies. */
+export const sums = (all) => all.map((one) => amount(one.amount, one.currency)).join(" + ");
+
+const MOMENT = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "medium" });
+
+/** A moment in this browser's own time zone. */
+export const when = (rfc3339) => (rfc3339 ? MOMENT.format(Date.parse(rfc3339)) : NOTHING);
 
 /** A count. */
 export function count(value) {
@@ -137,6 +153,28 @@ export function answer(code) {
 /** States of an item. */
 export const STATES = {
   scheduled: "scheduled", open: "on sale", paused: "paused", sold_out: "sold out", closed: "closed",
+};
+
+/** Statuses of an order. */
+export const STATUSES = {
+  pending: "pending", paid: "paid", cancelled: "cancelled", expired: "expired", refund_due: "refund due",
+  refunded: "refunded",
+};
+
+/** What a payment meant. */
+export const VERDICTS = {
+  applied: "paid the order", duplicate: "reported twice", second_payment: "order was paid already",
+  short: "less than the price", over: "more than the price", wrong_currency: "another currency",
+  late: "order was over", unknown_order: "no such order", failed: "failed", cancelled: "paid order was cancelled",
+};
+
+/** What an entry of the journal says was done; `n` is a number of units. */
+export const DEEDS = {
+  item: () => "created or edited", restocked: (n) => `put ${count(n)} units on sale`,
+  withdrawn: (n) => `took ${count(n)} units off sale`, paused: () => "paused", resumed: () => "resumed",
+  closed: () => "closed", reopened: () => "reopened", hidden: () => "hidden", shown: () => "shown again",
+  deleted: () => "deleted", cancelled: () => "order cancelled", refund_due: () => "paid order cancelled",
+  settled: () => "paid back", refunded: () => "order refunded",
 };
 
 /** Why a batch was cut. */

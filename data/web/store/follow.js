@@ -10,8 +10,9 @@ import * as stream from './stream.js';
 // A stream says something at once. A proxy that holds events back does not: then the page asks.
 const FIRST_WORD_MS = 3000;
 const ASK_EVERY_MS = 4000;
-// An order that is over changes only if money comes late.
+// An order that is over changes only if money comes late; one that is paid, if more comes or it goes back.
 const ASK_SELDOM_MS = 30000;
+const ASK_SETTLED_MS = 60000;
 // Past the deadline the order has become something else already.
 const ASK_DUE_MS = 1500;
 const LONGEST_PAUSE_MS = 30000;
@@ -25,17 +26,21 @@ let isStarted = false;
  * been heard of it: 0 as long as that is nothing to worry about. May be called again with what has become of it. */
 export function follow(order, on) {
   const known = followed.get(order.order_id);
-  if (stream.isLast(order)) {
-    unfollow(order.order_id);
-  } else if (known) {
-    known.order = order;
-  } else {
-    const now = performance.now();
-    const streamAt = now - stream.SILENCE_MS + FIRST_WORD_MS;
-    followed.set(order.order_id, { order, on, streamAt, heardAt: now, askAt: 0, failures: 0, isAsking: false });
-    start();
-    stream.look();
+  if (known) {
+    hear(known, order);
+    return;
   }
+  const now = performance.now();
+  const streamAt = now - stream.SILENCE_MS + FIRST_WORD_MS;
+  const askAt = stream.isSettled(order) ? now + ASK_SETTLED_MS : 0;
+  followed.set(order.order_id, { order, on, streamAt, heardAt: now, askAt, failures: 0, isAsking: false });
+  start();
+  stream.look();
+}
+
+function hear(one, order) {
+  if (stream.isSettled(order) && !stream.isSettled(one.order)) one.askAt = performance.now() + ASK_SETTLED_MS;
+  one.order = order;
 }
 
 export function unfollow(orderId) {
@@ -56,7 +61,7 @@ function start() {
 
 /** The order that most may still happen to. */
 function choose() {
-  const orders = [...followed.values()].map(({ order }) => order);
+  const orders = [...followed.values()].map(({ order }) => order).filter((order) => !stream.isSettled(order));
   return orders.find(({ status }) => status === 'pending') ?? orders[0] ?? null;
 }
 
@@ -73,10 +78,9 @@ function broken(id) {
 function see(order) {
   const one = followed.get(order.order_id);
   if (!one) return;
-  if (stream.isLast(order)) unfollow(order.order_id);
-  if (one.order.status === order.status) return;
-  one.order = order;
-  one.on.order(order);
+  const isSame = JSON.stringify(one.order) === JSON.stringify(order);
+  hear(one, order);
+  if (!isSame) one.on.order(order);
 }
 
 function tick() {
@@ -85,7 +89,7 @@ function tick() {
     const now = performance.now();
     const isLive = now - one.streamAt < stream.SILENCE_MS;
     const silentMs = now - one.heardAt;
-    one.on.quiet(!isLive && silentMs > QUIET_MS ? Math.floor(silentMs / 1000) : 0);
+    one.on.quiet(!isLive && silentMs > Math.max(QUIET_MS, 1.5 * usual(one.order)) ? Math.floor(silentMs / 1000) : 0);
     if (!one.isAsking && now >= one.askAt && (!isLive || isDue(one.order))) inquire(one);
   }
 }
@@ -110,7 +114,12 @@ async function inquire(one) {
   }
 }
 
+function usual(order) {
+  if (isDue(order)) return ASK_DUE_MS;
+  if (order.status === 'pending') return ASK_EVERY_MS;
+  return stream.isSettled(order) ? ASK_SETTLED_MS : ASK_SELDOM_MS;
+}
+
 function pause({ order, failures }) {
-  const usual = isDue(order) ? ASK_DUE_MS : order.status === 'pending' ? ASK_EVERY_MS : ASK_SELDOM_MS;
-  return Math.max(usual, Math.min(LONGEST_PAUSE_MS, ASK_EVERY_MS * 2 ** (failures - 1)));
+  return Math.max(usual(order), Math.min(LONGEST_PAUSE_MS, ASK_EVERY_MS * 2 ** (failures - 1)));
 }

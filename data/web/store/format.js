@@ -1,20 +1,15 @@
 // Job: writes amounts, moments and durations for people.
-// Owns: how many digits the minor units of a currency have.
+// Owns: their forms.
 // Never: computes with them.
 
-// ISO 4217, for the currencies without two digits. Browsers follow usage instead, which drops some minor units; the
-// shop's amounts are in ISO's.
-const DIGITS = {
-  0: 'BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF',
-  3: 'BHD IQD JOD KWD LYD OMR TND',
-  4: 'CLF UYW',
-};
+import { amount } from '../shared/money.js';
 
-export function amount(minor, currency) {
-  const known = Object.keys(DIGITS).find((digits) => DIGITS[digits].includes(currency));
-  const digits = Number(known ?? 2);
-  const style = { style: 'currency', currency, minimumFractionDigits: digits, maximumFractionDigits: digits };
-  return new Intl.NumberFormat(undefined, style).format(minor / 10 ** digits);
+export { amount };
+
+/** "3 × €5.00 = €15.00", or the price alone. */
+export function total(units, price, currency) {
+  const sum = amount(units * price, currency);
+  return units === 1 ? sum : `${count(units)} × ${amount(price, currency)} = ${sum}`;
 }
 
 const time = new Intl.DateTimeFormat(undefined, { timeStyle: 'medium' });

@@ -1,20 +1,19 @@
-// Job: the page of one item: countdown, button, outcome, orders.
+// Job: the page of one item: countdown, how many, button, outcome, orders.
 // Owns: when the button can be pressed.
 // Never: trusts itself with the decision: the server's answer is the outcome, whatever the page thinks.
 
 import { NoAnswer, ask, backoff, sleep } from './api.js';
 import * as buyer from './buyer.js';
 import * as clock from './clock.js';
-import { follow } from './follow.js';
 import { amount, duration, moment } from './format.js';
-import { orderCard } from './order.js';
-import { isUnresolved, purchase, settle } from './purchase.js';
-import { fresh, say, showState, showStock, showTile, stateOf } from './view.js';
+import { orderList } from './orders.js';
+import { isUnresolved, purchase, settle, unitsAsked } from './purchase.js';
+import { quantity } from './quantity.js';
+import { fresh, say, showPicture, showState, showStock, showTile, stateOf } from './view.js';
 import * as words from './words.js';
 
 const SECOND = 1000;
 const LONGEST_PAUSE_MS = 30000;
-const MOST_CARDS = 10;
 // Clicks that come in a row belong to one wish: what they led to is seen before the next one counts.
 const REST_MS = 3000;
 
@@ -22,14 +21,16 @@ export function itemPage(main, itemId) {
   const at = fresh('item');
   main.replaceChildren(at.copy);
   const button = { isBusy: false, isResting: false, hadFocus: false, lockedUntil: 0 };
-  const page = { at, itemId, item: null, orders: [], cards: new Map(), ...button };
+  const page = { at, itemId, item: null, ...button };
+  page.orders = orderList(at.orders, `v1/orders?item_id=${itemId}`, () => tick(page));
+  page.quantity = quantity(at, () => tick(page));
   at.buy.addEventListener('click', () => click(page));
   clock.everySecond(() => tick(page));
   buyer.onChange(() => tick(page));
   if (isUnresolved(itemId)) say(at.note, words.UNRESOLVED, 'wait');
   poll(page);
-  loadOrders(page);
-  document.addEventListener('visibilitychange', () => document.hidden || loadOrders(page));
+  page.orders.load();
+  document.addEventListener('visibilitychange', () => document.hidden || page.orders.load());
 }
 
 // ---- the item
@@ -90,7 +91,9 @@ function showItem(page) {
   document.title = `${item.title} · Doorbuster`;
   say(at.title, item.title);
   say(at.price, amount(item.unit_price, item.currency));
+  say(at.about, item.description ?? '');
   showTile(at.tile, item);
+  showPicture(at.picture, item, item.title);
   showStock(at, item);
   tick(page);
 }
@@ -100,7 +103,7 @@ function tick(page) {
   if (item === null) return [];
   const state = stateOf(item);
   showState(at.state, state);
-  const deadlines = [...page.cards.values()].flatMap((card) => card.tick());
+  const deadlines = page.orders.tick();
   const next = state === 'scheduled' ? item.opens_at : state === 'open' ? item.closes_at : null;
   const target = next === null ? NaN : Date.parse(next);
   // The end of a sale matters on its last day; its beginning always.
@@ -111,23 +114,37 @@ function tick(page) {
     say(at.digits, duration(clock.secondsUntil(target)));
     say(at.moment, `${state === 'scheduled' ? 'until it opens' : 'until it closes'} · ${moment(next)}`);
   }
+  showChoice(page, state);
   showButton(page, state);
   // The lock ends by this machine's own time: what is learnt about the server's must not shorten it.
   const unlock = clock.now() + page.lockedUntil - performance.now();
   return [...deadlines, unlock, target].filter((deadline) => deadline > 0);
 }
 
+// ---- how many
+
+/** As many as this buyer may still have, and as are left: what a server can have said by now. */
+function showChoice({ item, itemId, orders, quantity, isBusy }, state) {
+  const isOver = state === 'sold_out' || state === 'closed';
+  const affordable = item.unit_price > 0 ? Math.floor(Number.MAX_SAFE_INTEGER / item.unit_price) : Infinity;
+  const most = isOver ? 1 : Math.min(item.per_user_limit - orders.held(), item.remaining, affordable);
+  // One attempt has one number: another would be another attempt.
+  if (isUnresolved(itemId)) quantity.hold(unitsAsked(itemId));
+  else if (!isBusy) quantity.hold(null);
+  quantity.limit(most, item.unit_price, item.currency);
+}
+
 // ---- the button
 
 function showButton(page, state) {
   const { at, itemId, isBusy, item } = page;
-  const units = unitsHeld(page);
+  const [held, units] = [page.orders.held(), page.quantity.units()];
   const waitMs = page.lockedUntil - performance.now();
   if (page.lockedUntil > 0 && waitMs <= 0) {
     page.lockedUntil = 0;
     if (!page.isResting) say(at.note, '');
   }
-  let label = units > 0 ? 'Buy one more' : 'Buy now';
+  let label = words.buy(held, units);
   let canPress = buyer.canBuy() && !isBusy && waitMs <= 0;
   if (isBusy) {
     label = 'One moment …';
@@ -139,7 +156,7 @@ function showButton(page, state) {
     label = words.LOCKED[state];
     canPress = false;
   }
-  const hasAll = units >= item.per_user_limit && !isBusy;
+  const hasAll = held >= item.per_user_limit && !isBusy;
   if (hasAll && isUnresolved(itemId)) {
     // Who holds all they may have has no attempt left to finish.
     settle(itemId);
@@ -162,13 +179,15 @@ async function click(page) {
   // The lock comes first: nine more clicks may be waiting already.
   if (page.isBusy || at.buy.disabled) return;
   page.isBusy = true;
+  const units = page.quantity.units();
+  page.quantity.hold(units);
   page.hadFocus = document.activeElement === at.buy;
   at.buy.disabled = true;
   say(at.note, '');
   tick(page);
   try {
     const onRetry = (ms) => say(at.note, `No answer yet. Asking again in ${Math.ceil(ms / SECOND)} s …`, 'wait');
-    showOutcome(page, await purchase(itemId, onRetry));
+    showOutcome(page, await purchase(itemId, units, onRetry));
   } finally {
     page.isBusy = false;
     tick(page);
@@ -181,56 +200,12 @@ function showOutcome(page, { order, problem, waitMs }) {
   page.lockedUntil = performance.now() + (waitMs || REST_MS);
   if (order) {
     say(at.note, '');
-    take(page, order);
-    page.cards.get(order.order_id)?.element.focus();
+    page.orders.take(order);
+    page.orders.card(order.order_id)?.element.focus();
   } else if (problem) {
     say(at.note, words.problem(problem), waitMs > 0 ? 'wait' : 'bad');
-    if (problem.code === 'limit-reached') loadOrders(page);
+    if (problem.code === 'limit-reached') page.orders.load();
   } else {
     say(at.note, words.NO_ANSWER, 'bad');
-  }
-}
-
-// ---- the orders
-
-async function loadOrders(page) {
-  if (!buyer.isKnown()) return;
-  try {
-    const answer = await ask(`v1/orders?item_id=${page.itemId}`, { headers: await buyer.papers() });
-    if (answer.status === 401) {
-      buyer.forget();
-      return;
-    }
-    if (answer.status === 200) [...answer.body.orders].reverse().forEach((order) => take(page, order));
-  } catch (error) {
-    if (!(error instanceof NoAnswer)) throw error;
-  }
-}
-
-/** Takes in an order, or what has become of it. */
-function take(page, order) {
-  const others = page.orders.filter(({ order_id }) => order_id !== order.order_id);
-  const known = page.orders.find(({ order_id }) => order_id === order.order_id);
-  page.orders = known ? page.orders.map((one) => (one === known ? order : one)) : [order, ...others];
-  showOrders(page);
-  tick(page);
-}
-
-function unitsHeld({ orders }) {
-  const held = orders.filter(({ status }) => status === 'pending' || status === 'paid');
-  return held.reduce((sum, { quantity }) => sum + quantity, 0);
-}
-
-function showOrders(page) {
-  const shown = page.orders.slice(0, MOST_CARDS);
-  for (const order of shown) {
-    let card = page.cards.get(order.order_id);
-    if (!card) {
-      card = orderCard((changed) => take(page, changed));
-      page.cards.set(order.order_id, card);
-      page.at.orders.prepend(card.copy);
-    }
-    card.show(order);
-    follow(order, { order: (changed) => take(page, changed), quiet: card.quiet });
   }
 }

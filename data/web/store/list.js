@@ -1,12 +1,14 @@
-// Job: the page of everything that is for sale.
+// Job: the page of everything that is for sale, and of what its visitor has ordered.
 // Owns: which pages of the list have been loaded, and their refreshing.
 // Never: sells.
 
 import { NoAnswer, ask, backoff, sleep, urlOf } from './api.js';
+import * as buyer from './buyer.js';
 import * as clock from './clock.js';
 import { amount, duration, moment } from './format.js';
-import { fresh, say, showState, showStock, showTile, stateOf } from './view.js';
-import { OFFLINE } from './words.js';
+import { orderList } from './orders.js';
+import { fresh, say, showPicture, showState, showStock, showTile, stateOf } from './view.js';
+import { NO_ORDERS_YET, OFFLINE } from './words.js';
 
 const PAGE = 24;
 // Looked at, not hammered: the crowd that waits sits on the items' own pages.
@@ -14,9 +16,11 @@ const REFRESH_MS = 5000;
 const LONGEST_PAUSE_MS = 30000;
 
 export async function listPage(main) {
-  const { copy, cards, more, note } = fresh('list');
+  const at = fresh('list');
+  const { copy, cards, more, note } = at;
   main.replaceChildren(copy);
   const shown = new Map();
+  ownOrders(at, shown);
   let pages = 1;
   more.addEventListener('click', () => {
     pages += 1;
@@ -28,6 +32,23 @@ export async function listPage(main) {
     failures = isFresh ? 0 : failures + 1;
     await sleep(isFresh ? REFRESH_MS * (0.8 + 0.4 * Math.random()) : 1000 + backoff(failures, LONGEST_PAUSE_MS));
   }
+}
+
+/** Asked for when somebody wants to see them, not by a crowd that only looks at what there is. */
+function ownOrders({ mine, none, orders: place }, shown) {
+  const nameOf = ({ item_id: id }) => [shown.get(id)?.title() ?? id, urlOf(`items/${id}`)];
+  const orders = orderList(place, 'v1/orders', () => {}, nameOf);
+  const offer = () => (mine.hidden = !buyer.isKnown());
+  const load = async () => {
+    if (!mine.open || document.hidden) return;
+    const isKnown = await orders.load();
+    say(none, orders.count() > 0 ? '' : isKnown ? NO_ORDERS_YET : OFFLINE, isKnown ? '' : 'wait');
+  };
+  offer();
+  buyer.onChange(offer);
+  mine.addEventListener('toggle', load);
+  document.addEventListener('visibilitychange', load);
+  clock.everySecond(orders.tick);
 }
 
 async function refresh(shown, { cards, more, note }, pages) {
@@ -80,8 +101,9 @@ function newCard() {
     say(at.title, item.title);
     say(at.price, amount(item.unit_price, item.currency));
     showTile(at.tile, item);
+    showPicture(at.picture, item, '');
     showStock(at, item);
     tick();
   };
-  return { copy: at.copy, show, tick };
+  return { copy: at.copy, show, tick, title: () => item.title };
 }

@@ -5,11 +5,11 @@
 import { NoAnswer, ask } from './api.js';
 import * as buyer from './buyer.js';
 import * as clock from './clock.js';
-import { amount, duration, moment, soon } from './format.js';
+import { amount, duration, moment, soon, total } from './format.js';
 import { fresh, say } from './view.js';
-import { DUE, QUIET, STATUSES, problem } from './words.js';
+import { DUE, QUIET, STATUSES, owed, problem } from './words.js';
 
-/** A card, `show(order)`, and `quiet(seconds)` since anything was heard of it. `onOrder` hears what cancelling it led to. */
+/** A card, `show(order)`, `name(title, url)` of its item, and `quiet(seconds)` since anything was heard of it. `onOrder` hears what cancelling it led to. */
 export function orderCard(onOrder) {
   const at = fresh('order');
   let order = null;
@@ -20,6 +20,7 @@ export function orderCard(onOrder) {
     at.pay.hidden = !isDue;
     if (!isDue) return [];
     const seconds = clock.secondsUntil(deadline);
+    at['pay-now'].hidden = !(order.pay_url && seconds > 0);
     say(at.digits, duration(seconds));
     const deadlineText = `Reserved – pay by ${soon(order.pay_by, clock.now())}.`;
     say(at.say, seconds > 0 ? deadlineText : DUE, order.status);
@@ -28,10 +29,15 @@ export function orderCard(onOrder) {
 
   const show = (now) => {
     order = now;
-    const [status, sentence] = STATUSES[order.status];
+    const [status, sentence] = STATUSES[order.status] ?? [order.status, ''];
     say(at.status, status, order.status);
     say(at.number, order.order_id);
-    say(at.amount, amount(order.total_price, order.currency));
+    say(at.amount, total(order.quantity, order.unit_price, order.currency));
+    // The address is the shop's own word: but nothing that a page would run.
+    if (/^https?:\/\//.test(order.pay_url ?? '')) at['pay-now'].href = order.pay_url;
+    say(at['pay-now'], `Pay now · ${amount(order.total_price, order.currency)}`);
+    const sums = (order.refund_owed ?? []).map((one) => amount(one.amount, one.currency));
+    say(at.owed, sums.length > 0 ? owed(order.status, sums) : '', 'wait');
     say(at.placed, moment(order.created_at));
     at['give-up'].hidden = order.status !== 'pending';
     quiet(0);
@@ -42,6 +48,12 @@ export function orderCard(onOrder) {
   const quiet = (seconds) => {
     at.quiet.hidden = seconds === 0;
     say(at.quiet, seconds === 0 ? '' : QUIET(seconds), 'wait');
+  };
+
+  const name = (title, url) => {
+    at.of.hidden = false;
+    at.item.href = url;
+    say(at.item, title);
   };
 
   const confirm = (isAsked) => {
@@ -60,7 +72,7 @@ export function orderCard(onOrder) {
     if (told.order) onOrder(told.order);
     else say(at.say, told.say, 'bad');
   });
-  return { copy: at.copy, element: at.order, show, tick, quiet };
+  return { copy: at.copy, element: at.order, show, tick, quiet, name };
 }
 
 /** Cancelling twice is harmless: the second time the order is not pending any more. */

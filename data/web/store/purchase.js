@@ -12,21 +12,26 @@ const LONGEST_PAUSE_MS = 8000;
 
 const keyOf = (itemId) => `key.${itemId}`;
 const askedOf = (itemId) => `asked.${itemId}`;
+const unitsOf = (itemId) => `units.${itemId}`;
 
 /** Whether an attempt was sent whose outcome this tab has never learnt. Asking again with its key cannot buy twice. */
 export const isUnresolved = (itemId) => memory.recall(askedOf(itemId)) !== null;
 
+/** How many units the attempt asked for whose outcome is not known. */
+export const unitsAsked = (itemId) => Number(memory.recall(unitsOf(itemId)) ?? 1);
+
 /** The attempt is over: the next one gets a key of its own. */
 export function settle(itemId) {
   memory.forget(keyOf(itemId));
+  memory.forget(unitsOf(itemId));
   memory.forget(askedOf(itemId));
 }
 
 /** Resolves to `{order}`, `{problem, waitMs}` or `{}` if nobody answered. `onRetry(pauseMs)` before each repetition. */
-export async function purchase(itemId, onRetry) {
-  const key = keyFor(itemId);
+export async function purchase(itemId, quantity, onRetry) {
+  const wish = wishFor(itemId, quantity);
   for (let tries = 0; ; tries += 1) {
-    const answer = await attempt(itemId, key);
+    const answer = await attempt(itemId, wish);
     if (answer?.status === 201) {
       settle(itemId);
       return { order: answer.body };
@@ -39,23 +44,23 @@ export async function purchase(itemId, onRetry) {
   }
 }
 
-async function attempt(itemId, key) {
+async function attempt(itemId, wish) {
   try {
-    const answer = await send(itemId, key);
+    const answer = await send(itemId, wish);
     if (answer.status !== 401 || !buyer.isGuest()) return answer;
     // The guest of an earlier data file: make up another.
     buyer.forget();
-    return await send(itemId, key);
+    return await send(itemId, wish);
   } catch (error) {
     if (error instanceof NoAnswer) return null;
     throw error;
   }
 }
 
-async function send(itemId, key) {
+async function send(itemId, { key, quantity }) {
   const headers = { ...(await buyer.papers()), 'Content-Type': 'application/json', 'Idempotency-Key': key };
   memory.remember(askedOf(itemId), 'yes');
-  return ask(`v1/items/${itemId}/orders`, { method: 'POST', headers, body: '{"quantity":1}' });
+  return ask(`v1/items/${itemId}/orders`, { method: 'POST', headers, body: JSON.stringify({ quantity }) });
 }
 
 /** The server itself does not know, or somebody between us and it has given up. */
@@ -71,12 +76,14 @@ function refused(itemId, { status, body, waitMs }) {
   return { problem: { status, ...body }, waitMs };
 }
 
-function keyFor(itemId) {
-  const known = memory.recall(keyOf(itemId));
-  if (known !== null) return known;
-  const fresh = uuid();
-  memory.remember(keyOf(itemId), fresh);
-  return fresh;
+/** A key stands for one wish: so many units. One whose outcome is not known comes first, whatever is wished now. */
+function wishFor(itemId, quantity) {
+  const known = { key: memory.recall(keyOf(itemId)), quantity: unitsAsked(itemId) };
+  if (known.key !== null && (isUnresolved(itemId) || known.quantity === quantity)) return known;
+  const wish = { key: uuid(), quantity };
+  memory.remember(keyOf(itemId), wish.key);
+  memory.remember(unitsOf(itemId), String(quantity));
+  return wish;
 }
 
 /** `crypto.randomUUID` is for secure contexts only; a shop in a local network is none. */

@@ -68,7 +68,7 @@ async function follow({ order_id: id, status }, tell, refused) {
       if (!data) continue;
       const order = JSON.parse(data.slice(6));
       tell('order', order);
-      if (isLast(order)) return true;
+      if (isSettled(order)) return true;
     }
   } catch (cause) {
     if (!isAlive) throw cause;
@@ -92,8 +92,9 @@ async function* blocks(body) {
   }
 }
 
-/** Whether an order will never change again: a late payment follows even one that is over. */
-export const isLast = ({ status }) => status === 'paid' || status === 'refund_due';
+/** Whether little will happen to an order any more: it is not worth a stream. A late payment follows even one that is
+ * over. */
+export const isSettled = ({ status }) => ['paid', 'refund_due', 'refunded'].includes(status);
 
 const looks = new Set();
 

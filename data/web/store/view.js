@@ -44,7 +44,21 @@ export function showStock({ bar, left }, item) {
   say(left, isOver ? '' : `${count(item.remaining)} of ${count(item.stock)} left`);
 }
 
-/** A colour and a letter of its own for each item, which has no picture. */
+/** The item's picture over its tile, once it is there; a picture that cannot be loaded is as good as none. */
+export function showPicture(image, item, alt) {
+  const url = item.image_url ?? '';
+  if (image.dataset.url === url) return;
+  image.dataset.url = url;
+  image.hidden = url === '';
+  delete image.dataset.shown;
+  image.alt = alt;
+  image.onload = () => (image.dataset.shown = '');
+  image.onerror = () => (image.hidden = true);
+  if (url) image.src = url;
+  else image.removeAttribute('src');
+}
+
+/** A colour and a letter of its own for each item: all there is to see of one without a picture. */
 export function showTile(tile, item) {
   const hue = [...item.item_id].reduce((sum, letter) => (sum * 31 + letter.codePointAt(0)) % 360, 7);
   // The golden angle: neighbours in the alphabet are far apart in colour.

@@ -10,16 +10,33 @@ export const STATES = {
   closed: 'Sale over',
 };
 
+export function buy(held, units) {
+  if (held === 0) return units === 1 ? 'Buy now' : `Buy ${units}`;
+  return units === 1 ? 'Buy one more' : `Buy ${units} more`;
+}
+
 /** What is on the button while it cannot be pressed. */
 export const LOCKED = { ...STATES, scheduled: 'Not open yet' };
 
+/** What became of an order. Never that nothing is owed: money may be on its way. */
 export const STATUSES = {
   pending: ['Reserved', 'Reserved for you. Pay in time and it is yours.'],
   paid: ['Paid', 'Paid. It is yours.'],
-  cancelled: ['Cancelled', 'You gave this order back. Nothing is owed.'],
-  expired: ['Expired', 'The time to pay is over, and the order with it. Nothing is owed.'],
-  refund_due: ['Refund due', 'The payment came too late. You get your money back.'],
+  cancelled: ['Cancelled', 'This order is cancelled. There is nothing to pay.'],
+  expired: ['Expired', 'The time to pay is over, and the order with it. There is nothing to pay any more.'],
+  refund_due: ['Refund due', 'This order is over. Your money goes back to you.'],
+  refunded: ['Refunded', 'This order is over. Your money went back to you.'],
 };
+
+/** What is said of money that has to go back, by the status of its order. */
+export function owed(status, sums) {
+  const money = new Intl.ListFormat('en').format(sums);
+  if (status === 'pending') {
+    return `${money} arrived that does not pay this order, and will be paid back to you. The price is still to be paid.`;
+  }
+  if (status === 'paid') return `${money} arrived beyond the price, and will be paid back to you.`;
+  return `${money} will be paid back to you.`;
+}
 
 /** The deadline has passed, and what became of the order is not known here yet. */
 export const DUE = 'The time to pay is over. Asking the shop what became of your order …';
@@ -47,11 +64,22 @@ const PROBLEMS = {
   'gate-unavailable': NO_ORDERS,
 };
 
-export const problem = ({ code, title }) => PROBLEMS[code] ?? `${title ?? 'The shop did not take the order'}. Nothing was bought.`;
+/** Whoever asked for too many hears how many there may be. */
+const tooMany = ({ code, remaining, per_user_limit: limit, held }) => {
+  if (code === 'sold-out' && remaining > 0) return `Only ${remaining} left. Nothing was bought.`;
+  if (code !== 'limit-reached' || !(held < limit)) return null;
+  return `One buyer may have ${limit}, and you hold ${held}. Nothing was bought.`;
+};
+
+export const problem = (told) =>
+  tooMany(told) ??
+  PROBLEMS[told.code] ??
+  `${told.title ?? 'The shop did not take the order'}. Nothing was bought.`;
 
 export const SIGN_IN = 'To buy, please sign in at the shop first.';
 export const NO_ANSWER =
   'The shop cannot be reached. Your attempt is kept: ask again with the button, it cannot buy twice.';
 export const UNRESOLVED = 'Your last attempt has had no answer yet. Ask again with the button, it cannot buy twice.';
 export const OFFLINE = 'No connection to the shop. Trying again …';
+export const NO_ORDERS_YET = 'You have no orders here yet.';
 export const NO_SUCH_ITEM = 'There is no such item.';
