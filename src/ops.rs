@@ -103,6 +103,7 @@ pub fn table() -> Table {
         .on(metrics::__path_read, metrics::read, &[])
         .on(openapi::__path_read, openapi::read, &[])
         .on(orders::__path_page, orders::page, &[PARAMETERS, ASKED])
+        .on(orders::__path_find, orders::find, &[NAMED, ASKED])
         .on(orders::__path_cancel, orders::cancel, &[NAMED, STEP, BODY, WRITTEN])
         .on(payments::__path_page, payments::page, &[PARAMETERS, ASKED, &[Reason::StorageUnavailable]])
         .on(payments::__path_refunded, payments::refunded, &[NAMED, STEP, BODY, WRITTEN])

@@ -88,6 +88,21 @@ pub(super) async fn page(state: web::ThinData<OpsState>, request: HttpRequest) -
     page.await.unwrap_or_else(|problem| problem.respond())
 }
 
+/// One order, of any buyer.
+#[utoipa::path(get, path = "/v1/admin/orders/{order_id}", operation_id = "find_order", tag = "owner",
+    params(("order_id" = inline(schemas::OrderId), Path)),
+    responses((status = 200, description = "The order.", body = OrderView<'_>)))]
+pub(super) async fn find(state: web::ThinData<OpsState>, request: HttpRequest) -> HttpResponse {
+    let find = async {
+        state.authorize(&request)?;
+        let id = request.match_info().get("order_id").unwrap_or_default().parse();
+        let id: OrderId = id.map_err(|_bad| Problem::not_found())?;
+        let order = state.orders.one(id).await?;
+        Ok(respond(&mut HttpResponse::Ok(), &state.orders.shown.order(&order)))
+    };
+    find.await.unwrap_or_else(|problem: Problem| problem.respond())
+}
+
 impl Filter {
     fn checked(&self) -> Result<Page, Problem> {
         let after = self.after.as_deref().map(str::parse).transpose();
@@ -131,6 +146,13 @@ pub(super) async fn cancel(state: web::ThinData<OpsState>, request: HttpRequest,
 }
 
 impl Orders {
+    async fn one(&self, id: OrderId) -> Result<Order, Problem> {
+        let published = self.client.view().directory.find_number(id.item).ok_or_else(Problem::not_found)?;
+        let before = OrderNumber(id.order.0.saturating_sub(1));
+        let found = self.client.find(&published, Query::Page { after: before, limit: 1, status: None }).await?;
+        found.into_iter().find(|order| order.id == id).ok_or_else(Problem::not_found)
+    }
+
     async fn page(&self, page: Page) -> Result<HttpResponse, Problem> {
         let orders = match (&page.user, &page.item) {
             (Some(user), None) => {

@@ -4,6 +4,8 @@
 
 use std::sync::Arc;
 
+use doorbuster_actors::item::Amount;
+use doorbuster_actors::payment::Owed;
 use doorbuster_actors::sale::PublishedItem;
 use doorbuster_actors::time::Timestamp;
 use serde::Serialize;
@@ -15,6 +17,7 @@ use super::telemetry::views::{
     StorageView, WithBuckets, WriterView,
 };
 use super::verdict::Verdict;
+use crate::http::order_view::OwedView;
 use crate::http::schemas;
 
 /// The server at one moment. Totals count from the start of the process.
@@ -37,6 +40,9 @@ pub struct Snapshot {
     cores: Vec<CoreView>,
     writer: WriterView,
     items: ItemsView,
+    /// Money that came and has to go back, in each currency in which there is some.
+    #[schema(value_type = Vec<OwedView>)]
+    owed: Vec<Owed>,
     feed: Vec<FeedView>,
     redis: Option<RedisView>,
     operations: OperationsView,
@@ -73,6 +79,7 @@ impl Snapshot {
             cores: telemetry.cores(),
             writer: telemetry.writer(WithBuckets::Yes),
             items: ItemsView::of(telemetry, busiest, now),
+            owed: owed(telemetry),
             feed: telemetry.sinks(),
             redis: telemetry.redis(),
             operations: telemetry.operations(),
@@ -94,4 +101,18 @@ impl ItemsView {
             busiest: busiest.iter().map(row).collect(),
         }
     }
+}
+
+/// Of all items, and of money that came for no order.
+fn owed(telemetry: &Telemetry) -> Vec<Owed> {
+    let mut sums: Vec<Owed> = Vec::new();
+    let mut add = |owed: &Owed| match sums.iter_mut().find(|sum| sum.currency == owed.currency) {
+        Some(sum) => sum.amount = sum.amount.plus(owed.amount).unwrap_or(Amount::MAX),
+        None => sums.push(owed.clone()),
+    };
+    for item in telemetry.sale.directory.all() {
+        item.owed().iter().flat_map(|owed| owed.iter()).for_each(&mut add);
+    }
+    telemetry.sale.unmatched().iter().for_each(&mut add);
+    sums
 }

@@ -25,6 +25,7 @@ mod inventory;
 mod life;
 mod modes;
 mod openapi;
+mod operate;
 mod operations;
 mod origins;
 mod payments;

@@ -40,6 +40,7 @@ export class Admin {
     this.quantity.max = quantity?.most ?? "";
     this.quantity.value = "";
     this.reason.value = "";
+    this.reason.required = plan.must_say_why ?? false;
     operator.fill(find("#confirm-operator"));
     const yes = find("#confirm-yes");
     setText(yes, plan.yes);
@@ -47,7 +48,7 @@ export class Admin {
     this.problem("");
     this.#say();
     this.dialog.showModal();
-    (quantity !== null ? this.quantity : plan.grave ? find("#confirm-no") : yes).focus();
+    (quantity !== null ? this.quantity : plan.must_say_why ? this.reason : plan.grave ? find("#confirm-no") : yes).focus();
   }
 
   #say() {

@@ -64,6 +64,7 @@ export class Editor {
       input.disabled = item !== null;
     }
     if (item === null) elements.item_id.value = "";
+    elements.reason.value = "";
     operator.fill(elements.operator);
     this.#say();
     this.dialog.showModal();
@@ -106,6 +107,7 @@ export class Editor {
     const plan = { request: { method: "PUT", path: `/v1/admin/items/${encodeURIComponent(id)}` }, name: id,
       done: (now) => `${id}: saved, ${standing(now)}.` };
     const body = Object.fromEntries(Object.entries(wanted).filter(([, value]) => value !== null));
+    if (elements.reason.value.trim()) body.reason = elements.reason.value.trim();
     const yes = find("[data-yes]", this.form);
     const saved = await this.admin.run(plan, body, (busy) => { yes.disabled = busy; });
     // What was refused can be put right in the form.

@@ -3,15 +3,14 @@
 // Never: puts the token into an address: the file is fetched with it, and saved from the page.
 
 import { Refused, send } from "./api.js";
-import { find, make, show } from "./dom.js";
-import { STATUSES } from "./words.js";
+import { find, make, setText, show } from "./dom.js";
+import { STATUSES, VERDICTS } from "./words.js";
 
-/** What can be downloaded from which tab, and by which statuses. */
+/** What can be downloaded from which tab, and what it can be narrowed down by. */
 const KINDS = {
-  orders: { "": "any", ...STATUSES },
-  money: { "": "any", owed: "owed", settled: "settled" },
+  orders: { name: "orders", by: "status", label: "Status", words: STATUSES },
+  money: { name: "payments", by: "verdict", label: "Why", words: VERDICTS },
 };
-const NAMES = { orders: "orders", money: "payments" };
 
 export class Exports {
   #kind = null;
@@ -25,19 +24,22 @@ export class Exports {
 
   /** Offers what belongs to a tab, or nothing. */
   choose(tab) {
-    const statuses = KINDS[tab];
-    show(this.form, statuses !== undefined);
-    if (statuses === undefined || tab === this.#kind) return;
-    this.#kind = tab;
-    const options = Object.entries(statuses).map(([value, text]) => make("option", { value }, text));
-    this.form.elements.status.replaceChildren(...options);
+    const kind = KINDS[tab];
+    show(this.form, kind !== undefined);
+    if (kind === undefined || kind === this.#kind) return;
+    this.#kind = kind;
+    setText(find("[data-field=by]", this.form), kind.label);
+    const options = Object.entries({ "": "any", ...kind.words }).map(([value, text]) => make("option", { value }, text));
+    this.form.elements.by.replaceChildren(...options);
   }
 
   async #download(button) {
-    const { item_id, status, from, to } = this.form.elements;
-    const wanted = { format: button.value, item_id: item_id.value.trim(), status: status.value, from: moment(from), to: moment(to) };
+    const { item_id, by, from, to } = this.form.elements;
+    const { name, by: parameter } = this.#kind;
+    // A spreadsheet knows by the mark that the file is UTF-8.
+    const wanted = { format: button.value, item_id: item_id.value.trim(), [parameter]: by.value, from: moment(from),
+      to: moment(to), bom: button.value === "csv" ? "true" : "" };
     const query = new URLSearchParams(Object.entries(wanted).filter(([, value]) => value));
-    const name = NAMES[this.#kind];
     button.disabled = true;
     try {
       const response = await send(`/v1/admin/export/${name}?${query}`);

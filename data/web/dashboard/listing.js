@@ -3,18 +3,23 @@
 // Never: knows what a row means.
 
 import { read, Refused } from "./api.js";
-import { find, setText, show } from "./dom.js";
+import { arrange, find, setText, show } from "./dom.js";
 
 const PAGE = 50;
 
+/** Most records of one answer. */
+const MOST = 1_000;
+
 export class Listing {
   #pages = 1;
+  #contents = new WeakMap();
   #asked = 0;
 
   /** Rows of `member` of the answers at `path`, made by `row(record)`, in `body`. Optional: `query()` names parameters
-   * (`id`: the one record of that name), `took(answer)` hears the first page, `empty` is said of none. */
-  constructor(body, { path, member, row, failed, query = () => ({}), took = () => {}, empty }) {
-    Object.assign(this, { body, path, member, row, failed, query, took, empty });
+   * (`id`: the one record of that name), `took(answer)` hears the first page, `empty` is said of none. With
+   * `newestFirst` all is read, which the server has from the oldest on, and shown from its end. */
+  constructor(body, { path, member, row, failed, query = () => ({}), took = () => {}, empty, newestFirst = false }) {
+    Object.assign(this, { body, path, member, row, failed, query, took, empty, newestFirst });
   }
 
   get isEmpty() {
@@ -42,16 +47,23 @@ export class Listing {
     if (asked !== this.#asked) return;
     const { records, after, first } = found;
     this.took(first);
-    const focused = document.activeElement?.closest("tr")?.dataset;
-    this.body.replaceChildren(...records.map((record) => this.row(record)));
-    const again = focused && [...this.body.children].find((row) => JSON.stringify(row.dataset) === JSON.stringify(focused));
-    again?.focus({ preventScroll: true });
+    arrange(this.body, records.map((record) => this.#rowOf(record)));
     this.#say(records.length === 0 ? this.empty : "", after);
+  }
+
+  /** The row that is there, if it says the same: what is pointed at is not exchanged under the pointer. */
+  #rowOf(record) {
+    const content = JSON.stringify(record, (name, value) => (name === "server_time" ? undefined : value));
+    const known = [...this.body.children].find((row) => this.#contents.get(row) === content);
+    const row = known ?? this.row(record);
+    this.#contents.set(row, content);
+    return row;
   }
 
   async #ask() {
     const { id, ...others } = this.query();
     if (id !== undefined) return this.#one(id);
+    if (this.newestFirst) return this.#fromTheEnd();
     const records = [];
     let [after, first] = [null, null];
     for (let page = 0; page < this.#pages && (page === 0 || after !== null); page += 1) {
@@ -62,6 +74,18 @@ export class Listing {
       after = answer.next ?? null;
     }
     return { records, after, first };
+  }
+
+  async #fromTheEnd() {
+    const all = [];
+    let after = null;
+    do {
+      const answer = await read(`${this.path}?${new URLSearchParams({ limit: MOST, ...(after !== null && { after }) })}`);
+      all.push(...answer[this.member]);
+      after = answer.next ?? null;
+    } while (after !== null);
+    const records = all.reverse().slice(0, this.#pages * PAGE);
+    return { records, after: records.length < all.length ? records.length : null, first: {} };
   }
 
   async #one(id) {

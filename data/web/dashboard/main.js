@@ -13,8 +13,8 @@ import { Figures } from "./figures.js";
 import { Funnel } from "./funnel.js";
 import { Readings, RECENT_S, Series, WINDOW_S } from "./history.js";
 import * as meanings from "./meanings.js";
-import { Owed } from "./owed.js";
 import { Operate } from "./operate.js";
+import { showOwed } from "./owed.js";
 import { itemPlan } from "./plans.js";
 import { pace, windowed } from "./readings.js";
 import { Sales } from "./sales.js";
@@ -38,7 +38,6 @@ const actors = new Actors({
 });
 const conservation = new Conservation(() => actors.visible);
 const admin = new Admin({ done: refresh, failed: lockIfUnauthenticated });
-const owed = new Owed({ failed: lockIfUnauthenticated });
 const operate = new Operate({ admin, failed: lockIfUnauthenticated });
 let stream = null;
 let lost_since_ms = null;
@@ -56,7 +55,6 @@ if (session.token()) open();
 
 function refresh() {
   actors.refresh();
-  owed.refresh();
   operate.refresh();
 }
 
@@ -70,7 +68,6 @@ function shut() {
   stream?.stop();
   actors.stop();
   conservation.stop();
-  owed.stop();
   operate.stop();
   stream = null;
   begun = false;
@@ -95,7 +92,6 @@ function snapshot(data) {
     show(find("#board"), true);
     actors.start();
     conservation.start();
-    owed.start();
     operate.start();
   }
   draw();
@@ -154,6 +150,7 @@ function draw() {
   const commit_p99 = earlier ? windowed(current.writer.commit_us, earlier.writer.commit_us).p99 ?? NaN : NaN;
   about(current);
   figures.show({ pace: pace(current, recent), commit_p99, items: current.items }, series);
+  showOwed(current.owed);
   funnel.show(current, recent);
   cores.show(current, recent);
   writer.show(view, series);

@@ -36,7 +36,8 @@ export class Operate {
       money: list("money", "/v1/admin/payments", "payments", (payment) => paymentRow(payment, (button) =>
         this.on.admin.ask(settlePlan(payment), button, rowOf("payment", payment.payment_id))),
       { query: () => filled("#money-filter"), empty: "Nothing is owed to anybody.", took: ({ owed }) => this.#sum(owed) }),
-      journal: list("journal", "/v1/admin/journal", "entries", journalRow, { empty: "Nobody has changed anything yet." }),
+      journal: list("journal", "/v1/admin/journal", "entries", journalRow,
+        { empty: "Nobody has changed anything yet.", newestFirst: true }),
     };
     for (const form of ["#orders-filter", "#money-filter"]) {
       find(form).addEventListener("submit", (event) => { event.preventDefault(); this.refresh(); });
@@ -92,6 +93,8 @@ export class Operate {
     const is_held = document.querySelector("dialog[open], #operate tbody :focus-visible, #operate tbody :hover") !== null;
     if (!is_held || this.#list.isEmpty) await this.refresh();
     clearTimeout(this.#timer);
+    // Payments and journal are read from the data file: when somebody comes to look, and after each step.
+    if (!["items", "orders"].includes(this.#tab)) return;
     this.#timer = setTimeout(() => this.#again(), REFRESH_MS);
   }
 

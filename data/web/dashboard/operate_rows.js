@@ -80,8 +80,9 @@ export function paymentRow(payment, onSettled) {
 }
 
 /** A line of the journal. */
-export function journalRow({ seq, at, kind, item_id, order_id, user_id, quantity, operator, reason, supply, remaining }) {
-  const deed = DEEDS[kind]?.(quantity) ?? kind.replaceAll("_", " ");
+export function journalRow(entry) {
+  const { seq, at, kind, item_id, order_id, user_id, operator, reason, supply, remaining } = entry;
+  const deed = DEEDS[kind]?.(entry) ?? kind.replaceAll("_", " ");
   const balance = Number.isFinite(remaining) && item_id ? `${count(remaining)} of ${count(supply)}` : NOTHING;
   return row({ "data-seq": seq }, ["When", "What", "About", "Who", "Why", "Left after"], [
     two(when(at), `entry ${count(seq)}`), make("td", {}, deed),

@@ -15,7 +15,7 @@ const orders = (item) => (held(item) === 0 ? "No unit is in an order."
 function butNotYet(item) {
   if (item.hidden) return " They sell once it is shown again.";
   if (item.state === "paused") return " They sell once it is resumed.";
-  if (item.state === "scheduled") return ` They sell from ${when(item.opens_at)}.`;
+  if (item.state === "scheduled") return item.opens_at ? ` They sell from ${when(item.opens_at)}.` : " They sell once it opens.";
   return "";
 }
 
@@ -67,9 +67,8 @@ const ITEM = {
 };
 
 /** The steps that make sense for an item as it is. */
-export function stepsOf({ state, hidden = false }) {
-  const is_closed = state === "closed";
-  return [!is_closed && "restock", "withdraw", is_closed ? false : state === "paused" ? "resume" : "pause",
+export function stepsOf({ state, hidden = false, closed: is_closed = state === "closed", paused = state === "paused" }) {
+  return [!is_closed && "restock", "withdraw", is_closed ? false : paused ? "resume" : "pause",
     is_closed ? "reopen" : "close", hidden ? "show" : "hide", "edit", "delete"].filter(Boolean);
 }
 
@@ -87,7 +86,6 @@ export function itemPlan(step, item) {
     request: { method, path: method === "DELETE" ? path : `${path}/${step}` },
     done: (now) => `${item.item_id}: ${now && step !== "delete" ? standing(now) : `${step} is done`}.`,
     name: item.item_id,
-    has_reason: true,
   };
 }
 
@@ -102,12 +100,12 @@ export function cancelPlan(order) {
   const units = `${count(order.quantity)} ${order.quantity === 1 ? "unit" : "units"}`;
   const sum = amount(order.total_price, order.currency);
   const says = order.status === "paid"
-    ? `The order ends and its ${units} go back on sale at once. ${sum} that was paid for it is then owed to ${order.user_id}: `
+    ? `The order ends and its ${units} ${order.quantity === 1 ? "goes" : "go"} back on sale at once. ${sum} that was paid for it is then owed to ${order.user_id}: `
       + "pay it back at your provider, and say so under “Money owed”."
-    : `The order ends unpaid and its ${units} go back on sale at once. Should ${sum} still arrive for it, that is late money.`;
+    : `The order ends unpaid and its ${units} ${order.quantity === 1 ? "goes" : "go"} back on sale at once. Should ${sum} still arrive for it, that is late money.`;
   return {
-    title: `Cancel this ${order.status} order?`, yes: "Cancel the order", grave: true, says: () => says,
-    subject: `${order.order_id} · ${units} of ${order.item_id} · ${order.user_id}`, quantity: null, has_reason: true,
+    must_say_why: true, title: `Cancel this ${order.status} order?`, yes: "Cancel the order", grave: true, says: () => says,
+    subject: `${order.order_id} · ${units} of ${order.item_id} · ${order.user_id}`, quantity: null,
     request: { method: "POST", path: `/v1/admin/orders/${encodeURIComponent(order.order_id)}/cancel` },
     done: (now) => `${order.order_id}: ${(now?.status ?? "cancelled").replace("_", " ")}.`,
     name: order.order_id,
@@ -119,7 +117,7 @@ export function settlePlan(payment) {
   const sum = amount(payment.owed, payment.currency);
   const whom = payment.user_id ?? "whoever paid it";
   return {
-    title: "Was it paid back?", yes: "It was paid back", grave: false, quantity: null, has_reason: true,
+    title: "Was it paid back?", yes: "It was paid back", grave: false, quantity: null,
     says: () => `Writes down that ${sum} went back to ${whom}. Nothing is sent from here: pay it back at your provider first.`,
     subject: [payment.order_id ?? payment.order_reference, payment.provider, payment.event_id].filter(Boolean).join(" · "),
     request: { method: "POST", path: `/v1/admin/payments/${encodeURIComponent(payment.payment_id)}/refunded` },

@@ -168,13 +168,13 @@ export const VERDICTS = {
   late: "order was over", unknown_order: "no such order", failed: "failed", cancelled: "paid order was cancelled",
 };
 
-/** What an entry of the journal says was done; `n` is a number of units. */
+/** What an entry of the journal says was done. */
 export const DEEDS = {
-  item: () => "created or edited", restocked: (n) => `put ${count(n)} units on sale`,
-  withdrawn: (n) => `took ${count(n)} units off sale`, paused: () => "paused", resumed: () => "resumed",
+  item: () => "created or edited", restocked: ({ quantity }) => `put ${count(quantity)} units on sale`,
+  withdrawn: ({ quantity }) => `took ${count(quantity)} units off sale`, paused: () => "paused", resumed: () => "resumed",
   closed: () => "closed", reopened: () => "reopened", hidden: () => "hidden", shown: () => "shown again",
   deleted: () => "deleted", cancelled: () => "order cancelled", refund_due: () => "paid order cancelled",
-  settled: () => "paid back", refunded: () => "order refunded",
+  settled: ({ settled, currency }) => (settled === undefined ? "paid back" : `${amount(settled, currency)} paid back`), refunded: () => "order refunded",
 };
 
 /** Why a batch was cut. */

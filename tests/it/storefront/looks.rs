@@ -6,7 +6,12 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::shop::{BUY, STATUS, instruct, until_unlocked, visit};
-use crate::support::{Attempt, Browser, Client, Colours, Item, Screen, Server, Setup, report_paid};
+use crate::support::{
+    Attempt, Browser, Client, Colours, Item, Screen, Server, Setup, payment_event, report_paid, send_signed,
+};
+
+const TEXT: &str = "Hand-thrown celadon from Longquan: a pot and six cups.\n\nFired at 1,310 °C; each glaze is a little \
+                    different.\nComes in a wooden box.";
 
 const LOOKS: [(&str, Screen, Colours); 4] = [
     ("light", Screen::Desk, Colours::Light),
@@ -34,7 +39,11 @@ async fn furnish(server: &Server) {
     let in_90_minutes = (Timestamp::now() + SignedDuration::from_mins(90)).to_string();
     let long_ago = "2024-11-12T00:00:00+08:00";
     let items: [(&str, Value); 5] = [
-        ("tea-set", json!({"title": "Celadon tea set, six cups", "unit_price": 25_900, "opens_at": in_90_minutes})),
+        (
+            "tea-set",
+            json!({"title": "Celadon tea set, six cups", "unit_price": 25_900, "opens_at": in_90_minutes,
+            "per_user_limit": 4, "description": TEXT}),
+        ),
         ("air", json!({"title": "Air freshener", "unit_price": 1_990, "stock": 100})),
         ("lantern", json!({"title": "New Year lantern with a rather long name that does not fit on one line"})),
         ("gone", json!({"title": "Last umbrella", "stock": 1})),
@@ -53,7 +62,8 @@ async fn furnish(server: &Server) {
 
 #[tokio::test]
 async fn pictures_of_the_shop_are_taken() {
-    let server = Setup::new([Item::new("sku-1", 9)]).start();
+    let setup = Setup::new([Item::new("sku-1", 9)]);
+    let server = setup.set("payment.pay_url", "\"https://pay.example/{order_id}?sig={signature}\"").start();
     furnish(&server).await;
     let mut browser = visit(server.address(), "tea-set", "ann").await;
     browser.until_text("[data-at=countdown]", "1:").await;
@@ -68,9 +78,22 @@ async fn pictures_of_the_shop_are_taken() {
     browser.click("[data-at=cancel]").await;
     pictures(&mut browser, "sure").await;
     let order = server.orders().remove(0);
+    let mut short = payment_event("e0", "succeeded", &order);
+    short["amount"] = json!(990);
+    send_signed(&mut Client::new(server.address()), &short.to_string()).await.expect("an answer");
+    browser.until_text("[data-at=owed]", "will be paid back").await;
+    pictures(&mut browser, "short").await;
     report_paid(&mut Client::new(server.address()), "e1", &order).await.expect("an answer");
     browser.until_text(STATUS, "Paid").await;
     pictures(&mut browser, "paid").await;
+    browser.goto(&format!("http://{}/", server.address())).await;
+    browser.click("[data-at=mine] summary").await;
+    browser.until_text("[data-at=orders]", "Paid").await;
+    pictures(&mut browser, "mine").await;
+    browser.goto(&format!("http://{}/items/tea-set", server.address())).await;
+    browser.until_text("[data-at=about]", "Longquan").await;
+    browser.click("[data-at=further]").await;
+    pictures(&mut browser, "choice").await;
 
     let sold = Attempt::new("bob", "gone").send(&mut Client::new(server.address())).await;
     assert_eq!(sold.expect("an answer").status, 201);

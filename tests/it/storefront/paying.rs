@@ -122,7 +122,7 @@ async fn the_button_leads_to_the_payment_page_until_the_order_is_paid() {
 #[tokio::test]
 async fn the_button_is_gone_when_the_order_is_over() {
     let setup = Setup::new([Item::new(SKU, 9).limit(2)]).set("payment.pay_url", TEMPLATE);
-    let server = setup.set("payment.pay_within", "\"4s\"").start();
+    let server = setup.set("payment.pay_within", "\"10s\"").start();
     let mut browser = visit(server.address(), SKU, "ann").await;
     until_unlocked(&mut browser).await;
     browser.click(BUY).await;
