@@ -48,8 +48,8 @@ const SERVER: &[(&str, &str)] = &[
     ),
     (
         "server",
-        "api auth catalogue config feed gate http ops payment redis_client signals webhook actors::data_file actors::ids \
-         actors::item actors::ledger actors::payment actors::request actors::sale actors::time",
+        "api auth catalogue config feed gate http ops payment redis_client signals webhook actors::data_file \
+         actors::ids actors::item actors::ledger actors::payment actors::request actors::sale actors::time",
     ),
     ("inventory", "config http redis_client signals actors::data_file"),
     (

@@ -170,7 +170,12 @@ mod tests {
             Place::OrderId => "C01".to_owned(),
             Place::Amount => "a b&c=d/é".to_owned(),
             Place::PayBy => "2026-11-28T21:44:14.123Z".to_owned(),
-            other => panic!("{other:?} is not in it"),
+            Place::ItemId
+            | Place::Quantity
+            | Place::AmountDecimal
+            | Place::Currency
+            | Place::Expires
+            | Place::Signature => panic!("{place:?} is not in it"),
         });
         assert_eq!(url, "https://pay.example/C01?a=a%20b%26c%3Dd%2F%C3%A9&by=2026-11-28T21%3A44%3A14.123Z#x");
     }

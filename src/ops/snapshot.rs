@@ -108,7 +108,7 @@ fn owed(telemetry: &Telemetry) -> Vec<Owed> {
     let mut sums: Vec<Owed> = Vec::new();
     let mut add = |owed: &Owed| match sums.iter_mut().find(|sum| sum.currency == owed.currency) {
         Some(sum) => sum.amount = sum.amount.plus(owed.amount).unwrap_or(Amount::MAX),
-        None => sums.push(owed.clone()),
+        None => sums.push(*owed),
     };
     for item in telemetry.sale.directory.all() {
         item.owed().iter().flat_map(|owed| owed.iter()).for_each(&mut add);

@@ -20,8 +20,8 @@ secrets beside the data file.";
 
 /// `doorbuster admin`.
 #[derive(Args)]
-#[expect(clippy::doc_markdown, reason = "the help is read without markup")]
 #[command(after_help = ADMIN_HELP)]
+#[expect(clippy::doc_markdown, reason = "the help is read without markup")]
 pub struct Admin {
     /// The operations listener of the server; default from the configuration: server.ops_listen.
     #[arg(long, global = true, value_name = "OPS_URL")]
@@ -54,7 +54,6 @@ impl Admin {
 
 /// What to do.
 #[derive(Subcommand)]
-#[expect(clippy::doc_markdown, reason = "the help is read without markup")]
 pub enum Action {
     /// List all items, hidden ones included.
     Items,
