@@ -5,8 +5,9 @@ use std::fs;
 use std::path::Path;
 
 use doorbuster_actors::entry::Status;
-use doorbuster_actors::ids::OrderNumber;
+use doorbuster_actors::ids::{OrderId, OrderNumber};
 use doorbuster_actors::ledger::LedgerError;
+use doorbuster_actors::payment::MoneyBalance;
 
 use crate::support::files::{DAY_MS, beside, folder, reader};
 use crate::support::{POLICY, moment, one_unit, placed, reopen};
@@ -18,7 +19,7 @@ const ENTRIES: u64 = 25;
 fn a_data_file_of_version_1_is_opened_brought_up_to_date_and_sold_from() {
     for name in ["closed.db", "killed.db"] {
         let folder = folder();
-        let path = copied(name, folder.path());
+        let path = copied("version-1", name, folder.path());
         let (mut ledger, recovered) = reopen(&path).expect("a file of an older version");
         assert_eq!((recovered.entries, recovered.stocks.len()), (ENTRIES, 2), "{name}");
         let mut stock = recovered.stocks.into_iter().next().expect("the first item");
@@ -36,16 +37,44 @@ fn a_data_file_of_version_1_is_opened_brought_up_to_date_and_sold_from() {
     }
 }
 
+/// Written by a server: orders paid, cancelled, late, expired and pending, of two items, after a pause and a restock.
+#[test]
+fn a_data_file_of_version_2_is_opened_its_money_is_counted_and_old_names_find_their_orders() {
+    for name in ["closed.db", "killed.db"] {
+        let folder = folder();
+        let path = copied("version-2", name, folder.path());
+        let before = fs::read(&path).expect("it was copied");
+        let (mut ledger, recovered) = reopen(&path).expect("a file of an older version");
+        assert_eq!((recovered.entries, recovered.stocks.len()), (18, 2), "{name}");
+        let mut stock = recovered.stocks.into_iter().next().expect("the first item");
+        let statuses =
+            [Status::Paid, Status::Paid, Status::Cancelled, Status::RefundDue, Status::Expired, Status::Pending];
+        for (number, status) in (1..).zip(statuses) {
+            let old_name = format!("1-1-{number}");
+            let id: OrderId = old_name.parse().expect("a name of before");
+            assert_eq!(stock.order(id.order).expect("an order").status, status, "{name}: {old_name}");
+        }
+        let money: Vec<_> = stock.money().iter().map(|money| (money.received, money.applied, money.owed)).collect();
+        assert_eq!(money, [(3 * 1990, 2 * 1990, 1990)], "two are paid, one came late");
+        assert!(stock.money().iter().all(MoneyBalance::holds));
+        let (_order, entries) = placed(stock.reserve(one_unit("newcomer"), &POLICY, moment(DAY_MS)));
+        ledger.commit(entries.iter()).expect("room on the disk");
+        ledger.close().expect("a clean end");
+        assert_eq!(reopen(&path).expect("an undamaged ledger").1.entries, 19, "{name}");
+        assert_ne!(fs::read(&path).expect("there"), before, "it has the schema of today");
+    }
+}
+
 #[test]
 fn a_data_file_of_version_1_that_lost_its_log_is_missed() {
     let folder = folder();
-    let path = copied("killed.db", folder.path());
+    let path = copied("version-1", "killed.db", folder.path());
     fs::remove_file(beside(&path, "-wal")).expect("it was copied");
     assert!(matches!(reopen(&path), Err(LedgerError::Lost { found: 0, acknowledged: ENTRIES, .. })));
 }
 
-fn copied(name: &str, to: &Path) -> std::path::PathBuf {
-    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/data/version-1").join(name);
+fn copied(version: &str, name: &str, to: &Path) -> std::path::PathBuf {
+    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/data").join(version).join(name);
     let path = to.join("sale.db");
     for suffix in ["", "-wal", ".mark"] {
         if beside(&from, suffix).exists() {

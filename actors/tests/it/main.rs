@@ -10,6 +10,7 @@ mod ledger;
 mod ledger_file;
 mod ledger_missing;
 mod ledger_versions;
+mod order_ids;
 mod order_life;
 mod pinned_log;
 mod sale;

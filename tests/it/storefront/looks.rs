@@ -10,7 +10,7 @@ use crate::support::{
     Attempt, Browser, Client, Colours, Item, Screen, Server, Setup, payment_event, report_paid, send_signed,
 };
 
-const TEXT: &str = "Hand-thrown celadon from Longquan: a pot and six cups.\n\nFired at 1,310 °C; each glaze is a little \
+const TEXT: &str = "Hand-thrown celadon from Longquan: a pot and six cups.\n\nFired at 1,310 °C; each glaze a little \
                     different.\nComes in a wooden box.";
 
 const LOOKS: [(&str, Screen, Colours); 4] = [
