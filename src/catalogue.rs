@@ -338,7 +338,7 @@ mod tests {
             (("stock = 1", "stock = 1\ncloses_at = \"soon\""), "item a: closes_at must be a time"),
             (
                 ("stock = 1", "stock = 1\ncolour = \"red\""),
-                "item a: unknown member \"colour\"; allowed: title, unit_price",
+                "item a: unknown member \"colour\"; allowed: title, description",
             ),
             (("stock = 1", ""), "item a: stock is missing"),
             (("title = \"A\"", "title = 7"), "item a: title must be a text"),

@@ -4,6 +4,8 @@
 //!
 //! `CRASH_KILLS=2000` makes a campaign of it.
 
+mod money;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::Duration;
