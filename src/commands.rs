@@ -18,6 +18,8 @@ mod man;
 mod mark;
 mod ops_client;
 pub mod orders;
+pub mod payments;
+pub mod records;
 pub mod salvage;
 mod serve;
 mod text;
@@ -43,6 +45,7 @@ use config::ConfigCommand;
 use inventory::Inventory;
 use man::Man;
 use orders::Orders;
+use payments::Payments;
 use salvage::Salvage;
 use serve::Serve;
 use token::Token;
@@ -133,8 +136,10 @@ pub enum Command {
     Token(Token),
     /// Audit a data file, read-only, server stopped or running: one line an invariant, exit 1 if one is violated.
     Verify(Verify),
-    /// Export the orders of a data file.
+    /// Export the orders of a data file: as a table, for spreadsheets, for scripts.
     Orders(Orders),
+    /// Export the payments of a data file, and what has to go back of them.
+    Payments(Payments),
     /// Show a running server in the terminal: the sale, the writer, every actor. Needs the admin token.
     Top(Top),
     /// Steer a running server: what an operator may do, and undo. Needs the admin token.
@@ -172,6 +177,7 @@ pub fn run(cli: &Cli) -> Result<ExitCode, Failure> {
         Command::Token(options) => token::run(cli, options),
         Command::Verify(options) => verify::run(cli, options),
         Command::Orders(options) => orders::run(cli, options),
+        Command::Payments(options) => payments::run(cli, options),
         Command::Top(options) => top::run(cli, options),
         Command::Admin(options) => admin::run(cli, options),
         Command::Backup(options) => backup::run(cli, options),
@@ -198,7 +204,8 @@ impl Command {
             Self::Serve(options) => options.flags(),
             Self::Token(options) => options.flags(),
             Self::Verify(options) => options.flags(),
-            Self::Orders(options) => options.flags(),
+            Self::Orders(options) => options.records.flags(),
+            Self::Payments(options) => options.records.flags(),
             Self::Top(options) => options.flags(),
             Self::Admin(options) => options.flags(),
             Self::Backup(options) => options.flags(),

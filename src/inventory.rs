@@ -10,7 +10,8 @@
 //! | `pacer` | the configured rate |
 //! | `source`, `pull`, `redis_source` | where entries come from, and which follow the cursor |
 //! | `wire`, `book` | what an entry says, and what it does |
-//! | `apply`, `store` | effect and cursor in one transaction; the data file |
+//! | `order_name` | under which name an order is kept |
+//! | `apply`, `store`, `schema` | effect and cursor in one transaction; the data file, and those of older versions |
 //! | `reader`, `gauges`, `ops` | what it tells about itself |
 
 mod apply;
@@ -18,10 +19,12 @@ mod book;
 mod delivery;
 mod gauges;
 mod ops;
+mod order_name;
 mod pacer;
 mod pull;
 mod reader;
 mod redis_source;
+mod schema;
 mod source;
 mod store;
 mod unfit;

@@ -12,6 +12,7 @@
 //! | [`payment`] | what payment providers report, a file each |
 //! | [`ops`] | the operations listener |
 //! | [`feed`] | committed entries for the outside: pulled, or relayed to Redis |
+//! | [`export`] | orders and payments as files for other programs |
 //! | [`inventory`] | the independent inventory system: knows the feed's wire format, not the server |
 //! | [`server`] | the composition root: builds all of it bottom-up and closes it top-down |
 //! | [`commands`] | the command line, one file or folder a command |
@@ -28,6 +29,7 @@ pub mod auth;
 pub mod catalogue;
 pub mod commands;
 pub mod config;
+pub mod export;
 pub mod feed;
 pub mod fields;
 pub mod gate;

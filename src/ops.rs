@@ -5,6 +5,7 @@
 pub mod actors;
 pub mod auth_failures;
 pub mod events;
+pub mod export;
 pub mod feed;
 pub mod funnel;
 pub mod health;
@@ -34,6 +35,7 @@ use actix_web::web::{self, Bytes, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use doorbuster_actors::request::Reason;
 
+use crate::export::Downloads;
 use crate::feed::Feed;
 use crate::http::not_found;
 use crate::http::problem::Problem;
@@ -63,6 +65,8 @@ pub struct OpsState {
     pub payments: Rc<payments::Payments>,
     /// What was done to the sale.
     pub journal: Rc<journal::Journal>,
+    /// Orders and payments as files.
+    pub downloads: Arc<Downloads>,
     /// Whether the books add up.
     pub invariants: Rc<invariants::Invariants>,
     /// The committed entries.
@@ -110,6 +114,8 @@ pub fn table() -> Table {
         .on(journal::__path_page, journal::page, &[PARAMETERS, ASKED, &[Reason::StorageUnavailable]])
         .on(items::__path_page, items::page, &[PARAMETERS])
         .on(items::__path_read, items::read, &[NAMED])
+        .on(export::__path_orders, export::orders, &[PARAMETERS, &[Reason::Overloaded]])
+        .on(export::__path_payments, export::payments, &[PARAMETERS, &[Reason::Overloaded]])
         .on(items::__path_put, items::put, &[BODY, STEP, WRITTEN])
         .on(items::__path_delete, items::delete, &[NAMED, BODY, STEP, WRITTEN])
         .on(steering::__path_restock, steering::restock, &[NAMED, CLOSED, BODY, WRITTEN])

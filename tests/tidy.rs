@@ -28,6 +28,7 @@ const SERVER: &[(&str, &str)] = &[
     ("payment", "config fields actors::ids actors::item actors::payment"),
     ("catalogue", "config fields actors::ids actors::item actors::time"),
     ("redis_client", "config"),
+    ("export", "actors::entry actors::ids actors::item actors::ledger actors::payment actors::time"),
     ("feed", "config redis_client actors::ids actors::ledger actors::payment actors::time"),
     ("webhook", "config feed actors::data_file actors::time"),
     ("gate", "config redis_client actors::ids actors::observe actors::request actors::sale"),
@@ -43,19 +44,19 @@ const SERVER: &[(&str, &str)] = &[
     ),
     (
         "ops",
-        "api auth catalogue config feed fields gate http redis_client webhook actors::entry actors::ids actors::item \
-         actors::observe actors::payment actors::request actors::sale actors::time",
+        "api auth catalogue config export feed fields gate http redis_client webhook actors::entry actors::ids \
+         actors::item actors::observe actors::payment actors::request actors::sale actors::time",
     ),
     (
         "server",
-        "api auth catalogue config feed gate http ops payment redis_client signals webhook actors::data_file \
+        "api auth catalogue config export feed gate http ops payment redis_client signals webhook actors::data_file \
          actors::ids actors::item actors::ledger actors::payment actors::request actors::sale actors::time",
     ),
     ("inventory", "config http redis_client signals actors::data_file"),
     (
         "commands",
-        "auth catalogue config feed inventory logs server signals webhook actors::data_file actors::entry actors::ids \
-         actors::item actors::ledger actors::payment actors::sale actors::time",
+        "auth catalogue config export feed inventory logs server signals webhook actors::data_file actors::entry \
+         actors::ids actors::item actors::ledger actors::payment actors::sale actors::time",
     ),
     ("main", "commands logs signals actors::sale"),
 ];
@@ -128,6 +129,7 @@ const PLACES: &[(&str, &[&str], &str)] = &[
         &[
             "actors/src/ledger",
             "actors/src/data_file",
+            "src/export",
             "src/feed/reader",
             "src/feed/records",
             "src/inventory",
@@ -159,6 +161,7 @@ const PLACES: &[(&str, &[&str], &str)] = &[
         "thread::Builder",
         &[
             "src/server",
+            "src/export",
             "src/feed",
             "src/inventory",
             "src/webhook",

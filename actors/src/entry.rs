@@ -30,6 +30,10 @@ pub enum Status {
 }
 
 impl Status {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::Pending, Self::Paid, Self::Cancelled, Self::Expired, Self::RefundDue, Self::Refunded];
+
     /// Whether an order in this status holds its units.
     #[must_use]
     pub fn is_live(self) -> bool {

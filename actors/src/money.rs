@@ -88,6 +88,18 @@ impl Currency {
         IN_USE.iter().find(|(_, codes)| has(codes)).map(|(digits, _)| *digits)
     }
 
+    /// An amount as people write it: 1990 fen are `19.90`, 500 yen `500`. None if no currency in use has this code,
+    /// because nobody knows its decimals then.
+    #[must_use]
+    pub fn decimal(&self, minor: i128) -> Option<String> {
+        let digits = self.minor_digits()?;
+        let (sign, units) = (if minor < 0 { "-" } else { "" }, minor.unsigned_abs());
+        let whole = 10_u128.pow(u32::from(digits));
+        let places = usize::from(digits);
+        let (all, rest) = (units / whole, units % whole);
+        Some(if digits == 0 { format!("{sign}{all}") } else { format!("{sign}{all}.{rest:0places$}") })
+    }
+
     /// What there is to say about a price in this currency: it must be one that is in use.
     pub fn check_in_use(&self) -> Result<(), UnknownCurrency> {
         self.minor_digits().map(drop).ok_or(UnknownCurrency(*self))

@@ -143,6 +143,9 @@ fn hold_of(books: &Connection, order_id: &str) -> rusqlite::Result<Option<Hold>>
 }
 
 fn write(books: &Connection, item_id: &str, order_id: Option<&String>, effect: &Effect) -> rusqlite::Result<()> {
+    if effect.is_gone {
+        books.prepare_cached("DELETE FROM item WHERE item_id = ?1")?.execute([item_id])?;
+    }
     if let Some(Item { stock, allocated, shipped }) = effect.item {
         let mut insert = books.prepare_cached(
             "INSERT INTO item (item_id, stock, allocated, shipped) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (item_id) DO \

@@ -35,11 +35,13 @@ pub(super) struct Effect {
     pub(super) item: Option<Item>,
     /// The order.
     pub(super) hold: Option<Hold>,
+    /// The item is gone, and with it all that was known of it.
+    pub(super) is_gone: bool,
 }
 
 impl Effect {
     fn of(item: Item) -> Self {
-        Self { item: Some(item), hold: None }
+        Self { item: Some(item), ..Self::default() }
     }
 }
 
@@ -50,13 +52,11 @@ impl Effect {
 pub(super) fn decide(change: &Change, item: Option<Item>, hold: Option<&Hold>) -> Result<Effect, Unfit> {
     match change {
         Change::Nothing => Ok(Effect::default()),
-        Change::Item { stock, remaining, .. } => {
-            Ok(Effect { item: Some(defined(item, *stock, *remaining)), hold: None })
-        }
+        Change::Item { stock, remaining, .. } => Ok(Effect::of(defined(item, *stock, *remaining))),
         Change::Restocked { quantity, .. } => {
             let item = item.ok_or(Unfit::UnknownItem)?;
             let stock = item.stock.checked_add(*quantity).ok_or(Unfit::OutOfRange("stock"))?;
-            Ok(Effect { item: Some(Item { stock, ..item }), hold: None })
+            Ok(Effect::of(Item { stock, ..item }))
         }
         Change::Withdrawn { quantity, .. } => {
             let item = item.ok_or(Unfit::UnknownItem)?;
@@ -64,11 +64,8 @@ pub(super) fn decide(change: &Change, item: Option<Item>, hold: Option<&Hold>) -
             let stock = item.stock - quantity;
             if *quantity > left { Err(Unfit::OutOfRange("quantity")) } else { Ok(Effect::of(Item { stock, ..item })) }
         }
-        // Nobody ever ordered it; under its name another one may come.
-        Change::Deleted { .. } => {
-            let item = item.ok_or(Unfit::UnknownItem)?;
-            Ok(Effect::of(Item { stock: item.allocated + item.shipped, ..item }))
-        }
+        // Under its name another one may come. One that was ever ordered cannot go: the data file holds it.
+        Change::Deleted { .. } => item.map(|_| Effect { is_gone: true, ..Effect::default() }).ok_or(Unfit::UnknownItem),
         Change::Order { item_id, quantity, step, .. } => {
             let item = item.ok_or(Unfit::UnknownItem)?;
             let (from, status) = transition(hold, item_id, *quantity, *step)?;
@@ -79,7 +76,7 @@ pub(super) fn decide(change: &Change, item: Option<Item>, hold: Option<&Hold>) -
                 ..item
             };
             let hold = Hold { item_id: item_id.clone(), quantity: *quantity, status };
-            Ok(Effect { item: Some(item), hold: Some(hold) })
+            Ok(Effect { item: Some(item), hold: Some(hold), ..Effect::default() })
         }
     }
 }
@@ -194,7 +191,8 @@ mod tests {
             match step {
                 OrderEvent::Placed => {
                     let item = Some(Item { stock: 5, allocated: 3, shipped: 1 });
-                    assert_eq!(effect, Ok(Effect { item, hold: Some(hold(Status::Pending)) }));
+                    let hold = Some(hold(Status::Pending));
+                    assert_eq!(effect, Ok(Effect { item, hold, ..Effect::default() }));
                 }
                 OrderEvent::Paid
                 | OrderEvent::Cancelled
@@ -220,7 +218,18 @@ mod tests {
     fn units_of_an_unknown_item_cannot_move() {
         let restocked = Change::Restocked { item_id: "a".to_owned(), quantity: 1 };
         assert_eq!(decide(&restocked, None, None), Err(Unfit::UnknownItem));
+        let withdrawn = Change::Withdrawn { item_id: "a".to_owned(), quantity: 1 };
+        assert_eq!(decide(&withdrawn, None, None), Err(Unfit::UnknownItem));
+        assert_eq!(decide(&Change::Deleted { item_id: "a".to_owned() }, None, None), Err(Unfit::UnknownItem));
         assert_eq!(decide(&order(OrderEvent::Placed), None, None), Err(Unfit::UnknownItem));
+    }
+
+    #[test]
+    fn only_what_is_left_can_be_withdrawn() {
+        let item = Item { stock: 10, allocated: 3, shipped: 2 };
+        let withdraw = |quantity| decide(&Change::Withdrawn { item_id: "a".to_owned(), quantity }, Some(item), None);
+        assert_eq!(withdraw(5), Ok(Effect::of(Item { stock: 5, ..item })));
+        assert_eq!(withdraw(6), Err(Unfit::OutOfRange("quantity")));
     }
 
     #[test]

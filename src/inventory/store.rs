@@ -7,13 +7,10 @@ use std::path::{Path, PathBuf};
 use doorbuster_actors::data_file::{
     Creation, DataFile, DataFileError, LOG, Moved, Names, beside, is_at_size_limit, look,
 };
-use rusqlite::{Connection, ErrorCode, Row, TransactionBehavior, ffi};
+use rusqlite::{Connection, ErrorCode, Row, ffi};
 
-/// Written into every data file of an inventory (`PRAGMA application_id`): `DBiv`.
-const APPLICATION_ID: i64 = 0x4442_6976;
-/// The schema this program writes (`PRAGMA user_version`).
-const VERSION: i64 = 1;
-const SCHEMA: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/data/schema/inventory/0001_inventory.sql"));
+use super::schema::{self, APPLICATION_ID, VERSION};
+
 /// `synchronous = EXTRA`: a commit is on disk before the feed hears of it. In WAL mode it costs no more than FULL.
 const EXTRA: i64 = 3;
 /// Transactions between two checkpoints: of 256 entries each they leave a write-ahead log of some ten megabytes.
@@ -78,8 +75,9 @@ impl Store {
         let file = DataFile::claim(path, Creation::Allowed, create)?;
         inspect(&file.look()?, file.path())?;
         file.make_private()?;
-        let connection = look::connect(file.path())?;
+        let mut connection = look::connect(file.path())?;
         configure(&connection)?;
+        schema::migrate(&mut connection)?;
         // From here on there is a log, even if nothing is ever written.
         connection.query_row("SELECT seq FROM cursor", [], unsigned)?;
         let names = file.names(&[LOG])?;
@@ -202,14 +200,8 @@ fn configure(connection: &Connection) -> Result<(), StoreError> {
     settings.into_iter().find(|(_, took)| !took).map_or(Ok(()), |(setting, _)| Err(StoreError::Setting(setting)))
 }
 
-/// Writes an inventory that knows nothing into an empty file.
 fn create(path: &Path) -> Result<(), StoreError> {
-    let mut connection = look::connect(path)?;
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    transaction.execute_batch(SCHEMA)?;
-    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-    transaction.pragma_update(None, "user_version", VERSION)?;
-    Ok(transaction.commit()?)
+    Ok(schema::create(&mut look::connect(path)?)?)
 }
 
 /// The first column as a number that is never negative.
@@ -269,8 +261,8 @@ mod tests {
             let connection = Connection::open(&path).expect("a database");
             connection.execute_batch(pragma).expect("takes it");
         };
-        set("PRAGMA user_version = 2");
-        assert!(matches!(Store::open(&path), Err(StoreError::Newer { found: 2 })));
+        set("PRAGMA user_version = 3");
+        assert!(matches!(Store::open(&path), Err(StoreError::Newer { found: 3 })));
         set("PRAGMA application_id = 7");
         assert!(matches!(Store::open(&path), Err(StoreError::Foreign(_))));
         let text = "not a database, but long enough to have a header of one ".repeat(20);

@@ -4,6 +4,7 @@
 
 use serde::Deserialize;
 
+use super::order_name::canonical;
 use super::unfit::Unfit;
 
 /// Longest id, in bytes: four times what the contract allows, because order ids are opaque.
@@ -131,7 +132,7 @@ pub(super) enum Change {
     },
     /// An order went a step on.
     Order {
-        /// Id of the order.
+        /// Id of the order, in its new form.
         order_id: String,
         /// Id of the item.
         item_id: String,
@@ -226,7 +227,7 @@ impl Line {
     fn order(self, step: OrderEvent) -> Result<Change, Unfit> {
         let quantity = self.units(1)?;
         let (order_id, item_id) = (id("order_id", self.order_id)?, id("item_id", self.item_id)?);
-        Ok(Change::Order { order_id, item_id, quantity, step })
+        Ok(Change::Order { order_id: canonical(&order_id).into_owned(), item_id, quantity, step })
     }
 }
 
@@ -244,17 +245,27 @@ mod tests {
 
     #[test]
     fn an_entry_is_read_and_unknown_members_are_ignored() {
-        let (order_id, item_id) = ("1-1-3".to_owned(), "sku-1".to_owned());
+        let (order_id, item_id) = ("C0110000003H".to_owned(), "sku-1".to_owned());
         let change = Change::Order { order_id, item_id, quantity: 1, step: OrderEvent::Placed };
         assert_eq!(parse(7, PLACED.as_bytes()), Ok(Entry { kind: Kind::Placed, change }));
         assert_eq!(seq_of(PLACED.as_bytes()), Some(7));
     }
 
     #[test]
-    fn control_entries_change_nothing() {
-        for kind in [Kind::Paused, Kind::Resumed, Kind::Closed] {
-            let line =
-                format!(r#"{{"seq":1,"kind":"{}","item_id":"a","order_id":null,"quantity":null}}"#, kind.as_str());
+    fn control_entries_and_entries_about_money_change_nothing() {
+        for (kind, item) in [
+            (Kind::Paused, "\"a\""),
+            (Kind::Resumed, "\"a\""),
+            (Kind::Closed, "\"a\""),
+            (Kind::Reopened, "\"a\""),
+            (Kind::Hidden, "\"a\""),
+            (Kind::Shown, "\"a\""),
+            (Kind::Payment, "\"a\""),
+            (Kind::Payment, "null"),
+            (Kind::Settled, "null"),
+        ] {
+            let word = kind.as_str();
+            let line = format!(r#"{{"seq":1,"kind":"{word}","item_id":{item},"order_id":null,"quantity":null}}"#);
             assert_eq!(parse(1, line.as_bytes()), Ok(Entry { kind, change: Change::Nothing }));
         }
     }

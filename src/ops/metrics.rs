@@ -10,9 +10,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use doorbuster_actors::item::Amount;
 use doorbuster_actors::observe::CommitTrigger;
-use doorbuster_actors::payment::{Owed, Verdict as PaymentVerdict};
+use doorbuster_actors::payment::Verdict as PaymentVerdict;
 use doorbuster_actors::sale::{PublishedItem, StorageState};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
@@ -213,23 +212,9 @@ fn items(telemetry: &Telemetry, page: &mut Page<'_>) -> Result<(), Error> {
     let help = "Items without a series of doorbuster_stock_remaining and _supply of their own";
     page.gauge("doorbuster_items_not_shown", help, all.len().saturating_sub(MAX_ITEMS))?;
     let help = "Money that came and has to go back, in minor units of its currency";
-    page.gauges("doorbuster_refunds_due", help, refunds_due(&all, &telemetry.sale.unmatched()))
-}
-
-/// In each currency in which something is sold, and in those in which money came all the same.
-fn refunds_due(items: &[Arc<PublishedItem>], unmatched: &[Owed]) -> impl Iterator<Item = (page::Labels, u64)> + use<> {
-    let mut by_currency: BTreeMap<String, u64> = BTreeMap::new();
-    let mut add = |owed: &Owed| {
-        let total = by_currency.entry(owed.currency.to_string()).or_default();
-        *total = total.saturating_add(owed.amount.minor().unsigned_abs());
-    };
-    for item in items {
-        // The 0 before the first debt.
-        add(&Owed { amount: Amount::ZERO, currency: item.definition().currency });
-        item.owed().iter().flat_map(|owed| owed.iter()).for_each(&mut add);
-    }
-    unmatched.iter().for_each(&mut add);
-    by_currency.into_iter().map(|(currency, owed)| (label("currency", currency), owed))
+    let owed = telemetry.owed().into_iter();
+    let owed = owed.map(|owed| (label("currency", owed.currency), owed.amount.minor().unsigned_abs()));
+    page.gauges("doorbuster_refunds_due", help, owed)
 }
 
 /// Every verdict of each provider that is in use, from the start: an alarm needs the 0 before the 1.

@@ -79,7 +79,7 @@ impl Snapshot {
             cores: telemetry.cores(),
             writer: telemetry.writer(WithBuckets::Yes),
             items: ItemsView::of(telemetry, busiest, now),
-            owed: owed(telemetry),
+            owed: telemetry.owed().into_iter().filter(|owed| owed.amount > Amount::ZERO).collect(),
             feed: telemetry.sinks(),
             redis: telemetry.redis(),
             operations: telemetry.operations(),
@@ -101,18 +101,4 @@ impl ItemsView {
             busiest: busiest.iter().map(row).collect(),
         }
     }
-}
-
-/// Of all items, and of money that came for no order.
-fn owed(telemetry: &Telemetry) -> Vec<Owed> {
-    let mut sums: Vec<Owed> = Vec::new();
-    let mut add = |owed: &Owed| match sums.iter_mut().find(|sum| sum.currency == owed.currency) {
-        Some(sum) => sum.amount = sum.amount.plus(owed.amount).unwrap_or(Amount::MAX),
-        None => sums.push(*owed),
-    };
-    for item in telemetry.sale.directory.all() {
-        item.owed().iter().flat_map(|owed| owed.iter()).for_each(&mut add);
-    }
-    telemetry.sale.unmatched().iter().for_each(&mut add);
-    sums
 }

@@ -6,6 +6,7 @@ pub mod actors;
 pub mod busiest;
 pub mod disk;
 pub mod layers;
+pub mod money;
 pub mod process;
 pub mod reading;
 pub mod views;

@@ -18,6 +18,7 @@ use super::descriptors::ops_connections;
 use super::listener;
 use super::workers::Shared;
 use crate::config::{Config, Loaded};
+use crate::export::Downloads;
 use crate::feed::Feed;
 use crate::http::connection::{Connections, Limits};
 use crate::http::order_view::Shown;
@@ -100,6 +101,7 @@ fn equip(
         orders: Rc::new(ops::orders::Orders { client: client.clone(), shown }),
         payments: Rc::new(ops::payments::Payments { client: client.clone(), feed: Arc::clone(&telemetry.feed) }),
         journal: Rc::new(ops::journal::Journal { feed: Arc::clone(&telemetry.feed) }),
+        downloads: Arc::new(Downloads::of(config.storage.path.clone())),
         invariants: Rc::new(ops::invariants::Invariants { client, monitor: Arc::clone(&monitor) }),
         monitor,
         feed: Arc::clone(&telemetry.feed),

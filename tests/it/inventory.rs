@@ -9,6 +9,7 @@
 
 mod feed;
 mod stream;
+mod upgrade;
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};

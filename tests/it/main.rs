@@ -17,6 +17,7 @@ mod crash_states;
 mod damage;
 mod dashboard;
 mod data_file;
+mod exports;
 mod feed;
 mod gate_redis;
 mod identity;

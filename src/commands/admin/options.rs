@@ -303,7 +303,7 @@ impl FromStr for Operator {
 }
 
 impl Operator {
-    pub(super) fn as_str(&self) -> &str {
+    pub(in crate::commands) fn as_str(&self) -> &str {
         &self.0
     }
 }

@@ -1,7 +1,8 @@
 //! **Job:** the top of the screen: the verdict, why, and the flow of the sale in one line.
-//! **Owns:** how many lines it takes.
+//! **Owns:** how many lines it takes, and how money is written in it.
 //! **Never:** judges: the server does.
 
+use doorbuster_actors::item::Currency;
 use ratatui::style::{Color, Modifier};
 use ratatui::text::{Line as TextLine, Span};
 
@@ -9,7 +10,7 @@ use super::figures::{NONE, grouped, or_none, percent, rate, uptime};
 use super::model::Model;
 use super::paint::{Paint, bold};
 use super::rates::{rate as between, real, share};
-use super::wire::{Layer, Snapshot};
+use super::wire::{Layer, Owed, Snapshot};
 
 /// Lines of bad news; more are counted.
 const MOST_NEWS: usize = 3;
@@ -31,8 +32,23 @@ pub(super) fn lines(model: &Model, paint: Paint, width: u16) -> Vec<TextLine<'st
         last = format!("orders {orders}/s  attempts {attempts}/s  refused {refused}  in flight {in_flight}");
         last.push_str(&format!("  items {}", grouped(now.items.total)));
     }
-    let news = news(model, usize::from(width)).into_iter().map(TextLine::from);
+    let owed = model.events.latest().and_then(|now| owed(&now.owed));
+    let news = news(model, usize::from(width)).into_iter().chain(owed).map(TextLine::from);
     std::iter::once(TextLine::from(first)).chain(news).chain([TextLine::from(last)]).collect()
+}
+
+/// What has to go back, if anything.
+fn owed(owed: &[Owed]) -> Option<String> {
+    let amounts: Vec<_> = owed.iter().map(money).collect();
+    (!amounts.is_empty()).then(|| format!("owed {}", amounts.join(", ")))
+}
+
+/// An amount as people write it, by the decimals of its currency.
+fn money(owed: &Owed) -> String {
+    let currency = owed.currency.as_str().parse::<Currency>().ok();
+    let decimal = currency.and_then(|currency| currency.decimal(i128::from(owed.amount)));
+    let amount = decimal.unwrap_or_else(|| format!("{} minor units of", owed.amount));
+    format!("{amount} {}", owed.currency)
 }
 
 /// The bad news, each broken into lines of this width.
@@ -81,4 +97,17 @@ fn refusals(layer: &Layer) -> u64 {
         .filter(|(code, _)| code.as_str() != "replayed")
         .map(|(_, count)| *count)
         .fold(0, u64::saturating_add)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_owed_is_shown_by_the_decimals_of_each_currency() {
+        let all = [(3_980, "CNY"), (500, "JPY"), (12_345, "KWD"), (7, "HRK")];
+        let all = all.map(|(amount, currency)| Owed { amount, currency: currency.into() });
+        assert_eq!(owed(&all).as_deref(), Some("owed 39.80 CNY, 500 JPY, 12.345 KWD, 7 minor units of HRK"));
+        assert_eq!(owed(&[]), None);
+    }
 }

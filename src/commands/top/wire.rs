@@ -145,6 +145,17 @@ pub(super) struct Snapshot {
     pub(super) writer: Writer,
     #[serde(default)]
     pub(super) items: Items,
+    #[serde(default)]
+    pub(super) owed: Vec<Owed>,
+}
+
+/// Money that has to go back.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Owed {
+    /// In minor units.
+    pub(super) amount: i64,
+    pub(super) currency: Text,
 }
 
 #[cfg(test)]

@@ -18,19 +18,25 @@ const STREAM: &str = "doorbuster:orders";
 const CURSOR: &str = "doorbuster:orders:cursor";
 
 fn reading(redis: &RedisServer) -> Inventory {
-    let mut inventory = Inventory::of("redis");
-    inventory.set("redis.url", &format!("{:?}", redis.url())).set("feed.redis_stream", &format!("{STREAM:?}"));
+    let mut inventory = over(redis);
     inventory.start();
     inventory
 }
 
-fn connect(redis: &RedisServer) -> Connection {
+/// An inventory that will read the stream.
+pub(super) fn over(redis: &RedisServer) -> Inventory {
+    let mut inventory = Inventory::of("redis");
+    inventory.set("redis.url", &format!("{:?}", redis.url())).set("feed.redis_stream", &format!("{STREAM:?}"));
+    inventory
+}
+
+pub(super) fn connect(redis: &RedisServer) -> Connection {
     let client = redis::Client::open(redis.url()).expect("a url");
     client.get_connection().expect("redis runs")
 }
 
 /// `lines[0]` is entry `first`.
-fn publish(redis: &mut Connection, first: usize, lines: &[String]) -> RedisResult<()> {
+pub(super) fn publish(redis: &mut Connection, first: usize, lines: &[String]) -> RedisResult<()> {
     let mut pipe = redis::pipe();
     for (index, line) in lines.iter().enumerate() {
         let id = format!("{}-0", first + index);
@@ -177,8 +183,7 @@ fn a_stream_lost_again_and_again_comes_back_from_the_cursor() {
     let (redis, lines) = (RedisServer::start(), sale(3_000));
     let relay = Relay::start(&redis, lines[..1_000].to_vec());
     let mut connection = connect(&redis);
-    let mut inventory = Inventory::of("redis");
-    inventory.set("redis.url", &format!("{:?}", redis.url())).set("feed.redis_stream", &format!("{STREAM:?}"));
+    let mut inventory = over(&redis);
     inventory.set("inventory.rate", "3000").start();
     for (loss, end) in [("FLUSHALL", 1_000), ("DEL", 2_000), ("FLUSHALL", 3_000)] {
         if end > 1_000 {
