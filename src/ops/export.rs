@@ -57,7 +57,7 @@ pub(super) struct PaymentsAsked {
     #[param(value_type = Option<String>, default = "csv", pattern = "^(csv|ndjson)$")]
     format: Option<String>,
     /// Only payments with this verdict.
-    #[param(value_type = Option<schemas::Verdict>, inline)]
+    #[param(value_type = Option<schemas::PaymentVerdict>, inline)]
     verdict: Option<String>,
     /// Only payments for this item.
     #[param(value_type = Option<schemas::ItemId>, inline)]
@@ -136,7 +136,7 @@ pub struct ExportedPayment {
     #[schema(required = true)]
     pub order_reference: Option<String>,
     /// What it meant.
-    #[schema(value_type = schemas::Verdict)]
+    #[schema(value_type = schemas::PaymentVerdict)]
     pub verdict: String,
     /// What was reported, in minor units.
     pub amount: u64,

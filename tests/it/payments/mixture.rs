@@ -79,9 +79,9 @@ async fn a_thousand_events_in_random_order_lose_no_money_and_pay_each_order_once
     }
 
     let mut received: BTreeMap<&str, i64> = BTreeMap::new();
-    let (mut seen, mut may_be_paid) = (BTreeSet::new(), BTreeSet::new());
+    let (mut counted, mut may_be_paid) = (BTreeSet::new(), BTreeSet::new());
     for (provider, event) in distinct.iter().filter(|(_, event)| !event.has_failed) {
-        if seen.insert((format!("{provider:?}"), &event.payment)) {
+        if counted.insert((format!("{provider:?}"), &event.payment)) {
             *received.entry(&event.currency).or_default() += event.amount;
         }
         if event.amount >= PRICE && event.currency == "CNY" {
