@@ -7,6 +7,7 @@ mod arguments;
 pub mod backup;
 pub mod bench;
 pub mod calibrate;
+mod catalogue;
 mod config;
 mod data_file;
 pub mod demo;
@@ -41,6 +42,7 @@ use arguments::Assignments;
 use backup::Backup;
 use bench::options::{Bench, Demo};
 use calibrate::options::Calibrate;
+use catalogue::CatalogueCommand;
 use config::ConfigCommand;
 use inventory::Inventory;
 use man::Man;
@@ -158,6 +160,9 @@ pub enum Command {
     Bench(Box<Bench>),
     /// A spike in small, on a temporary server: live view, funnel, audit, and the pages to look at.
     Demo(Demo),
+    /// Compare a catalogue file with a running server, and do what it says. Needs the admin token.
+    #[command(subcommand)]
+    Catalogue(CatalogueCommand),
     /// Check or show the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -186,6 +191,7 @@ pub fn run(cli: &Cli) -> Result<ExitCode, Failure> {
         Command::Inventory(_) => inventory::run(cli),
         Command::Bench(options) => bench::run(cli, options),
         Command::Demo(options) => demo::run(cli, options),
+        Command::Catalogue(command) => catalogue::run(cli, command),
         Command::Config(command) => config::run(cli, command),
         Command::Completions { shell } => {
             let mut script = Vec::new();
@@ -214,6 +220,7 @@ impl Command {
             Self::Inventory(options) => options.flags(),
             Self::Bench(options) => options.assignments.set.clone(),
             Self::Demo(options) => options.assignments.set.clone(),
+            Self::Catalogue(command) => command.flags(),
             Self::Config(command) => command.flags(),
             Self::Completions { .. } | Self::Man(_) => Vec::new(),
         }

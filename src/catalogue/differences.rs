@@ -53,7 +53,7 @@ impl fmt::Display for Differences {
 }
 
 /// The fields that differ, by their names in the catalogue.
-fn fields(one: &ItemDefinition, other: &ItemDefinition) -> Vec<&'static str> {
+pub(super) fn fields(one: &ItemDefinition, other: &ItemDefinition) -> Vec<&'static str> {
     let compared = [
         ("title", one.title != other.title),
         ("description", one.description != other.description),

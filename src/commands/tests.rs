@@ -54,6 +54,8 @@ fn every_command_of_the_manual_is_understood() {
         "doorbuster bench --profile spike --users 1000 --clicks 2 --stock 10 --warmup 1s --compare old.json --json",
         "doorbuster bench --self-test --connections 32 --duration 3s",
         "doorbuster demo --once --users 5000",
+        "doorbuster catalogue diff shop.toml --url http://127.0.0.1:9190",
+        "doorbuster catalogue apply --yes --operator eve --set catalogue.path=x",
         "doorbuster config check",
         "doorbuster config show --config c.toml",
         "doorbuster completions bash",
@@ -108,6 +110,8 @@ const WRONG: &[&str] = &[
     "doorbuster bench --self-test --url http://127.0.0.1:1",
     "doorbuster demo --once=maybe",
     "doorbuster config",
+    "doorbuster catalogue",
+    "doorbuster catalogue diff --yes",
 ];
 
 #[test]

@@ -9,6 +9,7 @@ mod bad_inputs;
 mod bench;
 mod calibrate;
 mod canonical;
+mod catalogue;
 mod clock;
 mod configuration;
 mod connections;
