@@ -47,7 +47,10 @@ fn an_item_that_cannot_be_sold_is_named_with_its_field() {
             "item a: per_user_limit must be a whole number from 1",
         ),
         (("stock = 1", "stock = 1\ncloses_at = \"soon\""), "item a: closes_at must be a time"),
-        (("stock = 1", "stock = 1\ncolour = \"red\""), "item a: unknown member \"colour\"; allowed: title, unit_price"),
+        (
+            ("stock = 1", "stock = 1\ncolour = \"red\""),
+            "item a: unknown member \"colour\"; allowed: title, description",
+        ),
         (("stock = 1", ""), "item a: stock is missing"),
         (("title = \"A\"", "title = 7"), "item a: title must be a text"),
         (("title = \"A\"", "title = \"\""), "item a: title must have 1 to 200 characters"),

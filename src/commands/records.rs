@@ -165,7 +165,9 @@ impl Pages<'_> {
         match self {
             Self::File(format) => {
                 let mut lines = Vec::new();
-                page.iter().for_each(|record| format.write(&choice.subject, record, &mut lines));
+                for record in page {
+                    format.write(&choice.subject, record, &mut lines);
+                }
                 out.write_all(&lines)
             }
             Self::Table { shown, widths } => {

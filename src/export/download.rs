@@ -98,7 +98,9 @@ impl Writer {
         }
         each_page(&stretch, &self.choice, &mut |page| {
             let mut piece = Vec::new();
-            page.iter().for_each(|record| self.format.write(subject, record, &mut piece));
+            for record in &page {
+                self.format.write(subject, record, &mut piece);
+            }
             self.send(piece)
         })
     }

@@ -23,7 +23,7 @@ const FEED_TOKEN: &str = "Lp0oKi9jUh8yGt7fRd6eSw5aQz4xWc3v";
 const EXPECTED: &str = "
     SELECT json_object(
         'seq', l.seq, 'kind', k.name,
-        'order_id', iif(l.order_number IS NULL, NULL, printf('1-%x-%x', l.item, l.order_number)),
+        'order_id', (SELECT order_id FROM order_ids WHERE order_ids.seq = l.seq),
         'item_id', i.item_id, 'user_id', l.user_id,
         'quantity', iif(l.kind = 1, json_extract(l.definition, '$.stock'), l.quantity),
         'unit_price', iif(l.kind = 1, json_extract(l.definition, '$.unit_price'), l.unit_price),

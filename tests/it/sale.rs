@@ -179,7 +179,8 @@ async fn an_item_is_shown_with_its_fields_and_its_state() {
     assert_eq!(open.status, 200);
     assert!(open.header("cache-control").is_some_and(|value| value.contains("max-age=1")), "{:?}", open.headers);
     let open = open.json();
-    let names = "item_id title unit_price currency stock remaining per_user_limit opens_at closes_at state server_time";
+    let names = "item_id title description image_url unit_price currency stock remaining per_user_limit opens_at \
+                 closes_at state server_time";
     assert_eq!(fields(&open), names.split(' ').collect());
     assert_eq!((open["unit_price"].as_i64(), open["currency"].as_str()), (Some(5), Some("CNY")));
     assert_eq!((open["stock"].as_u64(), open["remaining"].as_u64()), (Some(7), Some(7)));

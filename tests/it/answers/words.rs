@@ -85,7 +85,8 @@ async fn an_item_or_restock_that_is_wrong_hears_all_of_it_in_plain_words() {
     };
     let put = async |body: &str| ask("PUT", "/v1/admin/items/new", body).await;
     let wrong = r#"{"title":7,"unit_price":"1","stock":1.5,"colour":"red","opens_at":true}"#;
-    let allowed = "title, description, image_url, unit_price, currency, stock, per_user_limit, opens_at, closes_at";
+    let allowed =
+        "title, description, image_url, unit_price, currency, stock, per_user_limit, opens_at, closes_at, reason";
     assert_said(
         &put(wrong).await,
         &[
@@ -121,7 +122,7 @@ async fn a_payment_event_that_is_wrong_hears_all_of_it_in_plain_words() {
         &send(r#"{"event_id":1,"order_id":"1-1-1","type":"SUCCEEDED","amount":-1}"#).await,
         &[
             ("#/event_id", "event_id must be a text"),
-            ("#/type", "type must be one of succeeded, failed"),
+            ("#/type", "type must be one of succeeded, failed, refunded"),
             ("#/amount", "amount must be a whole number from 0 to 9,007,199,254,740,991"),
             ("#/currency", "currency is missing"),
         ],

@@ -43,6 +43,7 @@ async fn sell(server: &Server) -> Vec<Value> {
     for (number, order) in orders.iter_mut().enumerate().filter(|(_, order)| order["item_id"] == "a").step_by(4) {
         *order = report_paid(&mut provider, &format!("e{number}"), order).await.expect("an answer").json();
         assert_eq!(order["status"], "paid");
+        order.as_object_mut().expect("an object").remove("verdict");
     }
     orders
 }

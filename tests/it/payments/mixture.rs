@@ -28,7 +28,7 @@ fn about(order: &str, number: usize, random: &mut StdRng) -> Vec<Told> {
         match random.random_range(0..8) {
             0 => event.amount = PRICE - 1,
             1 => event.amount = PRICE + 10,
-            2 => event.currency = "EUR".to_owned(),
+            2 => "EUR".clone_into(&mut event.currency),
             3 => event.has_failed = true,
             4 => event.order = format!("nobody-{number}"),
             _exactly => {}
