@@ -49,8 +49,9 @@ pub(super) fn origin(request: &HttpRequest, reason: Option<String>) -> Result<Op
 /// The same where the body has nothing but the reason, and there need not be one.
 pub(super) async fn origin_of(request: &HttpRequest, payload: Payload) -> Result<Option<Box<Origin>>, Problem> {
     let because = match body::read_if_any(request, payload).await? {
-        Some(body) => body::object(&body, &[REASON])?,
-        None => Because::default(),
+        // Where a body may be missing, null is none.
+        Some(body) if body.trim_ascii() != b"null" => body::object(&body, &[REASON])?,
+        Some(_) | None => Because::default(),
     };
     origin(request, because.reason)
 }
