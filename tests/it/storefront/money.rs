@@ -90,11 +90,11 @@ async fn money_for_an_order_that_is_over_is_said_to_come_back_and_then_that_it_d
 }
 
 #[tokio::test]
-async fn an_expired_order_with_a_short_payment_says_what_comes_back() {
+async fn an_order_that_expired_after_a_short_payment_says_what_comes_back() {
     let server = Setup::new([Item::new(SKU, 9)]).set("payment.pay_within", "\"10s\"").start();
     let (mut browser, order) = bought(&server).await;
     pay(&server, "short", &order, 1, "CNY").await;
-    browser.until_text(STATUS, "Expired").await;
+    browser.until_text(STATUS, "Refund due").await;
     browser.until_text(OWED, "CN¥0.01 will be paid back to you").await;
     assert_honest(&mut browser).await;
     browser.assert_quiet(&[]).await;
