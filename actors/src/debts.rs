@@ -7,7 +7,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::ids::{IdempotencyKey, OrderNumber};
 use crate::money::{Amount, Currency};
-use crate::payment::{Owed, PaymentRecord, Provider, Settlement, Source};
+use crate::payment::{Owed, Payment, PaymentRecord, PaymentResult, Provider, Settlement, Source};
 
 /// Something that has to go back.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +42,8 @@ struct Refund {
 pub(crate) struct Account {
     debts: Vec<Debt>,
     refunds: Vec<Refund>,
+    /// Refunds that were reported before the money they give back.
+    early: Vec<Payment>,
 }
 
 impl Account {
@@ -62,8 +64,23 @@ impl Account {
 
     /// Whether this refund was reported before.
     pub(crate) fn knows_refund(&self, provider: Provider, event: &IdempotencyKey) -> bool {
+        self.has_refunded(provider, event)
+            || self.early.iter().any(|early| early.provider == provider && early.event == *event)
+    }
+
+    fn has_refunded(&self, provider: Provider, event: &IdempotencyKey) -> bool {
         let mark = mark_of(provider, event);
         self.refunds.iter().any(|refund| refund.mark == mark)
+    }
+
+    /// Refunds that have waited for this payment: providers do not promise an order. In our own format a refund names
+    /// no payment, only its order.
+    pub(crate) fn early_refunds_of(&self, payment: &Payment) -> Vec<Payment> {
+        let is_of = |early: &&Payment| {
+            let names = early.reference == payment.reference || early.provider == Provider::Own;
+            early.provider == payment.provider && names && !self.has_refunded(early.provider, &early.event)
+        };
+        self.early.iter().filter(is_of).cloned().collect()
     }
 
     /// How much of the price went back without having been owed.
@@ -120,6 +137,9 @@ impl Debts {
     /// Money came that has to go back, or a payment failed.
     pub(crate) fn record(&mut self, owner: Owner, record: &PaymentRecord) {
         let PaymentRecord { payment, owed, .. } = record;
+        if matches!(payment.result, PaymentResult::Refunded(_)) {
+            self.accounts.entry(owner).or_default().early.push(payment.clone());
+        }
         add(&mut self.received, payment.currency, owed.minor().into());
         self.owe(owner, Some((payment.provider, payment.reference.clone())), payment.currency, *owed);
     }

@@ -28,13 +28,19 @@ impl Suspense {
         let owner = Owner::payment(payment.provider, &payment.reference);
         let (verdict, owed) = match payment.result {
             PaymentResult::Refunded(how) => return self.refund(payment, order_reference, how, now),
-            PaymentResult::Succeeded if self.debts.account(owner).is_some() => {
-                return (Entries::new(), Verdict::Duplicate);
-            }
+            PaymentResult::Succeeded if self.knows(owner, payment) => return (Entries::new(), Verdict::Duplicate),
             PaymentResult::Succeeded => (Verdict::UnknownOrder, payment.amount),
             PaymentResult::Failed => (Verdict::Failed, Amount::ZERO),
         };
-        (self.record(payment, order_reference, (verdict, owed), now), verdict)
+        let mut entries = self.record(payment, order_reference, (verdict, owed), now);
+        let account = self.debts.account(owner);
+        let early = account.map(|account| account.early_refunds_of(payment)).unwrap_or_default();
+        for refund in early {
+            if let (Verdict::UnknownOrder, PaymentResult::Refunded(how)) = (verdict, refund.result) {
+                entries.extend(self.give_back(&refund, order_reference, how, now).0);
+            }
+        }
+        (entries, verdict)
     }
 
     fn record(
@@ -55,7 +61,26 @@ impl Suspense {
         self.enter(Change::Payment(Box::new(record)), None, now)
     }
 
+    fn knows(&self, owner: Owner, payment: &Payment) -> bool {
+        let key = (payment.provider, payment.reference.clone());
+        self.debts.account(owner).is_some_and(|account| account.debt(Some(&key)).is_some())
+    }
+
     fn refund(
+        &mut self,
+        payment: &Payment,
+        order_reference: &str,
+        how: RefundAmount,
+        now: Timestamp,
+    ) -> (Entries, Verdict) {
+        let account = self.debts.account(Owner::payment(payment.provider, &payment.reference));
+        if account.is_some_and(|account| account.knows_refund(payment.provider, &payment.event)) {
+            return (Entries::new(), Verdict::Duplicate);
+        }
+        self.give_back(payment, order_reference, how, now)
+    }
+
+    fn give_back(
         &mut self,
         payment: &Payment,
         order_reference: &str,
@@ -76,8 +101,7 @@ impl Suspense {
             RefundAmount::Single => payment.amount,
             RefundAmount::Total => payment.amount.minus(debt.settled).unwrap_or(Amount::ZERO),
         };
-        let is_known = account.is_some_and(|account| account.knows_refund(payment.provider, &payment.event));
-        if is_known || wanted == Amount::ZERO {
+        if wanted == Amount::ZERO {
             return (Entries::new(), Verdict::Duplicate);
         }
         let settlement = Settlement {

@@ -162,13 +162,13 @@ SELECT due.seq, due.item, due.order_number, due.user_id, due.provider, due.event
        due.order_reference, due.verdict, due.amount,
        coalesce(due.currency, (SELECT json_extract(definition, '$.currency') FROM ledger
                                WHERE kind = 1 AND item = due.item ORDER BY seq DESC LIMIT 1)) AS currency,
-       due.owed
+       max(0, due.owed
            - coalesce((SELECT sum(settled.settled) FROM settled
                        WHERE settled.item = due.item AND settled.order_number IS due.order_number
                          AND settled.payment_reference IS due.debt_reference AND settled.provider IS due.debt_provider), 0)
            - CASE WHEN due.verdict <> 'cancelled' THEN 0
                   ELSE coalesce((SELECT sum(settled.returned) FROM settled
-                                 WHERE settled.item = due.item AND settled.order_number = due.order_number), 0) END AS owed,
+                                 WHERE settled.item = due.item AND settled.order_number = due.order_number), 0) END) AS owed,
        due.at
 FROM (
     -- The price: of an order that was paid late, and of a paid one that an operator gave up.

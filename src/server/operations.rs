@@ -111,14 +111,20 @@ fn equip(
     }
 }
 
+/// Those whose events are taken since the start, and our own format, which needs no more than a key.
+fn providers(shared: &Shared) -> Vec<Provider> {
+    let keys = shared.payment_keys.load();
+    let is_used = |provider: &Provider| *provider == Provider::Own || keys.has(*provider);
+    Provider::ALL.iter().copied().filter(is_used).collect()
+}
+
 fn telemetry(shared: &Shared, feed: &Arc<Feed>, webhook: Option<Arc<Webhook>>, disk: Arc<Disk>) -> Telemetry {
     Telemetry {
         started: Instant::now(),
         sale: Arc::clone(shared.sale.view()),
         funnels: Arc::clone(&shared.funnels),
         responses: Arc::clone(&shared.responses),
-        // Events in our own format are always taken.
-        providers: vec![Provider::Own],
+        providers: providers(shared),
         feed: Arc::clone(feed),
         webhook,
         redis: shared.redis.clone(),

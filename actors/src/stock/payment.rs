@@ -47,7 +47,11 @@ impl Stock {
             return Received { entries, answer: Err(Rejection::UnknownOrder) };
         };
         let verdict = match payment.result {
-            PaymentResult::Succeeded => self.take_payment(&order, payment, policy, times, &mut entries),
+            PaymentResult::Succeeded => {
+                let verdict = self.take_payment(&order, payment, policy, times, &mut entries);
+                self.catch_up(&order, payment, times, &mut entries);
+                verdict
+            }
             PaymentResult::Failed => {
                 self.record(&order, payment, (Verdict::Failed, Amount::ZERO), times, &mut entries);
                 Verdict::Failed
@@ -161,10 +165,37 @@ impl Stock {
         times: Times,
         entries: &mut Entries,
     ) -> Verdict {
-        let number = order.id.order;
-        if self.book.account(number).is_some_and(|account| account.knows_refund(payment.provider, &payment.event)) {
+        if self.knows_refund(order, payment) {
             return Verdict::Duplicate;
         }
+        self.give_back(order, payment, how, times, entries)
+    }
+
+    fn knows_refund(&self, order: &Order, payment: &Payment) -> bool {
+        let account = self.book.account(order.id.order);
+        account.is_some_and(|account| account.knows_refund(payment.provider, &payment.event))
+    }
+
+    /// Gives back what was reported to have gone back before it came.
+    fn catch_up(&mut self, order: &Order, payment: &Payment, times: Times, entries: &mut Entries) {
+        let account = self.book.account(order.id.order);
+        let early = account.map(|account| account.early_refunds_of(payment)).unwrap_or_default();
+        for refund in early {
+            if let PaymentResult::Refunded(how) = refund.result {
+                self.give_back(order, &refund, how, times, entries);
+            }
+        }
+    }
+
+    fn give_back(
+        &mut self,
+        order: &Order,
+        payment: &Payment,
+        how: RefundAmount,
+        times: Times,
+        entries: &mut Entries,
+    ) -> Verdict {
+        let number = order.id.order;
         let targets = self.targets(order, payment);
         let before = targets.iter().fold(Amount::ZERO, |sum, target| sum.plus(target.settled).unwrap_or(Amount::MAX));
         let mut left = match how {
@@ -173,6 +204,7 @@ impl Stock {
             RefundAmount::Total if payment.amount <= before && before > Amount::ZERO => return Verdict::Duplicate,
             RefundAmount::Total => payment.amount.minus(before).unwrap_or(Amount::ZERO),
         };
+        let before = entries.len();
         for target in targets {
             let amount = left.min(target.open);
             if amount == Amount::ZERO {
@@ -190,7 +222,7 @@ impl Stock {
             };
             self.enter(Change::Settled(Box::new(settlement)), Cause::event(payment), times, entries);
         }
-        if entries.is_empty() {
+        if entries.len() == before && !self.knows_refund(order, payment) {
             self.record(order, payment, (Verdict::Over, Amount::ZERO), times, entries);
         }
         self.settle_up(number, &Cause { origin: Cause::event(payment), ..Cause::default() }, times, entries);

@@ -216,6 +216,28 @@ fn more_than_there_was_cannot_go_back() {
 }
 
 #[test]
+fn a_refund_that_is_reported_before_its_payment_waits_for_it() {
+    for how in [RefundAmount::Single, RefundAmount::Total] {
+        let mut house = pending();
+        let early = refund("r1", "e1", PRICE, how);
+        assert_eq!(house.receive(ORDER, &early, at(1)), (Verdict::Over, vec![]), "there is nothing to give back yet");
+        assert_eq!(house.receive(ORDER, &early, at(1)), (Verdict::Duplicate, vec![]));
+        assert_eq!(house.receive(ORDER, &money("e1", 0), at(2)), (Verdict::Applied, vec![Paid, Refunded]));
+        assert_eq!((house.owed(), house.stock.remaining()), (0, 9));
+        assert_eq!(house.receive(ORDER, &early, at(3)).0, Verdict::Duplicate);
+        assert_eq!(house.receive(ORDER, &money("e1", 0), at(3)).0, Verdict::Duplicate);
+        house.assert_replays();
+    }
+    // Of another payment it is none.
+    let mut house = pending();
+    let other = Payment { provider: Provider::Stripe, ..refund("r1", "e9", PRICE, RefundAmount::Single) };
+    house.receive(ORDER, &other, at(1));
+    let paid = Payment { provider: Provider::Stripe, ..money("e1", 0) };
+    assert_eq!(house.receive(ORDER, &paid, at(2)), (Verdict::Applied, vec![Paid]));
+    house.assert_replays();
+}
+
+#[test]
 fn an_order_that_cost_nothing_and_is_given_up_owes_nothing() {
     let mut free = definition(9, 3);
     free.unit_price = Amount::ZERO;
