@@ -83,7 +83,8 @@ const SALE: &[(&str, &str)] = &[
     ("watchers", "entry ids"),
     ("status", "data_file request"),
     ("stock", "debts entry ids item payment request time"),
-    ("suspense", "debts entry item payment request stock time"),
+    ("suspense", "debts entry ids item payment request stock time"),
+    ("payment_index", "debts entry ids payment"),
     ("directory", "entry ids item item_pool observe payment stock time"),
     ("ledger", "data_file entry ids item money payment request stock suspense time"),
     ("enqueued", "directory"),
@@ -92,7 +93,10 @@ const SALE: &[(&str, &str)] = &[
     ("gathering", "entry messages permit reply request stock"),
     ("batch", "commit_trigger messages"),
     ("placement", "ids messages"),
-    ("view", "directory ids observe payment permit placement status stock suspense time used_keys watchers"),
+    (
+        "view",
+        "directory ids observe payment payment_index permit placement status stock suspense time used_keys watchers",
+    ),
     (
         "order_writer",
         "batch commit_trigger ids ledger messages observe placement reply request status stock stop suspense view",
@@ -106,8 +110,8 @@ const SALE: &[(&str, &str)] = &[
     ("handle", "directory enqueued ids item messages payment permit reply request router stock trace view"),
     (
         "sale",
-        "batch core data_file directory entry fault handle ids item item_pool ledger order_writer permit placement \
-         reply router status stock stop suspense time trace used_keys view watchers",
+        "batch core data_file directory entry fault handle ids item item_pool ledger order_writer payment_index \
+         permit placement reply router status stock stop suspense time trace used_keys view watchers",
     ),
 ];
 

@@ -178,6 +178,10 @@ impl Core {
                 Ok(entries) => (entries, PendingReply::Controlled(reply_to, Ok(()))),
                 Err(rejection) => (Entries::new(), PendingReply::Controlled(reply_to, Err(rejection))),
             },
+            SuspenseRequest::HandOver(provider, reference, order, reply_to) => {
+                let entries = self.suspense.hand_over(provider, &reference, order, now);
+                (entries, PendingReply::Controlled(reply_to, Ok(())))
+            }
             SuspenseRequest::Audit(reply_to) => {
                 let books = Books { units: None, money: self.suspense.money() };
                 (Entries::new(), PendingReply::Audited(reply_to, books))

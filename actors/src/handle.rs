@@ -10,13 +10,13 @@ use actix::{Addr, Recipient};
 
 use crate::directory::PublishedItem;
 use crate::enqueued::Enqueued;
-use crate::ids::{CoreId, IdempotencyKey, OrderNumber, UserId, WorkerId};
+use crate::ids::{CoreId, IdempotencyKey, OrderId, OrderNumber, UserId, WorkerId};
 use crate::item::ItemDefinition;
 use crate::messages::{
     ApplyControl, ApplyPayment, ApplyRepayment, ApplyTransition, AskSuspense, Audit, CreateItem, Find, FindOfBuyer,
     LookupByKey, Message, Reserve, SuspenseRequest,
 };
-use crate::payment::{Origin, Payment};
+use crate::payment::{Origin, Payment, Provider};
 use crate::permit::{Permit, Token};
 use crate::reply::{Audited, Controlled, Found, Outcome, Received, ReplyFuture, reply_channel};
 use crate::request::{Control, NotDone, OfBuyer, Query, Repayment, Reservation, Transition};
@@ -186,6 +186,20 @@ impl SaleHandle {
     pub fn repay_unknown(&self, repayment: Repayment, permit: Permit) -> ReplyFuture<Controlled> {
         let (reply_to, reply) = reply_channel(self.worker);
         self.ask_suspense(SuspenseRequest::Repay(repayment, reply_to), permit);
+        reply
+    }
+
+    /// Says that money of no order, if there is any of this payment, is this order's.
+    #[must_use]
+    pub fn hand_over(
+        &self,
+        provider: Provider,
+        reference: IdempotencyKey,
+        order: OrderId,
+        permit: Permit,
+    ) -> ReplyFuture<Controlled> {
+        let (reply_to, reply) = reply_channel(self.worker);
+        self.ask_suspense(SuspenseRequest::HandOver(provider, reference, order, reply_to), permit);
         reply
     }
 

@@ -55,7 +55,8 @@
 //! | `suspense`, `debts` | money that came for no order; money that has to go back |
 //! | `order_writer` → `batch`, `ledger` | group commit, and the data file |
 //! | `entry` | what one entry of the ledger says |
-//! | `placement`, `directory`, `used_keys`, `watchers` | where items live, and what is published about them |
+//! | `placement`, `directory`, `watchers` | where items live, and what is published about them |
+//! | `used_keys`, `payment_index` | which order a key or a payment made |
 //! | `status` | what others act on |
 //! | `observe`, `trace`, `fault` | counters, spans, and what can be made worse on purpose |
 
@@ -81,6 +82,7 @@ mod money;
 pub mod observe;
 mod order_writer;
 pub mod payment;
+mod payment_index;
 mod permit;
 mod placement;
 mod reply;

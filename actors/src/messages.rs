@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use crate::enqueued::Enqueued;
 use crate::entry::{Entries, Entry, Order};
-use crate::ids::{CoreId, IdempotencyKey, OrderNumber, UserId};
-use crate::payment::{Origin, Payment};
+use crate::ids::{CoreId, IdempotencyKey, OrderId, OrderNumber, UserId};
+use crate::payment::{Origin, Payment, Provider};
 use crate::permit::{Permit, Token};
 use crate::reply::{Audited, Books, Controlled, Found, Outcome, Receipt, Received, ReplyPort};
 use crate::request::{Control, OfBuyer, Query, Rejection, Repayment, Reservation, Transition};
@@ -204,6 +204,8 @@ pub(crate) enum SuspenseRequest {
     Receive(Payment, Box<str>, ReplyPort<Received>),
     /// To settle a payment.
     Repay(Repayment, ReplyPort<Controlled>),
+    /// To let go of a payment that turned out to be for an order.
+    HandOver(Provider, IdempotencyKey, OrderId, ReplyPort<Controlled>),
     /// Where its money is.
     Audit(ReplyPort<Audited>),
 }

@@ -18,6 +18,7 @@ use crate::ids::{CoreId, ItemNumber, WorkerId};
 use crate::item::ItemDefinition;
 use crate::ledger::{CommitError, Durability, Ledger, LedgerError, LedgerSettings, Recovered};
 use crate::order_writer::{Drain, OrderWriter};
+use crate::payment_index::PaymentIndex;
 use crate::placement::{Placement, SUSPENSE_CORE};
 use crate::router::{Hosting, MAILBOX_RESERVE, Router};
 use crate::stock::Stock;
@@ -111,8 +112,11 @@ impl Sale {
     /// Opens the data file, brings back what it holds, and puts the `items` up for sale that it does not know: after
     /// the first start the ledger decides. Call it where an actix `System` runs; then start every core.
     pub fn open(settings: &SaleSettings, items: Vec<ItemDefinition>) -> Result<Self, OpenError> {
-        let used_keys = UsedKeys::default();
-        let remember = |entry: &Entry| remember_key(&used_keys, entry);
+        let (used_keys, payments) = (UsedKeys::default(), PaymentIndex::default());
+        let remember = |entry: &Entry| {
+            remember_key(&used_keys, entry);
+            payments.note(entry);
+        };
         let opened = Ledger::open_if(&settings.ledger, remember, |recovered| Ok(Clock::start(recovered.latest)?))?;
         let (mut ledger, Recovered { mut stocks, suspense, entries, .. }, clock) = opened;
         tracing::info!(entries, items = stocks.len(), "ledger recovered");
@@ -123,7 +127,8 @@ impl Sale {
 
         let placement = Arc::new(Placement::new(settings.cores, settings.guests));
         let limits = (settings.max_in_flight, settings.max_queries);
-        let view = Arc::new(SaleView::new(limits, (&stocks, &suspense), clock.clone(), used_keys, placement));
+        let view =
+            Arc::new(SaleView::new(limits, (&stocks, &suspense), clock.clone(), (used_keys, payments), placement));
         let names = ledger.names();
         let writer_thread = Arbiter::new();
         let writer = OrderWriter::new(ledger, settings.batch, Arc::clone(&view), settings.mailbox_capacity());

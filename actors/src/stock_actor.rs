@@ -215,6 +215,9 @@ impl StockActor {
     fn publish(&self, entries: &[Entry]) {
         if !entries.is_empty() {
             self.published.publish(&self.stock, entries);
+            for entry in entries {
+                self.view.known_payments.note(entry);
+            }
         }
     }
 

@@ -7,9 +7,11 @@ use smallvec::smallvec;
 
 use crate::debts::{Debts, Owner};
 use crate::entry::{Change, Entries, Entry, NO_ITEM};
+use crate::ids::{IdempotencyKey, OrderId};
 use crate::item::Amount;
 use crate::payment::{
-    MoneyBalance, Origin, Owed, Payment, PaymentRecord, PaymentResult, RefundAmount, Settlement, Source, Verdict,
+    MoneyBalance, Origin, Owed, Payment, PaymentRecord, PaymentResult, Provider, RefundAmount, Settlement, Source,
+    Verdict,
 };
 use crate::request::{Rejection, Repayment};
 use crate::stock::Discrepancy;
@@ -117,6 +119,21 @@ impl Suspense {
         let event = Some((payment.provider, payment.event.clone()));
         let origin = Some(Box::new(Origin { event, ..Origin::default() }));
         (self.enter(Change::Settled(Box::new(settlement)), origin, now), verdict)
+    }
+
+    /// Lets go of money that was reported for no order first, and then for this one: there it is on record again.
+    pub fn hand_over(
+        &mut self,
+        provider: Provider,
+        reference: &IdempotencyKey,
+        order: OrderId,
+        now: Timestamp,
+    ) -> Entries {
+        let reason = format!("the same money was reported for order {order}");
+        let origin = Origin { reason: Some(reason.into()), ..Origin::default() };
+        let repayment = Repayment { payment: Some((provider, reference.clone())), origin };
+        // Nothing is owed of it, if it never was here.
+        self.repay(&repayment, now).unwrap_or_default()
     }
 
     /// Settles what is owed of a payment, by the word of an operator.

@@ -11,6 +11,7 @@ use crate::directory::{Directory, PublishedItem};
 use crate::ids::{CoreId, ItemId};
 use crate::observe::{CoreCounters, PaymentCounters, WriterCounters};
 use crate::payment::Owed;
+use crate::payment_index::PaymentIndex;
 use crate::permit::ConcurrencyLimit;
 use crate::placement::Placement;
 use crate::status::LedgerStatus;
@@ -33,6 +34,8 @@ pub struct SaleView {
     pub queries: Arc<ConcurrencyLimit>,
     /// Keys that made an order.
     pub used_keys: UsedKeys,
+    /// Payments whose order is known.
+    pub known_payments: PaymentIndex,
     /// Orders that somebody watches.
     pub watchers: Arc<Watchers>,
     /// What the writer did.
@@ -55,7 +58,7 @@ impl SaleView {
         (purchases, queries): (usize, usize),
         (stocks, suspense): (&[Stock], &Suspense),
         clock: Clock,
-        used_keys: UsedKeys,
+        (used_keys, known_payments): (UsedKeys, PaymentIndex),
         placement: Arc<Placement>,
     ) -> Self {
         let published = |stock: &Stock| PublishedItem::new(stock, placement.core_for(&stock.definition().id));
@@ -66,6 +69,7 @@ impl SaleView {
             purchases: ConcurrencyLimit::new(purchases),
             queries: ConcurrencyLimit::new(queries),
             used_keys,
+            known_payments,
             watchers: Arc::default(),
             writer: WriterCounters::default(),
             payments: PaymentCounters::default(),

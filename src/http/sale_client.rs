@@ -9,7 +9,7 @@ use doorbuster_actors::SaleHandle;
 use doorbuster_actors::entry::{Balance, Order};
 use doorbuster_actors::ids::{OrderId, OrderNumber};
 use doorbuster_actors::item::ItemDefinition;
-use doorbuster_actors::payment::{MoneyBalance, Origin, Payment};
+use doorbuster_actors::payment::{MoneyBalance, Origin, Payment, Provider};
 use doorbuster_actors::request::{Control, NotDone, OfBuyer, Query, Rejection, Repayment, Transition, Unavailable};
 use doorbuster_actors::sale::{NewItem, Outcome, Permit, PublishedItem, Receipt, ReplyFuture, SaleView};
 
@@ -84,16 +84,33 @@ impl SaleClient {
 
     async fn receive(&self, order_reference: &str, payment: Payment) -> Result<Receipt, Problem> {
         self.check_writable()?;
-        let order = order_reference.parse::<OrderId>().ok();
-        let known = order.and_then(|id| Some((self.view().directory.find_number(id.item)?, id.order)));
-        if let Some((published, number)) = known {
-            let reply = self.handle.pay(&published, number, payment.clone(), self.enter()?).received_payment();
+        let named = order_reference.parse::<OrderId>().ok();
+        // An event without an order may be about money that is known by another one.
+        let order = named.or_else(|| self.view().known_payments.order_of(payment.provider, &payment.reference));
+        if let Some(order) = order
+            && let Some(published) = self.view().directory.find_number(order.item)
+        {
+            let reply = self.handle.pay(&published, order.order, payment.clone(), self.enter()?).received_payment();
             match in_time(reply).await {
                 Some(Err(NotDone::Rejected(Rejection::UnknownOrder))) => {}
-                received => return Ok(received.unwrap_or(Err(UNKNOWN))?),
+                received => {
+                    let receipt = received.unwrap_or(Err(UNKNOWN))?;
+                    self.hand_over(payment, order).await?;
+                    return Ok(receipt);
+                }
             }
         }
         let reply = self.handle.pay_unknown(payment, order_reference, self.enter()?).received_payment();
+        Ok(in_time(reply).await.unwrap_or(Err(UNKNOWN))?)
+    }
+
+    /// The same money may have been reported before, for no order: there it is not owed any more. Again with each event
+    /// that is repeated, until that is durable.
+    async fn hand_over(&self, payment: Payment, order: OrderId) -> Result<(), Problem> {
+        if payment.provider == Provider::Own || self.view().unmatched().is_empty() {
+            return Ok(());
+        }
+        let reply = self.handle.hand_over(payment.provider, payment.reference, order, self.enter()?).controlled();
         Ok(in_time(reply).await.unwrap_or(Err(UNKNOWN))?)
     }
 

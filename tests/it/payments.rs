@@ -62,6 +62,36 @@ async fn each_provider_pays_an_order_once_and_hears_what_it_wants_to_hear() {
     assert_eq!(books["items"][0]["money"][0]["applied"], 5 * PRICE, "{books}");
 }
 
+/// Of a checkout the session may name the order, and the payment behind it not.
+#[tokio::test]
+async fn two_events_about_one_payment_are_one_payment_though_only_one_names_the_order() {
+    let mut server = shop([Item::new(SKU, 9)]).start();
+    for (user, nameless_comes_first) in [("ann", true), ("bob", false)] {
+        let order = buy(&server, user).await;
+        let named = Event { payment: format!("pi_{user}"), ..paid(&format!("session-{user}"), &order) };
+        let nameless = Event { id: format!("intent-{user}"), order: String::new(), ..named.clone() };
+        let (events, verdicts) = if nameless_comes_first {
+            ([&nameless, &named], ["unknown_order", "applied"])
+        } else {
+            ([&named, &nameless], ["applied", "duplicate"])
+        };
+        for (event, verdict) in events.into_iter().zip(verdicts) {
+            let answer = Provider::Stripe.notify(event, now_s()).send(&mut Client::new(server.address())).await;
+            assert_eq!((answer.status, &answer.json()["verdict"]), (200, &json!(verdict)), "{user}: {event:?}");
+        }
+        server.restart();
+        let again = Provider::Stripe.notify(&nameless, now_s()).send(&mut Client::new(server.address())).await;
+        assert_eq!(again.json()["verdict"], "duplicate", "after a restart, too: {}", again.text());
+        assert_eq!(status_of(&server, user, &order).await, "paid");
+        let books = invariants(&server).await;
+        let owed: Vec<_> = books["unmatched"].as_array().expect("a list").iter().map(|money| &money["owed"]).collect();
+        assert!(owed.iter().all(|owed| **owed == json!(0)), "nothing has to go back: {books}");
+        assert_eq!(books["items"][0]["money"][0]["owed"], json!(0), "{books}");
+        assert_eq!(books["holds"], json!(true), "{books}");
+    }
+    assert_eq!(server.verify().0, 0, "{}", server.verify().1);
+}
+
 /// The same with another amount, or, where the amount is sealed, with another seal.
 fn tampered(body: &str) -> String {
     let tampered = body.replace("1990", "1991").replace("19.90", "19.91").replace("\"transaction\"", "\"refund\"");
