@@ -81,16 +81,7 @@ impl PublishedItem {
                 Change::Order(order) if matches!(order.status, Status::RefundDue | Status::Refunded) => {
                     self.show_owed(stock);
                 }
-                Change::Order(_)
-                | Change::Restocked { .. }
-                | Change::Withdrawn { .. }
-                | Change::Paused
-                | Change::Resumed
-                | Change::Closed
-                | Change::Reopened
-                | Change::Hidden
-                | Change::Shown
-                | Change::Deleted => {}
+                Change::Order(_) | Change::Restocked { .. } | Change::Withdrawn { .. } | Change::Switched(_) => {}
             }
         }
         self.note_released(released_by(entries, self.remaining()));

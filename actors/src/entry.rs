@@ -126,6 +126,13 @@ pub enum Change {
         /// Units.
         quantity: u32,
     },
+    /// The owner of the sale turned a switch.
+    Switched(Switch),
+}
+
+/// What the owner of a sale can turn on and off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Switch {
     /// The sale was interrupted.
     Paused,
     /// The sale goes on.
@@ -140,6 +147,19 @@ pub enum Change {
     Shown,
     /// The item, which nobody had ordered, is gone for good.
     Deleted,
+}
+
+impl Change {
+    /// The order that looks otherwise after the entry.
+    #[must_use]
+    pub fn order(&self) -> Option<OrderNumber> {
+        match self {
+            Self::Order(change) => Some(change.number),
+            Self::Payment(record) => record.order,
+            Self::Settled(settlement) => settlement.order,
+            Self::Item(_) | Self::Restocked { .. } | Self::Withdrawn { .. } | Self::Switched(_) => None,
+        }
+    }
 }
 
 /// One line of the ledger, without its place in it (`seq`) and its checksum, which the ledger adds.

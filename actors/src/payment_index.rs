@@ -47,12 +47,6 @@ fn payment_in(entry: &Entry) -> Option<(Provider, &IdempotencyKey, OrderNumber)>
         | Change::Settled(_)
         | Change::Restocked { .. }
         | Change::Withdrawn { .. }
-        | Change::Paused
-        | Change::Resumed
-        | Change::Closed
-        | Change::Reopened
-        | Change::Hidden
-        | Change::Shown
-        | Change::Deleted => None,
+        | Change::Switched(_) => None,
     }
 }

@@ -189,13 +189,7 @@ impl Suspense {
             | Change::Settled(_)
             | Change::Restocked { .. }
             | Change::Withdrawn { .. }
-            | Change::Paused
-            | Change::Resumed
-            | Change::Closed
-            | Change::Reopened
-            | Change::Hidden
-            | Change::Shown
-            | Change::Deleted => return Err(Discrepancy("there is no item 0")),
+            | Change::Switched(_) => return Err(Discrepancy("there is no item 0")),
         }
         self.latest = entry.at;
         Ok(())

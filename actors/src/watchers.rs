@@ -9,8 +9,8 @@ use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
 use tokio::sync::watch;
 
-use crate::entry::{self, Change};
-use crate::ids::{OrderId, OrderNumber, UserId};
+use crate::entry;
+use crate::ids::{OrderId, UserId};
 
 /// The watched orders. Both tables are bounded by [`Limits::total`].
 #[derive(Debug, Default)]
@@ -89,31 +89,12 @@ impl Watchers {
             return;
         }
         for entry in entries {
-            if let Some(order) = order_of(&entry.change)
+            if let Some(order) = entry.change.order()
                 && let Some(watched) = self.watched.get(&OrderId { item: entry.item, order })
             {
                 watched.send_replace(());
             }
         }
-    }
-}
-
-/// The order that looks otherwise after the entry.
-fn order_of(change: &Change) -> Option<OrderNumber> {
-    match change {
-        Change::Order(change) => Some(change.number),
-        Change::Payment(record) => record.order,
-        Change::Settled(settlement) => settlement.order,
-        Change::Item(_)
-        | Change::Restocked { .. }
-        | Change::Withdrawn { .. }
-        | Change::Paused
-        | Change::Resumed
-        | Change::Closed
-        | Change::Reopened
-        | Change::Hidden
-        | Change::Shown
-        | Change::Deleted => None,
     }
 }
 
@@ -139,7 +120,7 @@ impl Drop for Watch {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::ItemNumber;
+    use crate::ids::{ItemNumber, OrderNumber};
 
     const LIMITS: Limits = Limits { total: 5, per_user: 2 };
 

@@ -103,13 +103,7 @@ impl Payment {
             | Change::Settled(_)
             | Change::Restocked { .. }
             | Change::Withdrawn { .. }
-            | Change::Paused
-            | Change::Resumed
-            | Change::Closed
-            | Change::Reopened
-            | Change::Hidden
-            | Change::Shown
-            | Change::Deleted => None,
+            | Change::Switched(_) => None,
         })
     }
 

@@ -94,13 +94,7 @@ pub(super) fn of(entry: &Entry) -> Option<String> {
         | Change::Order(_)
         | Change::Restocked { .. }
         | Change::Withdrawn { .. }
-        | Change::Paused
-        | Change::Resumed
-        | Change::Closed
-        | Change::Reopened
-        | Change::Hidden
-        | Change::Shown
-        | Change::Deleted => {
+        | Change::Switched(_) => {
             entry.origin.as_ref()?;
         }
     }

@@ -2,7 +2,7 @@
 //! **Owns:** their numbers and names, which are fixed for ever.
 //! **Never:** knows what else an entry says.
 
-use crate::entry::{Change, Status};
+use crate::entry::{Change, Status, Switch};
 
 macro_rules! kinds {
     ($($(#[$doc:meta])* $name:ident = $number:literal $text:literal,)*) => {
@@ -85,13 +85,13 @@ impl Kind {
             Change::Settled(_) => Self::Settled,
             Change::Restocked { .. } => Self::Restocked,
             Change::Withdrawn { .. } => Self::Withdrawn,
-            Change::Paused => Self::Paused,
-            Change::Resumed => Self::Resumed,
-            Change::Closed => Self::Closed,
-            Change::Reopened => Self::Reopened,
-            Change::Hidden => Self::Hidden,
-            Change::Shown => Self::Shown,
-            Change::Deleted => Self::Deleted,
+            Change::Switched(Switch::Paused) => Self::Paused,
+            Change::Switched(Switch::Resumed) => Self::Resumed,
+            Change::Switched(Switch::Closed) => Self::Closed,
+            Change::Switched(Switch::Reopened) => Self::Reopened,
+            Change::Switched(Switch::Hidden) => Self::Hidden,
+            Change::Switched(Switch::Shown) => Self::Shown,
+            Change::Switched(Switch::Deleted) => Self::Deleted,
         }
     }
 }

@@ -8,7 +8,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::detail::{self, Detail, MoneyColumns};
 use super::kind::Kind;
-use crate::entry::{Change, Entry, OrderChange, Status};
+use crate::entry::{Change, Entry, OrderChange, Status, Switch};
 use crate::ids::{IdempotencyKey, ItemNumber, OrderNumber, UserId};
 use crate::item::ItemDefinition;
 use crate::money::Amount;
@@ -112,13 +112,7 @@ impl<'r> Row<'r> {
                 let json = serde_json::to_string(definition).expect("a definition has only texts and numbers");
                 row.definition = Some(json.into());
             }
-            Change::Paused
-            | Change::Resumed
-            | Change::Closed
-            | Change::Reopened
-            | Change::Hidden
-            | Change::Shown
-            | Change::Deleted => {}
+            Change::Switched(_) => {}
         }
         row
     }
@@ -225,13 +219,13 @@ impl<'r> Row<'r> {
             Kind::Settled => Change::Settled(Box::new(detail.settlement(self.money()?)?)),
             Kind::Restocked => Change::Restocked { quantity: count(self.quantity, "quantity")? },
             Kind::Withdrawn => Change::Withdrawn { quantity: count(self.quantity, "quantity")? },
-            Kind::Paused => Change::Paused,
-            Kind::Resumed => Change::Resumed,
-            Kind::Closed => Change::Closed,
-            Kind::Reopened => Change::Reopened,
-            Kind::Hidden => Change::Hidden,
-            Kind::Shown => Change::Shown,
-            Kind::Deleted => Change::Deleted,
+            Kind::Paused => Change::Switched(Switch::Paused),
+            Kind::Resumed => Change::Switched(Switch::Resumed),
+            Kind::Closed => Change::Switched(Switch::Closed),
+            Kind::Reopened => Change::Switched(Switch::Reopened),
+            Kind::Hidden => Change::Switched(Switch::Hidden),
+            Kind::Shown => Change::Switched(Switch::Shown),
+            Kind::Deleted => Change::Switched(Switch::Deleted),
         };
         Ok(Entry {
             item: ItemNumber(count(Some(self.item), "item")?),

@@ -5,7 +5,7 @@
 use smallvec::smallvec;
 
 use super::{MAX_SUPPLY, Stock, Times};
-use crate::entry::{Change, Entries, Entry};
+use crate::entry::{Change, Entries, Entry, Switch};
 use crate::item::ItemDefinition;
 use crate::payment::Origin;
 use crate::request::{Control, Rejection};
@@ -35,16 +35,16 @@ impl Stock {
     }
 
     fn change_for(&self, control: &Control) -> Result<Option<Change>, Rejection> {
-        let unless = |so_already: bool, change| Ok((!so_already).then_some(change));
+        let unless = |so_already: bool, switch| Ok((!so_already).then_some(Change::Switched(switch)));
         if self.deleted {
             return Err(Rejection::UnknownItem);
         }
         match control {
-            Control::Close => unless(self.closed, Change::Closed),
-            Control::Reopen => unless(!self.closed, Change::Reopened),
-            Control::Hide => unless(self.hidden, Change::Hidden),
-            Control::Show => unless(!self.hidden, Change::Shown),
-            Control::Delete if self.book.is_empty() => Ok(Some(Change::Deleted)),
+            Control::Close => unless(self.closed, Switch::Closed),
+            Control::Reopen => unless(!self.closed, Switch::Reopened),
+            Control::Hide => unless(self.hidden, Switch::Hidden),
+            Control::Show => unless(!self.hidden, Switch::Shown),
+            Control::Delete if self.book.is_empty() => Ok(Some(Change::Switched(Switch::Deleted))),
             Control::Delete => Err(Rejection::HasOrders),
             Control::Redefine(definition) => self.redefinition(definition),
             Control::Withdraw { quantity: 0 } | Control::Restock { quantity: 0 } => Ok(None),
@@ -53,8 +53,8 @@ impl Stock {
             }
             Control::Withdraw { quantity } => Ok(Some(Change::Withdrawn { quantity: *quantity })),
             Control::Pause | Control::Resume | Control::Restock { .. } if self.closed => Err(Rejection::SaleClosed),
-            Control::Pause => unless(self.paused, Change::Paused),
-            Control::Resume => unless(!self.paused, Change::Resumed),
+            Control::Pause => unless(self.paused, Switch::Paused),
+            Control::Resume => unless(!self.paused, Switch::Resumed),
             Control::Restock { quantity } => {
                 let fits = self.supply.checked_add(*quantity).is_some_and(|supply| supply <= MAX_SUPPLY);
                 if fits {

@@ -6,28 +6,19 @@ use std::sync::Arc;
 
 use super::book::{Slot, Step, Units};
 use super::{Discrepancy, FOLLOWS, Stock, ensure};
-use crate::entry::{Change, Entry, OrderChange, Status};
+use crate::entry::{Change, Entry, OrderChange, Status, Switch};
 use crate::item::ItemDefinition;
 use crate::payment::Provider;
 
 impl Stock {
     /// Changes the state as the entry says; an entry that does not follow from the state changes nothing.
     pub fn apply(&mut self, entry: &Entry) -> Result<(), Discrepancy> {
-        let slot = match &entry.change {
-            Change::Order(change) if change.status == Status::Pending => self.book.locate(&change.user),
-            Change::Order(_)
-            | Change::Item(_)
-            | Change::Payment(_)
-            | Change::Settled(_)
-            | Change::Restocked { .. }
-            | Change::Withdrawn { .. }
-            | Change::Paused
-            | Change::Resumed
-            | Change::Closed
-            | Change::Reopened
-            | Change::Hidden
-            | Change::Shown
-            | Change::Deleted => Slot::default(),
+        let slot = if let Change::Order(change) = &entry.change
+            && change.status == Status::Pending
+        {
+            self.book.locate(&change.user)
+        } else {
+            Slot::default()
         };
         self.apply_at(entry, slot)
     }
@@ -46,19 +37,14 @@ impl Stock {
                 self.book.place(change, slot, entry.at);
             }
             Change::Order(change) => self.settle(change, entry),
-            Change::Payment(_) | Change::Settled(_) => self.move_money(entry),
+            Change::Payment(record) => self.record(record),
+            Change::Settled(settlement) => self.note_settlement(settlement, entry.origin.as_deref()),
             Change::Restocked { quantity } => {
                 self.supply += quantity;
                 self.remaining += quantity;
             }
             Change::Withdrawn { quantity } => self.withdraw(*quantity),
-            Change::Paused => self.paused = true,
-            Change::Resumed => self.paused = false,
-            Change::Closed => self.closed = true,
-            Change::Reopened => self.closed = false,
-            Change::Hidden => self.hidden = true,
-            Change::Shown => self.hidden = false,
-            Change::Deleted => self.deleted = true,
+            Change::Switched(switch) => self.turn(*switch),
         }
         assert_eq!((self.supply, self.remaining), balances, "the balances are what they were computed to be");
         self.latest = entry.at;
@@ -96,17 +82,19 @@ impl Stock {
                 let left = self.remaining.checked_sub(*quantity).ok_or(Discrepancy("more units than were left"))?;
                 return Ok((self.supply - quantity, left));
             }
-            Change::Payment(_) | Change::Settled(_) => {
-                self.check_money(&entry.change)?;
+            Change::Payment(record) => {
+                self.check_order(record.order, record.user.as_ref())?;
                 Some(self.remaining)
             }
-            Change::Deleted => {
+            Change::Settled(settlement) => {
+                self.check_settlement(settlement)?;
+                Some(self.remaining)
+            }
+            Change::Switched(Switch::Deleted) => {
                 ensure(self.book.is_empty(), "an item with orders cannot be deleted")?;
                 Some(self.remaining)
             }
-            Change::Paused | Change::Resumed | Change::Closed | Change::Reopened | Change::Hidden | Change::Shown => {
-                Some(self.remaining)
-            }
+            Change::Switched(_) => Some(self.remaining),
         };
         remaining.map(|remaining| (self.supply, remaining)).ok_or(Discrepancy("more units than were left"))
     }
@@ -115,6 +103,18 @@ impl Stock {
     fn check_price(&self, change: &OrderChange) -> Result<(), Discrepancy> {
         ensure(change.unit_price == self.definition.unit_price, "it is not the price of the item")?;
         ensure(change.unit_price.times(change.quantity).is_some(), "its total price is out of range")
+    }
+
+    fn turn(&mut self, switch: Switch) {
+        match switch {
+            Switch::Paused => self.paused = true,
+            Switch::Resumed => self.paused = false,
+            Switch::Closed => self.closed = true,
+            Switch::Reopened => self.closed = false,
+            Switch::Hidden => self.hidden = true,
+            Switch::Shown => self.hidden = false,
+            Switch::Deleted => self.deleted = true,
+        }
     }
 
     /// Orders tell their price by the definition.

@@ -4,10 +4,10 @@
 
 use super::{Discrepancy, Stock, ensure};
 use crate::debts::{Account, Owner};
-use crate::entry::{Change, Entry, Status};
+use crate::entry::Status;
 use crate::ids::{OrderNumber, UserId};
 use crate::item::{Amount, Currency};
-use crate::payment::{MoneyBalance, Owed, Settlement, Source};
+use crate::payment::{MoneyBalance, Origin, Owed, PaymentRecord, Settlement, Source};
 
 impl Stock {
     /// What has to go back of the money for one order.
@@ -61,34 +61,20 @@ impl Stock {
         debts.returned(is_paid)
     }
 
-    /// Whether an entry about money follows from the state before it.
-    pub(super) fn check_money(&self, change: &Change) -> Result<(), Discrepancy> {
-        match change {
-            Change::Payment(record) => self.check_order(record.order, record.user.as_ref()),
-            Change::Settled(settlement) => {
-                self.check_order(settlement.order, settlement.user.as_ref())?;
-                let owner = settlement.order.map(Owner::Order).ok_or(Discrepancy("it is about no order"))?;
-                let fits = match settlement.source {
-                    Source::Applied => self.can_return(settlement),
-                    Source::Owed => self.book.debts().is_some_and(|debts| debts.can_settle(owner, settlement)),
-                };
-                ensure(fits, "more money than was there")
+    /// Whether money can have gone back so.
+    pub(super) fn check_settlement(&self, settlement: &Settlement) -> Result<(), Discrepancy> {
+        self.check_order(settlement.order, settlement.user.as_ref())?;
+        let fits = match settlement.source {
+            Source::Applied => self.can_return(settlement),
+            Source::Owed => {
+                self.book.debts().is_some_and(|debts| debts.can_settle(owner(settlement.order), settlement))
             }
-            Change::Item(_)
-            | Change::Order(_)
-            | Change::Restocked { .. }
-            | Change::Withdrawn { .. }
-            | Change::Paused
-            | Change::Resumed
-            | Change::Closed
-            | Change::Reopened
-            | Change::Hidden
-            | Change::Shown
-            | Change::Deleted => Ok(()),
-        }
+        };
+        ensure(fits, "more money than was there")
     }
 
-    fn check_order(&self, number: Option<OrderNumber>, user: Option<&UserId>) -> Result<(), Discrepancy> {
+    /// Whether an entry about money is about an order that there is, and its buyer's.
+    pub(super) fn check_order(&self, number: Option<OrderNumber>, user: Option<&UserId>) -> Result<(), Discrepancy> {
         let number = number.ok_or(Discrepancy("it is about no order"))?;
         let record = self.book.get(number).ok_or(Discrepancy("there is no such order"))?;
         ensure(Some(&self.book.buyer(record)) == user, "it is about another buyer's order")
@@ -109,29 +95,18 @@ impl Stock {
         price.minus(returned).unwrap_or(Amount::ZERO)
     }
 
-    /// Books an entry about money, after [`Stock::check_money`] has said that it follows.
-    pub(super) fn move_money(&mut self, entry: &Entry) {
-        match &entry.change {
-            Change::Payment(record) => {
-                let owner = Owner::Order(record.order.expect("checked before anything was changed"));
-                self.book.debts_mut().record(owner, record);
-            }
-            Change::Settled(settlement) => {
-                let owner = Owner::Order(settlement.order.expect("checked before anything was changed"));
-                let event = entry.origin.as_ref().and_then(|origin| origin.event.as_ref());
-                self.book.debts_mut().settle(owner, settlement, event);
-            }
-            Change::Item(_)
-            | Change::Order(_)
-            | Change::Restocked { .. }
-            | Change::Withdrawn { .. }
-            | Change::Paused
-            | Change::Resumed
-            | Change::Closed
-            | Change::Reopened
-            | Change::Hidden
-            | Change::Shown
-            | Change::Deleted => {}
-        }
+    /// Books money that came, after [`Stock::check_order`] has said whose it is.
+    pub(super) fn record(&mut self, record: &PaymentRecord) {
+        self.book.debts_mut().record(owner(record.order), record);
     }
+
+    /// Books money that went back, after [`Stock::check_settlement`] has said that it can have.
+    pub(super) fn note_settlement(&mut self, settlement: &Settlement, origin: Option<&Origin>) {
+        let event = origin.and_then(|origin| origin.event.as_ref());
+        self.book.debts_mut().settle(owner(settlement.order), settlement, event);
+    }
+}
+
+fn owner(order: Option<OrderNumber>) -> Owner {
+    Owner::Order(order.expect("checked before anything was changed"))
 }

@@ -53,7 +53,7 @@ impl Stock {
                 verdict
             }
             PaymentResult::Failed => {
-                self.record(&order, payment, (Verdict::Failed, Amount::ZERO), times, &mut entries);
+                self.put_on_record(&order, payment, (Verdict::Failed, Amount::ZERO), times, &mut entries);
                 Verdict::Failed
             }
             PaymentResult::Refunded(how) => self.take_refund(&order, payment, how, times, &mut entries),
@@ -117,7 +117,7 @@ impl Stock {
                 return Verdict::Applied;
             }
             let excess = payment.amount.minus(order.total_price).unwrap_or(Amount::ZERO);
-            self.record(order, payment, (Verdict::Over, excess), times, entries);
+            self.put_on_record(order, payment, (Verdict::Over, excess), times, entries);
             return Verdict::Over;
         }
         let verdict = match status {
@@ -130,7 +130,7 @@ impl Stock {
         if has_ended && is_exact && is_own_currency {
             self.step(number, Status::RefundDue, &Cause::payment(payment), times, entries);
         } else {
-            self.record(order, payment, (verdict, payment.amount), times, entries);
+            self.put_on_record(order, payment, (verdict, payment.amount), times, entries);
             self.owe_back(number, times, entries);
         }
         verdict
@@ -223,7 +223,7 @@ impl Stock {
             self.enter(Change::Settled(Box::new(settlement)), Cause::event(payment), times, entries);
         }
         if entries.len() == before && !self.knows_refund(order, payment) {
-            self.record(order, payment, (Verdict::Over, Amount::ZERO), times, entries);
+            self.put_on_record(order, payment, (Verdict::Over, Amount::ZERO), times, entries);
         }
         self.settle_up(number, &Cause { origin: Cause::event(payment), ..Cause::default() }, times, entries);
         if left > Amount::ZERO { Verdict::Over } else { Verdict::Applied }
@@ -257,7 +257,7 @@ impl Stock {
         targets
     }
 
-    fn record(
+    fn put_on_record(
         &mut self,
         order: &Order,
         payment: &Payment,

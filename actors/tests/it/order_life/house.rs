@@ -190,13 +190,7 @@ fn status(entry: &Entry) -> Option<Status> {
         | Change::Settled(_)
         | Change::Restocked { .. }
         | Change::Withdrawn { .. }
-        | Change::Paused
-        | Change::Resumed
-        | Change::Closed
-        | Change::Reopened
-        | Change::Hidden
-        | Change::Shown
-        | Change::Deleted => None,
+        | Change::Switched(_) => None,
     }
 }
 
