@@ -50,8 +50,10 @@ impl Settled {
         Ok(settled)
     }
 
-    fn of(&self, row: &Row<'_>, payment: PaymentKey) -> i64 {
-        self.owed.get(&((row.item, row.order_number), payment)).copied().unwrap_or(0)
+    /// What is left of a debt. An event that owed nothing may name the same payment as one that did.
+    fn left_of(&self, owed: i64, row: &Row<'_>, payment: PaymentKey) -> i64 {
+        let settled = self.owed.get(&((row.item, row.order_number), payment)).copied().unwrap_or(0);
+        owed.saturating_sub(settled).max(0)
     }
 
     fn returned(&self, row: &Row<'_>) -> i64 {
@@ -96,7 +98,7 @@ impl Payment {
                     verdict: record.verdict,
                     amount: payment.amount.minor(),
                     currency: Some(payment.currency),
-                    owed: record.owed.minor() - settled.of(row, key),
+                    owed: settled.left_of(record.owed.minor(), row, key),
                 })
             }
             Change::Item(_)
@@ -118,9 +120,9 @@ impl Payment {
         let price = i64::from(order.quantity).saturating_mul(order.unit_price.minor());
         let (verdict, owed) = match (order.status, &order.key, &entry.origin) {
             (Status::Paid, Some(_), _) => (Verdict::Applied, 0),
-            (Status::RefundDue, Some(_), _) => (Verdict::Late, price - settled.of(row, None)),
+            (Status::RefundDue, Some(_), _) => (Verdict::Late, settled.left_of(price, row, None)),
             (Status::RefundDue, None, Some(_)) => {
-                (Verdict::Cancelled, price - settled.of(row, None) - settled.returned(row))
+                (Verdict::Cancelled, settled.left_of(price - settled.returned(row), row, None))
             }
             (
                 Status::Pending

@@ -97,8 +97,7 @@ const ITEM_ID: &str = "(SELECT json_extract(definition, '$.id') FROM ledger WHER
 const CURRENCY: &str = "(SELECT json_extract(definition, '$.currency') FROM ledger \
                         WHERE kind = 1 AND item = entry.item ORDER BY seq DESC LIMIT 1)";
 
-/// Debts with these filters; `entry` is the entry itself. The view takes off whatever names the same payment, so that
-/// an event that brought no money may come out below nothing.
+/// Debts with these filters; `entry` is the entry itself.
 const DEBTS: &str = "FROM debts JOIN ledger AS entry ON entry.seq = debts.seq \
                      WHERE (?1 IS NULL OR debts.item = ?1) AND (?2 IS NULL OR debts.order_number = ?2) \
                      AND (?3 IS NULL OR debts.verdict = ?3)";
@@ -109,7 +108,7 @@ fn debts_columns() -> String {
     format!(
         "SELECT debts.seq, debts.item, debts.order_number, {ITEM_ID}, debts.user_id, debts.provider, debts.event_id, \
          debts.payment_reference, debts.order_reference, debts.verdict, debts.amount, debts.currency, {DUE}, \
-         max(debts.owed, 0), debts.at, entry.kind"
+         debts.owed, debts.at, entry.kind"
     )
 }
 
@@ -153,7 +152,7 @@ pub(super) fn page(
     let most = i64::try_from(limit).unwrap_or(i64::MAX);
     let status = match filter.status {
         PaymentStatus::Owed => "AND debts.owed > 0",
-        PaymentStatus::Settled => &format!("AND debts.owed <= 0 AND {DUE} > 0"),
+        PaymentStatus::Settled => &format!("AND debts.owed = 0 AND {DUE} > 0"),
         PaymentStatus::All => "",
     };
     let sql = format!("{} {DEBTS} {status} AND debts.seq > ?4 ORDER BY debts.seq LIMIT ?5", debts_columns());

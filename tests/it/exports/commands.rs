@@ -4,8 +4,10 @@
 
 use std::path::Path;
 
-use super::{ORDERS, PAYMENTS, column, export, lines, run, sold};
-use crate::support::{doorbuster, text};
+use serde_json::json;
+
+use super::{ORDERS, PAYMENTS, bought, column, export, lines, reported, run, sold};
+use crate::support::{Client, Item, Setup, doorbuster, payment_event, send_signed, text};
 
 #[tokio::test]
 async fn amounts_are_written_in_minor_units_and_as_people_write_them() {
@@ -46,6 +48,22 @@ async fn payments_are_listed_with_what_has_to_go_back() {
     let of_item = export(&server, &["payments", "--item", "sku-1", "--format", "ndjson"]);
     assert_eq!(lines(&of_item).len(), 2);
     assert!(export(&server, &["payments"]).contains("39.80"), "for people");
+}
+
+#[tokio::test]
+async fn an_event_that_brought_no_money_owes_none_when_money_of_the_same_payment_goes_back() {
+    let server = Setup::new([Item::new("sku-1", 50)]).start();
+    let order = bought(&server, "ann", "sku-1", 1).await;
+    reported(&server, "first", &order).await;
+    let owed = || column(&lines(&export(&server, &["payments", "--format", "ndjson"])), "owed");
+    let steps = [("declined", "failed", vec!["0", "0"]), ("second", "succeeded", vec!["0", "0", "1990"])];
+    for (event, kind, expected) in steps.into_iter().chain([("back", "refunded", vec!["0", "0", "0"])]) {
+        let mut body = payment_event(event, kind, &order);
+        body["payment_id"] = json!("the-same-money");
+        let answer = send_signed(&mut Client::new(server.address()), &body.to_string()).await.expect("an answer");
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        assert_eq!(owed(), expected, "{event}");
+    }
 }
 
 #[tokio::test]
