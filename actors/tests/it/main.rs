@@ -20,3 +20,4 @@ mod stock_rules;
 mod stock_size;
 mod storage_faults;
 mod support;
+mod suspense;

@@ -3,13 +3,16 @@
 //! **Never:** goes through HTTP: the tests of the server do.
 
 use doorbuster_actors::entry::Status::{Cancelled, Expired, Paid, Pending, RefundDue, Refunded};
+use doorbuster_actors::entry::{Change, Entry};
 use doorbuster_actors::ids::OrderNumber;
 use doorbuster_actors::item::Amount;
-use doorbuster_actors::payment::{Payment, PaymentResult, Provider, RefundAmount, Verdict};
+use doorbuster_actors::payment::{
+    Payment, PaymentRecord, PaymentResult, Provider, RefundAmount, Settlement, Source, Verdict,
+};
 use doorbuster_actors::request::Rejection;
-use doorbuster_actors::stock::LatePayment;
+use doorbuster_actors::stock::{LatePayment, Stock};
 
-use super::house::{House, PAY_WITHIN_MS, UNIT_PRICE, at, definition, payment, policy};
+use super::house::{House, PAY_WITHIN_MS, UNIT_PRICE, at, definition, payment, policy, user};
 
 const ORDER: OrderNumber = OrderNumber(1);
 const BUYER: &str = "ann";
@@ -247,4 +250,77 @@ fn an_order_that_cost_nothing_and_is_given_up_owes_nothing() {
     assert_eq!(house.receive(ORDER, &nothing, at(1)), (Verdict::Applied, vec![Paid]));
     assert_eq!(house.revoke(ORDER, at(2)), (Ok(Refunded), vec![RefundDue, Refunded]));
     house.assert_replays();
+}
+
+/// Entries about money that differ from a true one in one thing each, by what the difference is.
+fn forgeries(entry: &Entry) -> Vec<(&'static str, Entry)> {
+    let with = |change| Entry { change, ..entry.clone() };
+    let settled = |forge: &dyn Fn(&mut Settlement)| {
+        let Change::Settled(mut settlement) = entry.change.clone() else {
+            panic!("not money that went back: {entry:?}")
+        };
+        forge(&mut settlement);
+        with(Change::Settled(settlement))
+    };
+    let recorded = |forge: &dyn Fn(&mut PaymentRecord)| {
+        let Change::Payment(mut record) = entry.change.clone() else { panic!("not money that came: {entry:?}") };
+        forge(&mut record);
+        with(Change::Payment(record))
+    };
+    let more = |amount: Amount| Amount::new(amount.minor() + 1).expect("in range");
+    match entry.change {
+        Change::Payment(_) => vec![
+            ("no order", recorded(&|record| record.order = None)),
+            ("an unknown order", recorded(&|record| record.order = Some(OrderNumber(9)))),
+            ("another buyer", recorded(&|record| record.user = Some(user("bob")))),
+            ("no buyer", recorded(&|record| record.user = None)),
+        ],
+        Change::Settled(_) => vec![
+            ("no order", settled(&|settlement| settlement.order = None)),
+            ("an unknown order", settled(&|settlement| settlement.order = Some(OrderNumber(9)))),
+            ("another buyer", settled(&|settlement| settlement.user = Some(user("bob")))),
+            ("more than there was", settled(&|settlement| settlement.amount = more(settlement.amount))),
+            ("another currency", settled(&|settlement| settlement.currency = "EUR".parse().expect("a currency"))),
+            ("money that is elsewhere", settled(&|settlement| settlement.source = other(settlement.source))),
+        ],
+        Change::Item(_)
+        | Change::Order(_)
+        | Change::Restocked { .. }
+        | Change::Withdrawn { .. }
+        | Change::Switched(_) => Vec::new(),
+    }
+}
+
+fn other(source: Source) -> Source {
+    match source {
+        Source::Owed => Source::Applied,
+        Source::Applied => Source::Owed,
+    }
+}
+
+#[test]
+fn an_entry_about_money_that_does_not_follow_is_refused_and_changes_nothing() {
+    let mut late = pending();
+    assert_eq!(late.cancel(ORDER, BUYER, at(1)).0, Ok(Cancelled));
+    late.receive(ORDER, &money("e1", 5), at(2));
+    late.repay(ORDER, Some(&money("e1", 5)), at(3)).0.expect("it is owed");
+    let mut refunded = paid();
+    refunded.receive(ORDER, &refund("r1", "e1", PRICE, RefundAmount::Single), at(2));
+    let mut revoked = paid();
+    revoked.revoke(ORDER, at(2)).0.expect("a paid order");
+    revoked.repay(ORDER, None, at(3)).0.expect("it is owed");
+    let mut tried = 0;
+    for house in [late, refunded, revoked] {
+        let mut state = Stock::create(&house.entries[0]).expect("the first entry creates the item");
+        for entry in &house.entries[1..] {
+            for (what, forged) in forgeries(entry) {
+                let before = state.clone();
+                assert!(state.apply(&forged).is_err(), "{what} was accepted: {forged:?}");
+                assert_eq!(state, before, "{what} was refused and changed the state: {forged:?}");
+                tried += 1;
+            }
+            state.apply(entry).expect("it was decided from this state");
+        }
+    }
+    assert_eq!(tried, 4 + 3 * 6, "of one payment on record and three that went back");
 }
