@@ -9,6 +9,7 @@ pub mod bench;
 pub mod calibrate;
 mod catalogue;
 mod config;
+mod confirm;
 mod data_file;
 pub mod demo;
 mod draft;

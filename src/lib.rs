@@ -35,6 +35,7 @@ pub mod fields;
 pub mod gate;
 pub mod http;
 pub mod inventory;
+pub mod json_object;
 pub mod logs;
 pub mod ops;
 pub mod payment;

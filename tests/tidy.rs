@@ -22,10 +22,11 @@ use source::{Source, read};
 /// a room names only rooms above it.
 const SERVER: &[(&str, &str)] = &[
     ("fields", ""),
+    ("json_object", "fields"),
     ("config", ""),
     ("logs", ""),
     ("signals", ""),
-    ("payment", "config fields actors::ids actors::item actors::payment"),
+    ("payment", "config fields json_object actors::ids actors::item actors::payment"),
     ("catalogue", "config fields actors::ids actors::item actors::time"),
     ("redis_client", "config"),
     ("export", "actors::entry actors::ids actors::item actors::ledger actors::payment actors::time"),
@@ -34,7 +35,8 @@ const SERVER: &[(&str, &str)] = &[
     ("gate", "config redis_client actors::ids actors::observe actors::request actors::sale"),
     (
         "http",
-        "fields gate actors::entry actors::ids actors::item actors::payment actors::request actors::sale actors::time",
+        "fields gate json_object actors::entry actors::ids actors::item actors::payment actors::request actors::sale \
+         actors::time",
     ),
     ("auth", "config http actors::ids actors::request"),
     (

@@ -3,6 +3,7 @@
 //! **Never:** judges what is in a file, or changes anything that was there before it has said yes.
 
 mod draft;
+mod identity;
 pub mod look;
 mod medium;
 mod names;
@@ -19,6 +20,8 @@ use rusqlite::Connection;
 use rustix::fs::{AtFlags, CWD, OFlags, StatxAttributes, StatxFlags, statx, syncfs};
 
 use draft::Draft;
+pub(crate) use identity::Header;
+pub use identity::{Identity, Unfit};
 pub use medium::Medium;
 pub use names::{Moved, Names};
 pub use size_limit::is_at_size_limit;

@@ -2,7 +2,7 @@
 //! **Owns:** the requests of each step, and what is said when one fails.
 //! **Never:** compares (see [`crate::catalogue::Plan`]), or touches an item that the file does not name.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::admin::Operator;
 use super::arguments::{Assignments, DataFile};
+use super::confirm::confirm;
 use super::failure::{EXIT_VIOLATED, Failure};
 use super::ops_client::{Method, OpsClient, OpsError, OpsUrl};
 use super::{Cli, load_with_secrets};
@@ -194,24 +195,6 @@ impl Told {
             has_orders: false,
             closed: self.fields["closed"].as_bool()?,
         })
-    }
-}
-
-fn confirm(is_sure: bool) -> Result<(), Failure> {
-    if is_sure {
-        return Ok(());
-    }
-    if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
-        return Err(Failure::usage("nothing was done: run it on a terminal, which asks, or with --yes"));
-    }
-    let mut err = std::io::stderr().lock();
-    write!(err, "Go on? [y/N] ")?;
-    err.flush()?;
-    let mut said = String::new();
-    std::io::stdin().read_line(&mut said)?;
-    match said.trim() {
-        "y" | "Y" | "yes" => Ok(()),
-        _other => Err(Failure::new("nothing was done")),
     }
 }
 

@@ -3,7 +3,6 @@
 //! **Never:** knows what the members mean beyond their type.
 
 use std::borrow::Cow;
-use std::fmt;
 use std::time::Duration;
 
 use actix_web::HttpRequest;
@@ -11,12 +10,10 @@ use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, He
 use actix_web::web::{Bytes, Payload};
 use doorbuster_actors::item::MAX_QUANTITY;
 use doorbuster_actors::request::Reason;
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
-use serde_json::error::Category;
-use serde_json::value::RawValue;
 
 use super::problem::{FieldProblem, Problem};
-use crate::fields::{Field, Found, Kind, Wrong, faults};
+use crate::fields::{Field, Kind, Wrong, faults};
+use crate::json_object::{Members, found, not_an_object, stands_twice};
 
 /// Largest body, in bytes. The contract's number: an order needs 14.
 pub const MAX_BODY: usize = 4 * 1024;
@@ -104,94 +101,33 @@ fn too_large(wanted: Wanted) -> Problem {
     Problem::new(Reason::PayloadTooLarge, format!("a body has at most {} KiB", wanted.most / 1024)).and_close()
 }
 
-/// The members of a JSON object, each as it stands in the text.
-struct Members<'b> {
-    all: Vec<(String, &'b RawValue)>,
-    /// The first name that stands there again.
-    twice: Option<String>,
-}
-
-impl<'de: 'b, 'b> Deserialize<'de> for Members<'b> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct ObjectVisitor;
-
-        impl<'de> Visitor<'de> for ObjectVisitor {
-            type Value = Members<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut members = Members { all: Vec::new(), twice: None };
-                while let Some((name, value)) = map.next_entry::<String, &RawValue>()? {
-                    if members.all.iter().any(|(known, _)| *known == name) {
-                        members.twice.get_or_insert(name);
-                    } else {
-                        members.all.push((name, value));
-                    }
-                }
-                Ok(members)
-            }
-        }
-
-        deserializer.deserialize_map(ObjectVisitor)
-    }
-}
-
 /// The members of the body, which each stand there once.
-fn members_of(body: &[u8]) -> Result<Vec<(String, &RawValue)>, Problem> {
-    let Members { all, twice } = serde_json::from_slice(body).map_err(|error| not_an_object(body, &error))?;
-    twice.map_or(Ok(all), |name| Err(malformed(format!("member {name:?} stands twice in the body"))))
+fn members_of(body: &[u8]) -> Result<Members<'_>, Problem> {
+    let members = Members::read(body).map_err(malformed)?;
+    match members.twice() {
+        Some(name) => Err(malformed(stands_twice(name))),
+        None => Ok(members),
+    }
 }
 
 fn malformed(detail: impl Into<Cow<'static, str>>) -> Problem {
     Problem::new(Reason::Malformed, detail)
 }
 
-/// What is wrong with a body that is no JSON object, without the words of the reader.
-fn not_an_object(body: &[u8], error: &serde_json::Error) -> Problem {
-    match error.classify() {
-        Category::Eof if body.trim_ascii().is_empty() => malformed("the body is empty: send a JSON object"),
-        Category::Eof => malformed("the body ends in the middle of its JSON"),
-        Category::Data => malformed("the body must be a JSON object"),
-        Category::Syntax | Category::Io if error.line() > 1 => {
-            malformed(format!("the body is not JSON: look at its line {}, character {}", error.line(), error.column()))
-        }
-        Category::Syntax | Category::Io => {
-            malformed(format!("the body is not JSON: look at its character {}", error.column()))
-        }
-    }
-}
-
 /// A JSON object with these members: malformed if it is none, invalid if its members are not what they must be.
 pub fn object<T: serde::de::DeserializeOwned>(body: &[u8], fields: &[Field]) -> Result<T, Problem> {
     let members = members_of(body)?;
-    for (name, value) in &members {
-        well_formed(name, value.get())?;
+    for (name, value) in members.iter() {
+        well_formed(name, value)?;
     }
     // Texts are written out once more: what they say decides about words only.
-    let texts: Vec<_> = members.iter().map(|(_, value)| serde_json::from_str::<String>(value.get()).ok()).collect();
-    let found =
-        members.iter().zip(&texts).map(|((name, value), text)| (name.as_str(), found(value.get(), text.as_deref())));
+    let texts: Vec<_> = members.iter().map(|(_, value)| serde_json::from_str::<String>(value).ok()).collect();
+    let found = members.iter().zip(&texts).map(|((name, value), text)| (name, found(value, text.as_deref())));
     let wrong = faults(fields, found);
     if !wrong.is_empty() {
         return Err(Problem::validation(&wrong.into_iter().map(FieldProblem::member).collect::<Vec<_>>()));
     }
-    serde_json::from_slice(body).map_err(|error| not_an_object(body, &error))
-}
-
-/// What kind of value it is. A whole number in the clothes of a fraction (`1.0`, `1e3`) is none: two readers of the
-/// same text may disagree about it.
-fn found<'v>(value: &str, text: Option<&'v str>) -> Found<'v> {
-    match (text, value) {
-        (Some(text), _) => Found::Text(text),
-        (None, "null") => Found::Null,
-        (None, number) if number.bytes().all(|byte| byte == b'-' || byte.is_ascii_digit()) => {
-            Found::Whole(number.parse().ok())
-        }
-        (None, _) => Found::Other,
-    }
+    serde_json::from_slice(body).map_err(|error| malformed(not_an_object(body, &error)))
 }
 
 /// The only member that an order has.
@@ -201,12 +137,12 @@ const QUANTITY: Field = Field::required("quantity", Kind::Whole { least: 1, most
 pub fn quantity(body: &[u8]) -> Result<u32, Problem> {
     let mut errors = Vec::new();
     let mut quantity = None;
-    for (name, value) in members_of(body)? {
+    for (name, value) in members_of(body)?.iter() {
         if name == QUANTITY.name {
-            quantity = Some(whole_number(value.get())?);
+            quantity = Some(whole_number(value)?);
         } else {
-            well_formed(&name, value.get())?;
-            errors.push(FieldProblem::member(Wrong::unknown("member", &name, QUANTITY.name)));
+            well_formed(name, value)?;
+            errors.push(FieldProblem::member(Wrong::unknown("member", name, QUANTITY.name)));
         }
     }
     match quantity {

@@ -2,15 +2,18 @@
 //! **Owns:** the numbers by which such a file is known, and its migrations.
 //! **Never:** leaves a file between two versions: each migration is one transaction with its number.
 
+use doorbuster_actors::data_file::Identity;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::order_name::canonical;
 
-/// Written into every data file of an inventory (`PRAGMA application_id`): `DBiv`.
-pub(super) const APPLICATION_ID: i64 = 0x4442_6976;
-
-/// The schema this program writes (`PRAGMA user_version`).
-pub(super) const VERSION: i64 = 2;
+/// By what our files are known: `DBiv`.
+pub(super) const IDENTITY: Identity = Identity {
+    owner: "an inventory",
+    application_id: 0x4442_6976,
+    version: 2,
+    remedy: "Keep a copy, move the file away and start again: the inventory is made anew from the feed",
+};
 
 const FIRST: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/data/schema/inventory/0001_inventory.sql"));
 const SECOND: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/data/schema/inventory/0002_order_names.sql"));
@@ -20,8 +23,7 @@ pub(super) fn create(connection: &mut Connection) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     transaction.execute_batch(FIRST)?;
     rename_orders(&transaction)?;
-    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-    transaction.pragma_update(None, "user_version", VERSION)?;
+    IDENTITY.write(&transaction)?;
     transaction.commit()
 }
 
@@ -31,8 +33,8 @@ pub(super) fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
     let found: i64 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     if found < 2 {
         rename_orders(&transaction)?;
-        transaction.pragma_update(None, "user_version", VERSION)?;
-        tracing::info!(from = found, to = VERSION, "the data file was brought up to date");
+        IDENTITY.write(&transaction)?;
+        tracing::info!(from = found, to = IDENTITY.version, "the data file was brought up to date");
     }
     transaction.commit()
 }

@@ -2,14 +2,14 @@
 //! **Owns:** the settings that durability rests on.
 //! **Never:** touches a file that is foreign or newer, or decides what an entry does.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use doorbuster_actors::data_file::{
-    Creation, DataFile, DataFileError, LOG, Moved, Names, beside, is_at_size_limit, look,
+    Creation, DataFile, DataFileError, LOG, Moved, Names, Unfit, beside, is_at_size_limit, look,
 };
 use rusqlite::{Connection, ErrorCode, Row, ffi};
 
-use super::schema::{self, APPLICATION_ID, VERSION};
+use super::schema::{self, IDENTITY};
 
 /// `synchronous = EXTRA`: a commit is on disk before the feed hears of it. In WAL mode it costs no more than FULL.
 const EXTRA: i64 = 3;
@@ -25,26 +25,9 @@ pub enum StoreError {
     /// It lost its name while it was open.
     #[error("inventory.path: {0}")]
     Moved(#[from] Moved),
-    /// It is a database of something else.
-    #[error("inventory.path: {0} is not a data file of an inventory")]
-    Foreign(PathBuf),
-    /// A later version of the program wrote it.
-    #[error("inventory.path: the data file has schema {found}, this program knows up to {VERSION}")]
-    Newer {
-        /// Its schema.
-        found: i64,
-    },
-    /// What is in it is not what was written.
-    #[error(
-        "inventory.path: {path} is damaged ({reason}). Nothing was changed. Keep a copy, move the file away and start \
-         again: the inventory is made anew from the feed"
-    )]
-    Damaged {
-        /// Path of the file.
-        path: PathBuf,
-        /// What is wrong, in words.
-        reason: String,
-    },
+    /// It is foreign, newer or damaged.
+    #[error("inventory.path: {0}")]
+    Unfit(#[from] Unfit),
     /// The disk is full, or files may not grow further: nothing was written.
     #[error("the disk is full")]
     Full,
@@ -73,7 +56,7 @@ impl Store {
     /// It is in use, foreign, newer, damaged, or cannot be written.
     pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
         let file = DataFile::claim(path, Creation::Allowed, create)?;
-        inspect(&file.look()?, file.path())?;
+        IDENTITY.check(&file.look()?, file.path())?;
         file.make_private()?;
         let mut connection = look::connect(file.path())?;
         configure(&connection)?;
@@ -166,24 +149,6 @@ impl Store {
     }
 }
 
-/// Whether the file is one of ours and whole.
-fn inspect(connection: &Connection, path: &Path) -> Result<(), StoreError> {
-    let tables = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0));
-    tables.map_err(|error| match error.sqlite_error_code() {
-        Some(ErrorCode::NotADatabase) => StoreError::Foreign(path.to_owned()),
-        _ => StoreError::Sqlite(error),
-    })?;
-    let (id, found) = (number(connection, "application_id")?, number(connection, "user_version")?);
-    if id != APPLICATION_ID {
-        return Err(StoreError::Foreign(path.to_owned()));
-    }
-    if found > VERSION {
-        return Err(StoreError::Newer { found });
-    }
-    let verdict: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-    if verdict == "ok" { Ok(()) } else { Err(StoreError::Damaged { path: path.to_owned(), reason: verdict }) }
-}
-
 /// Before the journal mode comes `synchronous`, so that the very first commit is written with it.
 fn configure(connection: &Connection) -> Result<(), StoreError> {
     connection.execute_batch(
@@ -222,6 +187,7 @@ fn number(connection: &Connection, pragma: &str) -> rusqlite::Result<i64> {
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt as _;
+    use std::path::PathBuf;
 
     use super::*;
     use crate::inventory::reader::Reader;
@@ -262,12 +228,12 @@ mod tests {
             connection.execute_batch(pragma).expect("takes it");
         };
         set("PRAGMA user_version = 3");
-        assert!(matches!(Store::open(&path), Err(StoreError::Newer { found: 3 })));
+        assert!(matches!(Store::open(&path), Err(StoreError::Unfit(Unfit::Newer { found: 3, .. }))));
         set("PRAGMA application_id = 7");
-        assert!(matches!(Store::open(&path), Err(StoreError::Foreign(_))));
+        assert!(matches!(Store::open(&path), Err(StoreError::Unfit(Unfit::Foreign { .. }))));
         let text = "not a database, but long enough to have a header of one ".repeat(20);
         std::fs::write(&path, &text).expect("writable");
-        assert!(matches!(Store::open(&path), Err(StoreError::Foreign(_))));
+        assert!(matches!(Store::open(&path), Err(StoreError::Unfit(Unfit::Foreign { .. }))));
         assert_eq!(std::fs::read_to_string(&path).expect("readable"), text);
     }
 }

@@ -6,53 +6,22 @@ use std::fmt;
 
 use doorbuster_actors::ids::IdempotencyKey;
 use doorbuster_actors::item::{Amount, Currency};
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
-use serde_json::error::Category;
-use serde_json::value::RawValue;
 
 use super::event::Refusal;
-use crate::fields::{Field, Found, faults};
+use crate::fields::{Field, faults};
+use crate::json_object::{Members, found, stands_twice};
 
 /// An object, and where it stands.
 pub(super) struct Object<'b> {
     /// Empty for the body, else with a full stop at its end: `data.object.`.
     path: String,
-    members: Vec<(String, &'b RawValue)>,
-}
-
-/// The members of an object, each as it stands in the text.
-struct Members<'b>(Vec<(String, &'b RawValue)>);
-
-impl<'de: 'b, 'b> Deserialize<'de> for Members<'b> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct ObjectVisitor;
-
-        impl<'de> Visitor<'de> for ObjectVisitor {
-            type Value = Members<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut members = Vec::new();
-                while let Some(member) = map.next_entry()? {
-                    members.push(member);
-                }
-                Ok(Members(members))
-            }
-        }
-
-        deserializer.deserialize_map(ObjectVisitor)
-    }
+    members: Members<'b>,
 }
 
 impl<'b> Object<'b> {
     /// The body as an object.
     pub(super) fn read(body: &'b [u8]) -> Result<Self, Refusal> {
-        let members: Result<Members<'_>, _> = serde_json::from_slice(body);
-        let Members(members) = members.map_err(|error| not_an_object(body, &error))?;
-        Ok(Self { path: String::new(), members })
+        Ok(Self { path: String::new(), members: Members::read(body).map_err(Refusal::Malformed)? })
     }
 
     /// What a member is called in a sentence.
@@ -62,10 +31,10 @@ impl<'b> Object<'b> {
 
     /// A member as it stands there; null counts as none.
     fn raw(&self, name: &str) -> Result<Option<&'b str>, Refusal> {
-        let mut found = self.members.iter().filter(|(known, _)| known == name).map(|(_, value)| value.get());
+        let mut found = self.members.of(name);
         let value = found.next();
         match found.next() {
-            Some(_) => Err(Refusal::Malformed(format!("member {:?} stands twice in the body", self.name(name)))),
+            Some(_) => Err(Refusal::Malformed(stands_twice(&self.name(name)))),
             None => Ok(value.filter(|value| *value != "null")),
         }
     }
@@ -87,8 +56,7 @@ impl<'b> Object<'b> {
     /// An object in it, if it is there.
     pub(super) fn object(&self, name: &str) -> Result<Option<Object<'b>>, Refusal> {
         let Some(value) = self.raw(name)? else { return Ok(None) };
-        let members: Result<Members<'_>, _> = serde_json::from_str(value);
-        let Members(members) = members.map_err(|_error| self.wrong(name, "must be an object"))?;
+        let members = serde_json::from_str(value).map_err(|_error| self.wrong(name, "must be an object"))?;
         Ok(Some(Self { path: format!("{}{name}.", self.path), members }))
     }
 
@@ -157,27 +125,6 @@ impl<'b> Object<'b> {
 
     fn missing(&self, name: &str) -> Refusal {
         self.wrong(name, "is missing")
-    }
-}
-
-/// What is wrong with a body that is no object, without the words of the reader.
-fn not_an_object(body: &[u8], error: &serde_json::Error) -> Refusal {
-    Refusal::Malformed(match error.classify() {
-        Category::Eof if body.trim_ascii().is_empty() => "the body is empty: send a JSON object".to_owned(),
-        Category::Eof => "the body ends in the middle of its JSON".to_owned(),
-        Category::Data => "the body must be a JSON object".to_owned(),
-        Category::Syntax | Category::Io => {
-            format!("the body is not JSON: look at its line {}, character {}", error.line(), error.column())
-        }
-    })
-}
-
-/// What kind of value it is.
-fn found<'v>(value: &str, text: Option<&'v str>) -> Found<'v> {
-    match text {
-        Some(text) => Found::Text(text),
-        None if value.bytes().all(|byte| byte == b'-' || byte.is_ascii_digit()) => Found::Whole(value.parse().ok()),
-        None => Found::Other,
     }
 }
 

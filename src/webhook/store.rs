@@ -2,19 +2,22 @@
 //! **Owns:** what is in the file, and that cursor and deliveries change together.
 //! **Never:** touches a file that is foreign or newer, or decides what becomes of an event.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use doorbuster_actors::data_file::{Creation, DataFile, DataFileError, LOG, Moved, Names, look};
-use rusqlite::{Connection, ErrorCode, OptionalExtension as _, Row, Transaction, TransactionBehavior, params};
+use doorbuster_actors::data_file::{Creation, DataFile, DataFileError, Identity, LOG, Moved, Names, Unfit, look};
+use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, TransactionBehavior, params};
 
 use super::delivery::{Delivery, DeliveryStatus, Settled};
 use super::message::Event;
 use super::queue::OpenEvent;
 
-/// Written into every data file of a webhook (`PRAGMA application_id`): `DBwh`.
-const APPLICATION_ID: i64 = 0x4442_7768;
-/// The schema this program writes (`PRAGMA user_version`).
-const VERSION: i64 = 1;
+/// By what our files are known: `DBwh`.
+const IDENTITY: Identity = Identity {
+    owner: "a webhook",
+    application_id: 0x4442_7768,
+    version: 1,
+    remedy: "Move the file away and start again: all order events are then sent again, with the same ids",
+};
 const SCHEMA: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/data/schema/webhook/0001_webhook.sql"));
 /// Deliveries that were accepted and are still listed: what somebody asks about is of today.
 const KEPT_DELIVERED: u32 = 1_000;
@@ -33,28 +36,9 @@ pub enum StoreError {
     /// It lost its name while it was open.
     #[error("the webhook's file: {0}")]
     Moved(#[from] Moved),
-    /// It is a database of something else.
-    #[error("{0} is not a data file of a webhook")]
-    Foreign(PathBuf),
-    /// A later version of the program wrote it.
-    #[error("{path} has schema {found}, this program knows up to {VERSION}")]
-    Newer {
-        /// Path of the file.
-        path: PathBuf,
-        /// Its schema.
-        found: i64,
-    },
-    /// What is in it is not what was written.
-    #[error(
-        "{path} is damaged ({reason}). Nothing was changed. Move the file away and start again: all order events are \
-         then sent again, with the same ids"
-    )]
-    Damaged {
-        /// Path of the file.
-        path: PathBuf,
-        /// What is wrong, in words.
-        reason: String,
-    },
+    /// It is foreign, newer or damaged.
+    #[error("the webhook's file: {0}")]
+    Unfit(#[from] Unfit),
     /// A setting that did not take.
     #[error("the webhook's file does not take {0}")]
     Setting(&'static str),
@@ -87,7 +71,7 @@ impl Store {
     /// file is what it was.
     pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
         let file = DataFile::claim(path, Creation::Allowed, create)?;
-        inspect(&file.look()?, file.path())?;
+        IDENTITY.check(&file.look()?, file.path())?;
         file.make_private()?;
         let connection = look::connect(file.path())?;
         configure(&connection)?;
@@ -243,24 +227,6 @@ fn delivery(row: &Row<'_>) -> rusqlite::Result<Delivery> {
     })
 }
 
-/// Whether the file is one of ours and whole.
-fn inspect(connection: &Connection, path: &Path) -> Result<(), StoreError> {
-    let tables = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0));
-    tables.map_err(|error| match error.sqlite_error_code() {
-        Some(ErrorCode::NotADatabase) => StoreError::Foreign(path.to_owned()),
-        _ => StoreError::Sqlite(error),
-    })?;
-    let (id, found) = (number(connection, "application_id")?, number(connection, "user_version")?);
-    if id != APPLICATION_ID {
-        return Err(StoreError::Foreign(path.to_owned()));
-    }
-    if found > VERSION {
-        return Err(StoreError::Newer { path: path.to_owned(), found });
-    }
-    let verdict: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-    if verdict == "ok" { Ok(()) } else { Err(StoreError::Damaged { path: path.to_owned(), reason: verdict }) }
-}
-
 /// `synchronous = NORMAL`: what a power cut takes back is sent once more, and no event costs a sync.
 fn configure(connection: &Connection) -> Result<(), StoreError> {
     connection.execute_batch("PRAGMA synchronous = NORMAL; PRAGMA trusted_schema = OFF;")?;
@@ -273,8 +239,7 @@ fn create(path: &Path) -> Result<(), StoreError> {
     let mut connection = look::connect(path)?;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     transaction.execute_batch(SCHEMA)?;
-    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-    transaction.pragma_update(None, "user_version", VERSION)?;
+    IDENTITY.write(&transaction)?;
     Ok(transaction.commit()?)
 }
 
@@ -285,10 +250,6 @@ fn unsigned(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
 
 fn signed(seq: u64) -> i64 {
     i64::try_from(seq).unwrap_or(i64::MAX)
-}
-
-fn number(connection: &Connection, pragma: &str) -> rusqlite::Result<i64> {
-    connection.query_row(&format!("PRAGMA {pragma}"), [], |row| row.get(0))
 }
 
 #[cfg(test)]

@@ -6,11 +6,11 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use rusqlite::{Connection, ErrorCode};
+use rusqlite::Connection;
 use rusqlite_migration::{M, Migrations};
 
 use super::{Durability, LedgerError};
-use crate::data_file::{DataFileError, look};
+use crate::data_file::{DataFileError, Header, look};
 
 /// Written into every data file (`PRAGMA application_id`): `DBst`.
 pub(super) const APPLICATION_ID: i64 = 0x4442_7374;
@@ -84,18 +84,13 @@ pub(super) fn checkpoint(connection: &Connection, mode: &str) -> rusqlite::Resul
 
 /// The schema version of a file that is ours; 0 for one that holds nothing yet.
 pub(super) fn check_identity(connection: &Connection, path: &Path) -> Result<i64, LedgerError> {
-    let foreign = || LedgerError::Foreign(path.to_owned());
-    let tables = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0));
-    let tables = tables.map_err(|error| match error.sqlite_error_code() {
-        Some(ErrorCode::NotADatabase) => foreign(),
-        Some(_) | None => LedgerError::Sqlite(error),
-    })?;
-    let known = i64::try_from(VERSION).expect("a handful of migrations");
-    let (id, found) = (number(connection, "application_id")?, number(connection, "user_version")?);
-    let is_new = id == 0 && found == 0 && tables == 0;
-    if !is_new && id != APPLICATION_ID {
-        return Err(foreign());
-    }
+    let header = Header::read(connection)?;
+    let is_ours = |header: &Header| {
+        let is_new = (header.application_id, header.version, header.objects) == (0, 0, 0);
+        is_new || header.application_id == APPLICATION_ID
+    };
+    let header = header.filter(is_ours).ok_or_else(|| LedgerError::Foreign(path.to_owned()))?;
+    let (found, known) = (header.version, i64::try_from(VERSION).expect("a handful of migrations"));
     if found > known { Err(LedgerError::Newer { found, known }) } else { Ok(found) }
 }
 

@@ -1,13 +1,14 @@
 //! **Job:** says what an action will do that is hard to take back, and asks whether it may.
 //! **Owns:** which actions these are.
-//! **Never:** asks a pipe: without a terminal there must be a `--yes`.
+//! **Never:** does it.
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, Write as _};
 
 use serde_json::Value;
 
 use super::desk::Desk;
 use super::options::Action;
+use crate::commands::confirm;
 use crate::commands::failure::Failure;
 use crate::commands::text::Text;
 
@@ -16,21 +17,11 @@ pub(super) fn confirm(desk: &Desk, action: &Action, is_sure: bool) -> Result<(),
     if is_sure {
         return Ok(());
     }
-    let Some(plan) = plan(desk, action)? else { return Ok(()) };
-    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
-        return Err(Failure::usage(format!(
-            "nothing was done. {plan}\nRun it on a terminal, which asks, or with --yes"
-        )));
+    if let Some(plan) = plan(desk, action)? {
+        writeln!(io::stderr(), "{plan}")?;
+        confirm::confirm(is_sure)?;
     }
-    let mut err = io::stderr().lock();
-    write!(err, "{plan}\nGo on? [y/N] ")?;
-    err.flush()?;
-    let mut said = String::new();
-    io::stdin().read_line(&mut said)?;
-    match said.trim() {
-        "y" | "Y" | "yes" => Ok(()),
-        _ => Err(Failure::new("nothing was done")),
-    }
+    Ok(())
 }
 
 /// What the action will do; nothing if it is easy to take back.

@@ -3,6 +3,7 @@
 //! **Never:** sends anything.
 
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
 
 use super::*;
 
@@ -104,11 +105,11 @@ fn a_foreign_newer_or_damaged_file_is_refused_untouched() {
         connection.execute_batch(pragma).expect("takes it");
     };
     set("PRAGMA user_version = 2");
-    assert!(matches!(Store::open(&path), Err(StoreError::Newer { found: 2, .. })));
+    assert!(matches!(Store::open(&path), Err(StoreError::Unfit(Unfit::Newer { found: 2, .. }))));
     set("PRAGMA application_id = 7");
-    assert!(matches!(Store::open(&path), Err(StoreError::Foreign(_))));
+    assert!(matches!(Store::open(&path), Err(StoreError::Unfit(Unfit::Foreign { .. }))));
     let text = "not a database, but long enough to have a header of one ".repeat(20);
     std::fs::write(&path, &text).expect("writable");
-    assert!(matches!(Store::open(&path), Err(StoreError::Foreign(_))));
+    assert!(matches!(Store::open(&path), Err(StoreError::Unfit(Unfit::Foreign { .. }))));
     assert_eq!(std::fs::read_to_string(&path).expect("readable"), text);
 }
