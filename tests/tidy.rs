@@ -228,9 +228,14 @@ const LONG_FILES: &[(&str, usize, &str)] = &[
 /// Documents that speak of a file by the path that it will have. The list only gets shorter.
 const AHEAD: &[&str] = &[];
 
+/// What lies beside the rooms, but for dot-files.
+const TOP_LEVEL: &str = "\
+    Cargo.toml Cargo.lock rust-toolchain.toml Makefile README.md README.zh-CN.md ARCHITECTURE.md CHANGELOG.md \
+    CONTRIBUTING.md SECURITY.md TESTING.md LICENSE-APACHE LICENSE-MIT src actors data tests benches deploy target";
+
 /// What is written for people.
 fn documents() -> Vec<Source> {
-    let pages = ["README.md", "OPERATING.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "TESTING.md", "SECURITY.md"];
+    let pages = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "TESTING.md", "SECURITY.md"];
     let folders = ["CHANGELOG.md", "data/README.md", "deploy/README.md", "benches/README.md", "benches/RESULTS.md"];
     read(&[&pages[..], &folders[..]].concat(), &[".md"])
 }
@@ -360,6 +365,16 @@ fn no_file_knows_the_machine_it_was_written_on() {
     sources.extend(documents());
     let advice = "Use a path from the top of the workspace, or a temporary directory:";
     assert_none(&each(&sources, machine_paths), advice);
+}
+
+#[test]
+fn nothing_lies_about_beside_the_rooms() {
+    let listed = std::fs::read_dir(env!("CARGO_MANIFEST_DIR")).expect("the project is here");
+    let names = listed.map(|entry| entry.expect("can be read").file_name().to_string_lossy().into_owned());
+    let strays: Vec<_> = names
+        .filter(|name| !name.starts_with('.') && !TOP_LEVEL.split_whitespace().any(|known| known == name))
+        .collect();
+    assert_none(&strays, "The top level is the block diagram (see TOP_LEVEL); move these, or remove them:");
 }
 
 #[test]

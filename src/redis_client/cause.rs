@@ -52,7 +52,7 @@ causes! {
         "Redis does not accept user and password: correct them in redis.url (or in the file of redis.url_file).";
     /// The account may not run the command, or not on these keys.
     NoPermission = "no_permission",
-        "The account lacks a permission: give it the commands and keys that OPERATING.md names (ACL SETUSER).";
+        "The account lacks a permission: give it the commands and keys that deploy/README.md names (ACL SETUSER).";
     /// No such database.
     WrongDatabase = "wrong_database",
         "The database in redis.url does not exist there (a cluster has only 0): correct its number.";

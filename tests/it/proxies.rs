@@ -17,7 +17,8 @@ use crate::support::{Nginx, Server};
 
 /// The block of the manual in front of this server.
 fn as_in_the_manual(server: &Server) -> Nginx {
-    let manual = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("OPERATING.md")).expect("a manual");
+    let manual =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/README.md")).expect("a manual");
     let block = manual.split("```nginx\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a block");
     let mut block = block.to_owned();
     for (theirs, ours) in [

@@ -1,6 +1,6 @@
 //! **Job:** shows that what is wrong with Redis is told before the first buyer comes, by kind of command and cause, and
 //! that its end is noticed without one.
-//! **Owns:** the list of causes, each made with a real server; and of the permissions of the account in `OPERATING.md`.
+//! **Owns:** the list of causes, each made with a real server; and of the permissions of the account in the manual.
 //! **Never:** waits for a time: what must be told is told, or the test fails.
 
 use std::collections::BTreeSet;
@@ -328,7 +328,7 @@ async fn a_gate_that_is_closed_by_its_redis_is_a_sale_that_is_stopped() {
 
 /// The account that the operator's page gives, for these parts of the product: the lines of the page, in order.
 fn account(lines: usize) -> Vec<Vec<String>> {
-    let page = std::fs::read_to_string("OPERATING.md").expect("the page");
+    let page = std::fs::read_to_string("deploy/README.md").expect("the page");
     let rules: Vec<_> = page.lines().filter(|line| line.starts_with("ACL SETUSER doorbuster ")).collect();
     assert_eq!(rules.len(), 3, "gate, feed, inventory");
     rules[..lines].iter().map(|rule| rule.split(' ').map(str::to_owned).collect()).collect()
