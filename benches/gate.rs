@@ -62,6 +62,7 @@ impl Entrance {
             closing: Arc::new(AtomicBool::new(false)),
         };
         let layers = Layers {
+            address: None,
             throttle: Throttle::new(Arc::new(LocalThrottle::new(window)), None, ThrottleScope::User),
             pool: Some((Pool::new(None, PoolReturns::local()), 1.0)),
             bucket: Some(bucket()),
@@ -79,7 +80,7 @@ impl Entrance {
         self.attempts += 1;
         let mut guard = self.gate.begin();
         guard.pass();
-        let attempt = Attempt { user, published, quantity: 1, key: Some(key) };
+        let attempt = Attempt { user, published, quantity: 1, key: Some(key), address: None };
         let _permit = self.gate.enter(&mut guard)?;
         let same_key = self.gate.same_key(attempt).now_or_never().expect("nobody has this key");
         assert!(!same_key.is_used);

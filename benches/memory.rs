@@ -67,8 +67,8 @@ fn orders(name: fn(u32) -> String) -> Box<dyn std::any::Any> {
 /// The states of many items, what is published of them, and the directory.
 fn items() -> Box<dyn std::any::Any> {
     let stocks: Vec<Stock> = (1..=ITEMS).map(|number| stock(number, &format!("sku-{number}"), 100)).collect();
-    let published_items = stocks.iter().map(|stock| PublishedItem::new(stock, CoreId(0))).collect();
-    let directory = Arc::new(Directory::new(published_items, 0));
+    let published_items = stocks.iter().map(|stock| PublishedItem::new(stock, CoreId(0), false)).collect();
+    let directory = Arc::new(Directory::new(published_items, None));
     assert_eq!(directory.all().len(), ITEMS as usize);
     Box::new((stocks, directory))
 }

@@ -22,7 +22,7 @@ use doorbuster_actors::request::Reason;
 
 use crate::config::{BasePath, Mode};
 use crate::http::not_found;
-use crate::http::problem::{self, ASKED, BODY, NAMED, PARAMETERS, PURCHASE, Problem, STEP, WRITTEN};
+use crate::http::problem::{self, ASKED, BODY, NAMED, PARAMETERS, PARTED, PURCHASE, Problem, STEP, WRITTEN};
 use crate::http::problem_pages;
 use crate::http::route::{Access, GET_AND_HEAD, OPEN, Table, anybody};
 
@@ -62,9 +62,9 @@ pub fn table(mode: Mode) -> Table {
         .on(orders::__path_place, orders::place, &[NAMED, BODY, PURCHASE, WRITTEN])
         .behind(OPEN)
         .on(items::__path_read, items::read, &[NAMED])
-        .on(items::__path_list, items::list, &[PARAMETERS])
+        .on(items::__path_list, items::list, &[PARAMETERS, PARTED])
         .behind(BUYER)
-        .on(orders::__path_list, orders::list, &[PARAMETERS, ASKED])
+        .on(orders::__path_list, orders::list, &[PARAMETERS, PARTED, ASKED])
         .on(orders::__path_read, orders::read, &[NAMED, ASKED])
         .on(orders::__path_cancel, orders::cancel, &[NAMED, STEP, WRITTEN])
         .on(events::__path_stream, events::stream, &[NAMED, ASKED, &[Reason::Throttled]])

@@ -8,6 +8,7 @@ pub mod backup;
 pub mod bench;
 pub mod calibrate;
 mod catalogue;
+mod cluster;
 mod config;
 mod confirm;
 mod data_file;
@@ -44,6 +45,7 @@ use backup::Backup;
 use bench::options::{Bench, Demo};
 use calibrate::options::Calibrate;
 use catalogue::CatalogueCommand;
+use cluster::ClusterCommand;
 use config::ConfigCommand;
 use inventory::Inventory;
 use man::Man;
@@ -164,6 +166,9 @@ pub enum Command {
     /// Compare a catalogue file with a running server, and do what it says. Needs the admin token.
     #[command(subcommand)]
     Catalogue(CatalogueCommand),
+    /// Which node an item belongs to, where a shop has several.
+    #[command(subcommand)]
+    Cluster(ClusterCommand),
     /// Check or show the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -193,6 +198,7 @@ pub fn run(cli: &Cli) -> Result<ExitCode, Failure> {
         Command::Bench(options) => bench::run(cli, options),
         Command::Demo(options) => demo::run(cli, options),
         Command::Catalogue(command) => catalogue::run(cli, command),
+        Command::Cluster(command) => cluster::run(cli, command),
         Command::Config(command) => config::run(cli, command),
         Command::Completions { shell } => {
             let mut script = Vec::new();
@@ -222,6 +228,7 @@ impl Command {
             Self::Bench(options) => options.assignments.set.clone(),
             Self::Demo(options) => options.assignments.set.clone(),
             Self::Catalogue(command) => command.flags(),
+            Self::Cluster(command) => command.flags(),
             Self::Config(command) => command.flags(),
             Self::Completions { .. } | Self::Man(_) => Vec::new(),
         }

@@ -10,6 +10,7 @@ use ipnet::IpNet;
 
 mod base_path;
 mod choices;
+mod cluster;
 mod development;
 mod error;
 mod explain;
@@ -37,6 +38,7 @@ pub use base_path::BasePath;
 pub use choices::{
     AuthMode, Durability, InventorySource, JwtAlgorithm, LatePayment, OnError, StreamTrim, ThrottleScope,
 };
+pub use cluster::Node;
 pub use development::fill_secrets;
 pub use error::ConfigError;
 pub use explain::example;
@@ -175,6 +177,16 @@ section! {
 }
 
 section! {
+    /// `[gate.address]`: one attempt per network in a window.
+    pub struct Address in "gate.address" {
+        /// Time between two attempts that come from one address (IPv6: one /64), at least `1ms` and at most `1day`; 0 =
+        /// off. Addresses of clients behind `server.trusted_proxies` are theirs. Default `0s`: behind one address there
+        /// may be a whole campus, so a window here is short: `50ms` are twenty attempts a second.
+        pub window: Duration = Duration::ZERO,
+    }
+}
+
+section! {
     /// `[gate.throttle]`: one attempt per user in a window.
     pub struct Throttle in "gate.throttle" {
         /// Time between two attempts of one user, at least `1ms` and at most `1day`; 0 = off. Default `5s`: people
@@ -286,8 +298,8 @@ section! {
 section! {
     /// `[feed]`: committed entries for the outside.
     pub struct Feed in "feed" {
-        /// Redis stream that receives every entry, e.g. `doorbuster:orders`; needs `redis.url`. Default empty: the feed
-        /// is pulled only.
+        /// Redis stream that receives every entry, e.g. `doorbuster:orders`; needs `redis.url`. Of several nodes each
+        /// writes its own: `doorbuster:orders:<cluster.node>`. Default empty: the feed is pulled only.
         pub redis_stream: Option<String> = None,
         /// What is removed from that stream: what is `acknowledged` by every consumer group and confirmed by the
         /// inventory, what is `confirmed` by the inventory alone, or nothing (`off`). Done whenever there are 10,000
@@ -327,6 +339,18 @@ section! {
 }
 
 section! {
+    /// `[cluster]`: several nodes of one shop, each with items of its own.
+    pub struct Cluster in "cluster" {
+        /// This node's name, one of `cluster.nodes`. Default empty: there is but this one.
+        pub node: String = String::new(),
+        /// All nodes as `name=address`, like `a=http://10.0.0.1:8080`: the same list in the same order on each. An item
+        /// belongs to the node that a hash of its id and the names picks. A node's place is its number in order ids:
+        /// new ones come last, and one that was given up leaves its place as `name=`. Default none: alone.
+        pub nodes: Vec<Node> = Vec::new(),
+    }
+}
+
+section! {
     /// `[inventory]`: the independent inventory system, `doorbuster inventory` only.
     pub struct Inventory in "inventory" {
         /// Address of its listener; port 0 picks a free one. Default `127.0.0.1:9191`.
@@ -344,6 +368,8 @@ section! {
 /// `[gate.*]`: the gatehouse, one section a layer.
 #[derive(Debug, Clone, Default)]
 pub struct Gate {
+    /// One attempt per network in a window.
+    pub address: Address,
     /// One attempt per user in a window.
     pub throttle: Throttle,
     /// At most so many attempts per unit of stock.
@@ -379,6 +405,8 @@ pub struct Config {
     pub feed: Feed,
     /// Order events for the shop.
     pub webhook: Webhook,
+    /// Several nodes.
+    pub cluster: Cluster,
     /// The independent inventory system.
     pub inventory: Inventory,
 }
@@ -391,6 +419,7 @@ impl Config {
             Storage::EXPLANATIONS,
             Catalogue::EXPLANATIONS,
             Auth::EXPLANATIONS,
+            Address::EXPLANATIONS,
             Throttle::EXPLANATIONS,
             Pool::EXPLANATIONS,
             Bucket::EXPLANATIONS,
@@ -401,6 +430,7 @@ impl Config {
             Ops::EXPLANATIONS,
             Feed::EXPLANATIONS,
             Webhook::EXPLANATIONS,
+            Cluster::EXPLANATIONS,
             Inventory::EXPLANATIONS,
         ];
         sections.concat()
@@ -413,6 +443,7 @@ impl Config {
             self.storage.settings(),
             self.catalogue.settings(),
             self.auth.settings(),
+            self.gate.address.settings(),
             self.gate.throttle.settings(),
             self.gate.pool.settings(),
             self.gate.bucket.settings(),
@@ -423,9 +454,19 @@ impl Config {
             self.ops.settings(),
             self.feed.settings(),
             self.webhook.settings(),
+            self.cluster.settings(),
             self.inventory.settings(),
         ];
         sections.into_iter().flatten().collect()
+    }
+}
+
+impl Config {
+    /// The Redis stream of the feed: each node has its own, because each has a ledger of its own.
+    #[must_use]
+    pub fn redis_stream(&self) -> Option<String> {
+        let name = self.feed.redis_stream.as_ref()?;
+        Some(if self.cluster.node.is_empty() { name.clone() } else { format!("{name}:{}", self.cluster.node) })
     }
 }
 

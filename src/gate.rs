@@ -2,6 +2,7 @@
 //! **Owns:** the permits, the layers and their counts; a worker has a gate of its own, what must be shared is shared.
 //! **Never:** takes stock, talks to an actor, or keeps a promise: all promises hold with every layer off.
 
+pub mod address;
 pub mod bucket;
 pub mod funnel;
 pub mod pool;
@@ -10,6 +11,7 @@ pub mod single_flight;
 pub mod throttle;
 pub mod verdict;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -18,6 +20,7 @@ use doorbuster_actors::ids::{IdempotencyKey, UserId};
 use doorbuster_actors::request::{Rejection, Unavailable};
 use doorbuster_actors::sale::{Outcome, Permit, PublishedItem, SaleView, Token, TokenOutcome};
 
+use address::AddressThrottle;
 use bucket::Bucket;
 use funnel::{Funnel, FunnelGuard};
 use pool::{Pool, PoolVerdict, token_limit};
@@ -37,6 +40,11 @@ pub enum Refusal {
     Unavailable(Unavailable),
     /// As many purchases as may be are in flight.
     Overloaded,
+    /// The network that this attempt came from tries too often.
+    AddressThrottled {
+        /// When its window ends.
+        retry_after: Duration,
+    },
     /// This buyer tries too often.
     Throttled {
         /// When their window ends.
@@ -72,9 +80,10 @@ impl Refusal {
     /// When it makes sense to try again.
     fn retry_after(&self) -> Duration {
         match self {
-            Self::Throttled { retry_after } | Self::NoToken { retry_after } | Self::RateLimited { retry_after } => {
-                *retry_after
-            }
+            Self::AddressThrottled { retry_after }
+            | Self::Throttled { retry_after }
+            | Self::NoToken { retry_after }
+            | Self::RateLimited { retry_after } => *retry_after,
             Self::Rejected(_) | Self::Unavailable(_) | Self::Overloaded | Self::GateUnavailable => SOON,
         }
     }
@@ -127,6 +136,8 @@ pub struct Attempt<'a> {
     pub quantity: u32,
     /// Their key, if they sent one.
     pub key: Option<&'a IdempotencyKey>,
+    /// Where they come from, where that is limited and known.
+    pub address: Option<IpAddr>,
 }
 
 /// What all workers share.
@@ -143,6 +154,8 @@ pub struct Shared {
 /// The layers of one worker that can be off.
 #[derive(Debug)]
 pub struct Layers {
+    /// Per network.
+    pub address: Option<AddressThrottle>,
     /// Per user.
     pub throttle: Throttle,
     /// Per item, with its tokens per unit of stock.
@@ -218,6 +231,8 @@ impl Gate {
         guard.pass();
         enough_left(attempt)?;
         guard.pass();
+        self.address(attempt).await?;
+        guard.pass();
         let window = self.throttle(attempt).await?;
         guard.pass();
         match self.tokens(guard, attempt).await {
@@ -252,6 +267,21 @@ impl Gate {
         self.shared.sale.status.storage().check_writable()?;
         let (item, now) = (attempt.published, self.shared.sale.clock.now());
         Ok(item.state(now).check_open(item.definition().opens_at, now)?)
+    }
+
+    /// Whether it matters where attempts come from.
+    #[must_use]
+    pub fn limits_addresses(&self) -> bool {
+        self.layers.address.is_some()
+    }
+
+    async fn address(&self, attempt: Attempt<'_>) -> Result<(), Refusal> {
+        let (Some(throttle), Some(address)) = (&self.layers.address, attempt.address) else { return Ok(()) };
+        match throttle.admit(address, Instant::now()).await {
+            Verdict::Pass => Ok(()),
+            Verdict::Refused { retry_after } => Err(Refusal::AddressThrottled { retry_after }),
+            Verdict::GateUnavailable => Err(Refusal::GateUnavailable),
+        }
     }
 
     async fn throttle(&self, attempt: Attempt<'_>) -> Result<Window, Refusal> {

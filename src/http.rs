@@ -13,6 +13,7 @@ pub mod exposition;
 pub mod hangup;
 pub mod item_view;
 pub(crate) mod json;
+pub(crate) mod lookup;
 pub mod negotiation;
 pub mod order_view;
 pub(crate) mod pages;

@@ -139,8 +139,8 @@ fn source(config: &Config, store: &Store) -> Result<Source, InventoryError> {
         }
         InventorySource::Redis => {
             let address = RedisAddress::of(&config.redis).ok_or(InventoryError::Missing("redis.url"))?;
-            let stream = config.feed.redis_stream.as_deref().ok_or(InventoryError::Missing("feed.redis_stream"))?;
-            Ok(Source::Redis(Box::new(RedisSource::new(&address, stream, store.consumer()?)?)))
+            let stream = config.redis_stream().ok_or(InventoryError::Missing("feed.redis_stream"))?;
+            Ok(Source::Redis(Box::new(RedisSource::new(&address, &stream, store.consumer()?)?)))
         }
     }
 }

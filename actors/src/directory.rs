@@ -10,7 +10,7 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 use parking_lot::Mutex;
 
 use crate::entry::{Change, Entry, Status};
-use crate::ids::{CoreId, ItemId, ItemNumber};
+use crate::ids::{CoreId, ItemId, ItemNumber, NodeNumber};
 use crate::item::{ItemDefinition, SaleState, Window};
 use crate::item_pool::ItemPool;
 use crate::observe::{ActorCounters, MailboxGauge};
@@ -25,6 +25,8 @@ pub struct PublishedItem {
     pub number: ItemNumber,
     /// The core whose thread its actor runs on.
     pub core: CoreId,
+    /// Its sale was over when it came to belong to another node: buyers do not see it here.
+    pub is_elsewhere: bool,
     /// How many messages wait for its actor.
     pub mailbox: MailboxGauge,
     /// What its actor did.
@@ -50,10 +52,11 @@ const NO_DEADLINE: i64 = i64::MAX;
 impl PublishedItem {
     /// The published state of `stock`, whose actor will run on `core`.
     #[must_use]
-    pub fn new(stock: &Stock, core: CoreId) -> Arc<Self> {
+    pub fn new(stock: &Stock, core: CoreId, is_elsewhere: bool) -> Arc<Self> {
         let published = Self {
             number: stock.number(),
             core,
+            is_elsewhere,
             mailbox: MailboxGauge::default(),
             actor: ActorCounters::default(),
             pool: Arc::new(ItemPool::new(u64::from(stock.balance().live))),
@@ -158,6 +161,12 @@ impl PublishedItem {
         self.hidden.load(Ordering::Relaxed)
     }
 
+    /// Whether buyers see it.
+    #[must_use]
+    pub fn is_shown(&self) -> bool {
+        !self.is_hidden() && !self.is_elsewhere
+    }
+
     /// Whether its owner has interrupted the sale.
     #[must_use]
     pub fn is_paused(&self) -> bool {
@@ -197,8 +206,8 @@ struct Index {
     by_id: HashMap<ItemId, Arc<PublishedItem>>,
     by_number: HashMap<ItemNumber, Arc<PublishedItem>>,
     in_order: BTreeMap<ItemId, Arc<PublishedItem>>,
-    /// The largest number that an item ever had: those of deleted ones are not given again.
-    numbers: usize,
+    /// The last number that was given: those of deleted items are not given again.
+    last: Option<ItemNumber>,
 }
 
 /// All items. Read by every request, changed when an item is created: readers take no lock.
@@ -209,10 +218,10 @@ pub struct Directory {
 }
 
 impl Directory {
-    /// A directory of these items, of the first `numbers` that there ever were.
+    /// A directory of these items; `last` is the last number that any item got.
     #[must_use]
-    pub fn new(published_items: Vec<Arc<PublishedItem>>, numbers: usize) -> Self {
-        let directory = Self { index: ArcSwap::from_pointee(Index { numbers, ..Index::default() }), ..Self::default() };
+    pub fn new(published_items: Vec<Arc<PublishedItem>>, last: Option<ItemNumber>) -> Self {
+        let directory = Self { index: ArcSwap::from_pointee(Index { last, ..Index::default() }), ..Self::default() };
         directory.add(published_items);
         directory
     }
@@ -223,7 +232,7 @@ impl Directory {
         let old = self.index.load();
         let mut index = Index::clone(&old);
         for published in published_items {
-            index.numbers = index.numbers.max(published.number.0 as usize);
+            index.last = index.last.max(Some(published.number));
             let id = published.definition().id.clone();
             index.by_number.insert(published.number, Arc::clone(&published));
             index.in_order.insert(id.clone(), Arc::clone(&published));
@@ -246,7 +255,7 @@ impl Directory {
     /// The item of that name, if buyers may see it.
     #[must_use]
     pub fn find_shown(&self, id: &ItemId) -> Option<Arc<PublishedItem>> {
-        self.find(id).filter(|published| !published.is_hidden())
+        self.find(id).filter(|published| published.is_shown())
     }
 
     /// The item of that name, hidden or not.
@@ -270,7 +279,7 @@ impl Directory {
     /// The same of those that buyers may see.
     #[must_use]
     pub fn page_shown(&self, after: Option<&ItemId>, limit: usize) -> Vec<Arc<PublishedItem>> {
-        self.page_of(after, limit, |published| !published.is_hidden())
+        self.page_of(after, limit, PublishedItem::is_shown)
     }
 
     fn page_of(
@@ -304,11 +313,10 @@ impl Directory {
         self.len() == 0
     }
 
-    /// The number that the next item gets. Whoever creates items does so one at a time.
+    /// The number that the next item gets, as long as there are any. Whoever creates items does so one at a time.
     #[must_use]
-    pub fn next_number(&self) -> ItemNumber {
-        let given = self.index.load().numbers;
-        ItemNumber(u32::try_from(given + 1).expect("there are fewer than 2^32 items"))
+    pub fn next_number(&self, node: NodeNumber) -> Option<ItemNumber> {
+        self.index.load().last.map_or(Some(ItemNumber::first(node)), ItemNumber::next)
     }
 
     /// Every item, in the order of their ids.

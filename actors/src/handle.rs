@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use actix::{Addr, Recipient};
 
+use crate::cluster::NodeName;
 use crate::directory::PublishedItem;
 use crate::enqueued::Enqueued;
 use crate::ids::{CoreId, IdempotencyKey, OrderId, OrderNumber, UserId, WorkerId};
@@ -56,6 +57,8 @@ pub enum NewItem {
     Created(Arc<PublishedItem>),
     /// There is one of its id already; the definition comes back.
     Existing(Arc<PublishedItem>, ItemDefinition),
+    /// Items of this id belong to another node.
+    Elsewhere(NodeName),
 }
 
 /// Messages to an actor that are all timed, so that a quiet one tells about each.
@@ -274,11 +277,16 @@ impl SaleHandle {
         permit: Permit,
     ) -> Result<NewItem, NotDone> {
         let _one_at_a_time = self.view.creating.lock().await;
+        if let Some(owner) = self.view.cluster.elsewhere(&definition.id) {
+            return Ok(NewItem::Elsewhere(owner.clone()));
+        }
         if let Some(published) = self.view.directory.find(&definition.id) {
             return Ok(NewItem::Existing(published, definition));
         }
         let core = self.view.core_for(&definition.id);
-        let mut entry = Stock::creation(self.view.directory.next_number(), definition, self.view.clock.now());
+        let number = self.view.directory.next_number(self.view.cluster.number());
+        let number = number.expect("the directory is copied for each new item: nobody waits for four million copies");
+        let mut entry = Stock::creation(number, definition, self.view.clock.now());
         entry.origin = origin;
         let stock = Stock::create(&entry).expect("an entry that creates an item does");
         let (reply_to, reply) = reply_channel(self.worker);
@@ -286,7 +294,7 @@ impl SaleHandle {
             tracing::error!(%refused, "the router refused a new item");
         }
         reply.controlled().await?;
-        let published = PublishedItem::new(&stock, core);
+        let published = PublishedItem::new(&stock, core, false);
         self.view.directory.add(vec![Arc::clone(&published)]);
         Ok(NewItem::Created(published))
     }

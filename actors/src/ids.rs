@@ -10,7 +10,7 @@ use std::str::FromStr;
 use compact_str::CompactString;
 use serde::Serialize;
 
-pub use order_id::{InvalidOrderId, NODE, OrderId};
+pub use order_id::{InvalidOrderId, OrderId};
 
 /// Longest item id, in bytes. The contract's number; it bounds keys, log lines and Redis names.
 pub const MAX_ITEM_ID_LENGTH: usize = 64;
@@ -108,9 +108,77 @@ impl FromStr for IdempotencyKey {
     }
 }
 
-/// The ordinal of an item in its data file: 1 is the first item ever created. Never reused.
+/// The number of a node in its shop, 1 to 960: two digits of an order id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NodeNumber(u16);
+
+impl NodeNumber {
+    /// The number of a node that has no others beside it.
+    pub const ALONE: Self = Self(1);
+
+    /// The largest number.
+    pub const MAX: u16 = 960;
+
+    /// The number, if it is one of a node.
+    #[must_use]
+    pub fn new(number: u16) -> Option<Self> {
+        (1..=Self::MAX).contains(&number).then_some(Self(number))
+    }
+
+    /// The number as it is written.
+    #[must_use]
+    pub fn get(self) -> u16 {
+        self.0
+    }
+}
+
+impl Default for NodeNumber {
+    fn default() -> Self {
+        Self::ALONE
+    }
+}
+
+/// The number of an item: in the lower 22 bits its ordinal in its data file (1 is the first item ever created), in the
+/// upper ten the number of its node, less one. So no two items of a shop have the same, and those of a node that is
+/// alone are 1, 2, 3, …. Never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 pub struct ItemNumber(pub u32);
+
+impl ItemNumber {
+    const ORDINAL_BITS: u32 = 22;
+    const MAX_ORDINAL: u32 = (1 << Self::ORDINAL_BITS) - 1;
+
+    /// The item of that ordinal on a node; none if there can be no so many.
+    #[must_use]
+    pub fn of(node: NodeNumber, ordinal: u32) -> Option<Self> {
+        (ordinal <= Self::MAX_ORDINAL).then(|| Self((u32::from(node.0) - 1) << Self::ORDINAL_BITS | ordinal))
+    }
+
+    /// The first item of a node.
+    #[must_use]
+    pub fn first(node: NodeNumber) -> Self {
+        Self((u32::from(node.0) - 1) << Self::ORDINAL_BITS | 1)
+    }
+
+    /// The one after it, as long as there can be more.
+    #[must_use]
+    pub fn next(self) -> Option<Self> {
+        (self.ordinal() < Self::MAX_ORDINAL).then(|| Self(self.0 + 1))
+    }
+
+    /// Its node.
+    #[must_use]
+    pub fn node(self) -> NodeNumber {
+        let above = u16::try_from(self.0 >> Self::ORDINAL_BITS).expect("ten bits");
+        NodeNumber(above + 1)
+    }
+
+    /// Its ordinal on its node.
+    #[must_use]
+    pub fn ordinal(self) -> u32 {
+        self.0 & Self::MAX_ORDINAL
+    }
+}
 
 /// The ordinal of an order within its item: 1 is the first order. Never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]

@@ -76,7 +76,7 @@ impl Committed {
 /// The state the ledger folds to.
 #[derive(Debug, Default)]
 pub struct Recovered {
-    /// Every item, the deleted ones too: the place of each is its number.
+    /// Every item, the deleted ones too: the place of each is its ordinal.
     pub stocks: Vec<Stock>,
     /// Money that came for no order.
     pub suspense: Suspense,
@@ -141,28 +141,31 @@ impl Ledger {
     /// Opens the data file and folds what it holds; `each` sees the entries on the way. Everything is looked at before
     /// anything is changed: where this fails, every file is what it was.
     pub fn open(settings: &LedgerSettings, each: impl FnMut(&Entry)) -> Result<(Self, Recovered), LedgerError> {
-        let (ledger, recovered, ()) = Self::open_if(settings, each, |_recovered| Ok(()))?;
+        let (ledger, recovered, ()) = Self::open_if(settings, each, |_recovered| Ok::<_, LedgerError>(()))?;
         Ok((ledger, recovered))
     }
 
     /// The same if whoever opens it accepts what it holds; what that makes is handed out.
-    pub fn open_if<T>(
+    pub fn open_if<T, E>(
         settings: &LedgerSettings,
         each: impl FnMut(&Entry),
-        accept: impl FnOnce(&Recovered) -> Result<T, LedgerError>,
-    ) -> Result<(Self, Recovered, T), LedgerError> {
+        accept: impl FnOnce(&Recovered) -> Result<T, E>,
+    ) -> Result<(Self, Recovered, T), E>
+    where
+        E: From<LedgerError>,
+    {
         let file = DataFile::claim(&settings.path, settings.creation, schema::create)?;
         let found = mark::read(file.path())?;
         let fold = inspection::read(&file, &found, each)?;
         let accepted = accept(&fold.recovered)?;
-        file.make_private()?;
+        file.make_private().map_err(LedgerError::from)?;
         let mut connection = schema::open(file.path(), settings.durability)?;
         session::begin(&mut connection, file.path(), &fold)?;
         let mut mark = Mark::open(file.path(), settings.durability)?;
         if fold.seq > 0 {
             mark.acknowledge(fold.seq, fold.checksum);
         }
-        let names = file.names(&[LOG, MARK])?;
+        let names = file.names(&[LOG, MARK]).map_err(LedgerError::from)?;
         let ledger = Self {
             connection,
             mark,

@@ -55,7 +55,7 @@
 //! | `suspense`, `debts` | money that came for no order; money that has to go back |
 //! | `order_writer` → `batch`, `ledger` | group commit, and the data file |
 //! | `entry` | what one entry of the ledger says |
-//! | `placement`, `directory`, `watchers` | where items live, and what is published about them |
+//! | `cluster`, `placement`, `directory`, `watchers` | where items live, and what is published about them |
 //! | `used_keys`, `payment_index` | which order a key or a payment made |
 //! | `status` | what others act on |
 //! | `observe`, `trace`, `fault` | counters, spans, and what can be made worse on purpose |
@@ -63,6 +63,7 @@
 #![forbid(unsafe_code)]
 
 mod batch;
+pub mod cluster;
 mod commit_trigger;
 mod core;
 pub mod data_file;

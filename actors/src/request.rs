@@ -338,6 +338,8 @@ reasons! {
     SaleClosed = "sale-closed",
     /// No such thing.
     NotFound = "not-found",
+    /// Another node has it.
+    Misdirected = "misdirected",
     /// No such method here.
     MethodNotAllowed = "method-not-allowed",
     /// The client does not take JSON.

@@ -11,10 +11,11 @@ use std::time::Duration;
 use actix::{Addr, Arbiter};
 use parking_lot::Mutex;
 
+use crate::cluster::{Cluster, NodeName};
 use crate::core::CoreContext;
 use crate::data_file::{Creation, Names};
 use crate::entry::{Change, Entry, Status};
-use crate::ids::{CoreId, ItemNumber, WorkerId};
+use crate::ids::{CoreId, ItemId, ItemNumber, WorkerId};
 use crate::item::ItemDefinition;
 use crate::ledger::{CommitError, Durability, Ledger, LedgerError, LedgerSettings, Recovered};
 use crate::order_writer::{Drain, OrderWriter};
@@ -23,7 +24,7 @@ use crate::placement::{Placement, SUSPENSE_CORE};
 use crate::router::{Hosting, MAILBOX_RESERVE, Router};
 use crate::stock::Stock;
 use crate::suspense::Suspense;
-use crate::time::Clock;
+use crate::time::{Clock, Timestamp};
 
 pub use crate::batch::BatchPolicy;
 pub use crate::directory::{Directory, PublishedItem};
@@ -57,6 +58,8 @@ pub struct SaleSettings {
     pub batch: BatchPolicy,
     /// What the owner decided once for all items.
     pub policy: SalePolicy,
+    /// The nodes of the shop, and which one this is.
+    pub cluster: Cluster,
     /// An actor that is to be slow, to see how that looks.
     pub injected_delay: Option<InjectedDelay>,
 }
@@ -73,6 +76,7 @@ impl SaleSettings {
             max_queries: 4_096,
             batch: BatchPolicy { max_entries: 1024, linger: Duration::ZERO },
             policy: SalePolicy { pay_within: None, late: LatePayment::Refund, cool_down: Duration::ZERO },
+            cluster: Cluster::alone(),
             injected_delay: None,
         }
     }
@@ -83,9 +87,38 @@ impl SaleSettings {
     }
 }
 
-/// Why a sale could not be opened.
+/// Why a sale could not be opened. Nothing was changed, unless it was a commit that failed.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
+    /// It is the file of another node.
+    #[error(
+        "the data file holds items and orders of node number {found}, and this node has number {own}: numbers are the \
+         places in cluster.nodes, and stand in every order id. Give the node its place back, or take its own data file"
+    )]
+    OtherNode {
+        /// Whose it is.
+        found: u16,
+        /// Who asks.
+        own: u16,
+    },
+    /// Items that are on sale would belong to others.
+    #[error(
+        "with these cluster.nodes {item} would belong to node {owner}{}, and its sale is not over here. Take the list \
+         back, or end these sales first: close what was sold of (`doorbuster admin close`), delete what was not \
+         (`doorbuster admin delete`) and create it at its new node. `doorbuster cluster moves` lists them all",
+        more(*.others)
+    )]
+    Moved {
+        /// The first of them.
+        item: ItemId,
+        /// Whose it would be.
+        owner: NodeName,
+        /// How many more there are.
+        others: usize,
+    },
+    /// Too many items for one node.
+    #[error("the catalogue has more items than a node can number")]
+    TooManyItems,
     /// The data file.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
@@ -117,18 +150,24 @@ impl Sale {
             remember_key(&used_keys, entry);
             payments.note(entry);
         };
-        let opened = Ledger::open_if(&settings.ledger, remember, |recovered| Ok(Clock::start(recovered.latest)?))?;
+        let cluster = &settings.cluster;
+        let opened = Ledger::open_if(&settings.ledger, remember, |recovered| accept(recovered, cluster))?;
         let (mut ledger, Recovered { mut stocks, suspense, entries, .. }, clock) = opened;
         tracing::info!(entries, items = stocks.len(), "ledger recovered");
-        create_unknown(&mut ledger, &mut stocks, items, &clock)?;
+        create_unknown(&mut ledger, &mut stocks, items, (cluster, &clock))?;
         for stock in &mut stocks {
             stock.bound_deadlines(clock.now(), settings.policy.pay_within);
         }
 
         let placement = Arc::new(Placement::new(settings.cores, settings.guests));
         let limits = (settings.max_in_flight, settings.max_queries);
-        let view =
-            Arc::new(SaleView::new(limits, (&stocks, &suspense), clock.clone(), (used_keys, payments), placement));
+        let view = Arc::new(SaleView::new(
+            limits,
+            (&stocks, &suspense),
+            clock.clone(),
+            (used_keys, payments),
+            (placement, cluster.clone()),
+        ));
         let names = ledger.names();
         let writer_thread = Arbiter::new();
         let writer = OrderWriter::new(ledger, settings.batch, Arc::clone(&view), settings.mailbox_capacity());
@@ -229,23 +268,59 @@ fn remember_key(used_keys: &UsedKeys, entry: &Entry) {
     }
 }
 
-/// Writes down the items that the ledger does not know.
+/// Starts server time, if everything that was found may be sold here.
+fn accept(recovered: &Recovered, cluster: &Cluster) -> Result<Clock, OpenError> {
+    let clock = Clock::start(recovered.latest).map_err(LedgerError::from)?;
+    check_home(&recovered.stocks, cluster, clock.now())?;
+    Ok(clock)
+}
+
+/// Items that are on sale here and belong to another node.
+fn away_from_home<'s>(
+    stocks: &'s [Stock],
+    cluster: &'s Cluster,
+    now: Timestamp,
+) -> impl Iterator<Item = (&'s ItemId, &'s NodeName)> {
+    let on_sale = stocks.iter().filter(move |stock| !stock.is_deleted() && !stock.is_over(now));
+    on_sale.filter_map(|stock| Some((&stock.definition().id, cluster.elsewhere(&stock.definition().id)?)))
+}
+
+/// Whether the file is this node's, and no item would be sold by two.
+fn check_home(stocks: &[Stock], cluster: &Cluster, now: Timestamp) -> Result<(), OpenError> {
+    let own = cluster.number();
+    let found = stocks.first().map_or(own, |stock| stock.number().node());
+    if found != own {
+        return Err(OpenError::OtherNode { found: found.get(), own: own.get() });
+    }
+    let mut moved = away_from_home(stocks, cluster, now);
+    match moved.next() {
+        None => Ok(()),
+        Some((item, owner)) => {
+            Err(OpenError::Moved { item: item.clone(), owner: owner.clone(), others: moved.count() })
+        }
+    }
+}
+
+fn more(others: usize) -> String {
+    if others == 0 { String::new() } else { format!(" (and {others} more items to others)") }
+}
+
+/// Writes down the items that the ledger does not know, as far as they belong to this node.
 fn create_unknown(
     ledger: &mut Ledger,
     stocks: &mut Vec<Stock>,
     items: Vec<ItemDefinition>,
-    clock: &Clock,
-) -> Result<(), CommitError> {
+    (cluster, clock): (&Cluster, &Clock),
+) -> Result<(), OpenError> {
     let known: HashSet<_> = stocks.iter().map(|stock| stock.definition().id.clone()).collect();
-    let unknown = items.into_iter().filter(|item| !known.contains(&item.id));
-    let now = clock.now();
-    let created: Vec<_> = unknown
-        .zip(stocks.len() + 1..)
-        .map(|(item, number)| {
-            let number = u32::try_from(number).expect("there are fewer than 2^32 items");
-            Stock::creation(ItemNumber(number), item, now)
-        })
-        .collect();
+    let is_new = |item: &ItemDefinition| !known.contains(&item.id) && cluster.elsewhere(&item.id).is_none();
+    let (now, mut created) = (clock.now(), Vec::new());
+    let mut last = stocks.last().map(Stock::number);
+    for item in items.into_iter().filter(is_new) {
+        let number = last.map_or(Some(ItemNumber::first(cluster.number())), ItemNumber::next);
+        last = Some(number.ok_or(OpenError::TooManyItems)?);
+        created.extend(number.map(|number| Stock::creation(number, item, now)));
+    }
     if created.is_empty() {
         return Ok(());
     }

@@ -290,6 +290,12 @@ impl Stock {
         self.closed
     }
 
+    /// Whether its sale has ended, by hand or by its window.
+    #[must_use]
+    pub fn is_over(&self, now: Timestamp) -> bool {
+        self.closed || self.definition.closes_at.is_some_and(|closes_at| now >= closes_at)
+    }
+
     /// Whether buyers do not see it.
     #[must_use]
     pub fn is_hidden(&self) -> bool {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use tokio::sync::Mutex;
 
+use crate::cluster::Cluster;
 use crate::directory::{Directory, PublishedItem};
 use crate::ids::{CoreId, ItemId};
 use crate::observe::{CoreCounters, PaymentCounters, WriterCounters};
@@ -26,6 +27,8 @@ use crate::watchers::Watchers;
 pub struct SaleView {
     /// All items.
     pub directory: Directory,
+    /// The nodes of the shop, and which one this is.
+    pub cluster: Cluster,
     /// Whether the ledger can be written, and how far it is committed.
     pub status: LedgerStatus,
     /// Purchases in flight.
@@ -59,12 +62,16 @@ impl SaleView {
         (stocks, suspense): (&[Stock], &Suspense),
         clock: Clock,
         (used_keys, known_payments): (UsedKeys, PaymentIndex),
-        placement: Arc<Placement>,
+        (placement, cluster): (Arc<Placement>, Cluster),
     ) -> Self {
-        let published = |stock: &Stock| PublishedItem::new(stock, placement.core_for(&stock.definition().id));
+        let published = |stock: &Stock| {
+            let id = &stock.definition().id;
+            PublishedItem::new(stock, placement.core_for(id), cluster.elsewhere(id).is_some())
+        };
         let there = stocks.iter().filter(|stock| !stock.is_deleted());
         Self {
-            directory: Directory::new(there.map(published).collect(), stocks.len()),
+            directory: Directory::new(there.map(published).collect(), stocks.last().map(Stock::number)),
+            cluster,
             status: LedgerStatus::default(),
             purchases: ConcurrencyLimit::new(purchases),
             queries: ConcurrencyLimit::new(queries),

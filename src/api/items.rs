@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use actix_web::{HttpRequest, HttpResponse, web};
+use doorbuster_actors::cluster::NodeName;
 use doorbuster_actors::ids::ItemId;
 use doorbuster_actors::sale::{PublishedItem, SaleView};
 use serde::{Deserialize, Serialize};
@@ -13,6 +14,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::AtApi;
 use crate::http::item_view::{ItemAt, ItemView};
+use crate::http::lookup;
 use crate::http::problem::Problem;
 use crate::http::schemas;
 
@@ -37,6 +39,8 @@ pub(super) struct Page {
     /// Most items in the answer.
     #[param(value_type = Option<u32>, minimum = 1, maximum = 100, default = 50)]
     limit: Option<String>,
+    /// The node whose items are asked for, where there are several.
+    node: Option<String>,
 }
 
 impl Page {
@@ -54,7 +58,8 @@ impl Page {
 
 /// All items, page by page.
 ///
-/// `next` is the `after` of the next page. May be cached for a second.
+/// `next` is the `after` of the next page. Where the shop has several nodes, these are the items of one, and `nodes`
+/// names them all: ask for each with `node`. May be cached for a second.
 #[utoipa::path(get, path = "/v1/items", operation_id = "list_items", tag = "items", params(Page),
     responses((status = 200, description = "A page of items.", body = ItemsPage<'_>)))]
 pub(super) async fn list(state: AtApi, page: web::Query<Page>) -> HttpResponse {
@@ -77,6 +82,7 @@ pub(super) async fn read(state: AtApi, request: HttpRequest) -> HttpResponse {
 impl Items {
     fn page(&self, page: &Page) -> Result<HttpResponse, Problem> {
         let (after, limit) = (page.after()?, page.limit()?);
+        lookup::part_of(&self.sale, page.node.as_deref())?;
         let published_items = self.sale.directory.page_shown(after.as_ref(), limit);
         let now = self.sale.clock.now();
         let items = published_items.iter().map(|published| ItemAt(published, now)).collect();
@@ -84,13 +90,13 @@ impl Items {
             .last()
             .filter(|_| published_items.len() == limit)
             .map(|published| published.definition().id.clone());
-        Ok(cacheable(&ItemsPage { items, next }))
+        Ok(cacheable(&ItemsPage { items, next, nodes: self.sale.cluster.names().collect() }))
     }
 
     /// The item that the path names. An id that is none names nothing.
     pub(super) fn find(&self, request: &HttpRequest) -> Result<Arc<PublishedItem>, Problem> {
-        let id = request.match_info().get("item_id").and_then(|text| text.parse().ok());
-        id.and_then(|id: ItemId| self.sale.directory.find_shown(&id)).ok_or_else(Problem::not_found)
+        let id = request.match_info().get("item_id").and_then(|text| text.parse::<ItemId>().ok());
+        lookup::shown_item(&self.sale, &id.ok_or_else(Problem::not_found)?)
     }
 }
 
@@ -102,6 +108,10 @@ struct ItemsPage<'l> {
     /// The `after` of the next page; null: this was the last.
     #[schema(value_type = Option<schemas::ItemId>, required = true)]
     next: Option<ItemId>,
+    /// All nodes of the shop, where there are several: each has items of its own (`node`).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<String>, required = false)]
+    nodes: Vec<&'l NodeName>,
 }
 
 /// A second old is fresh enough for a crowd that looks at a page.

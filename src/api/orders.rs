@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue, LOCATION};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
+use doorbuster_actors::cluster::NodeName;
 use doorbuster_actors::entry::Order;
 use doorbuster_actors::ids::{IdempotencyKey, ItemId, OrderId, UserId};
 use doorbuster_actors::request::{OfBuyer, Query, Reason, Rejection, Reservation, Transition, Which};
@@ -27,7 +28,7 @@ use crate::http::order_view::OrderView;
 use crate::http::problem::Problem;
 use crate::http::response_counters::ResponseCounters;
 use crate::http::sale_client::{SaleClient, within};
-use crate::http::{body, request_context, schemas};
+use crate::http::{body, lookup, request_context, schemas};
 
 static IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 static IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
@@ -107,12 +108,18 @@ pub(super) struct OfItem {
     /// Only orders for this item.
     #[param(value_type = Option<schemas::ItemId>, inline)]
     item_id: Option<String>,
+    /// The node whose orders are asked for, where there are several.
+    node: Option<String>,
 }
 
 /// Orders of one buyer, the newest first, at most 100.
 #[derive(Serialize, ToSchema)]
 struct OwnOrders<'o> {
     orders: Vec<OrderView<'o>>,
+    /// All nodes of the shop, where there are several: each has orders of its own (`node`).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<String>, required = false)]
+    nodes: Vec<&'o NodeName>,
 }
 
 /// The orders of the buyer who asks, of all items or of one.
@@ -136,7 +143,8 @@ impl Orders {
         let in_range = published.definition().unit_price.times(quantity).is_some();
         in_range.then_some(()).ok_or(Rejection::AmountOutOfRange)?;
         guard.pass();
-        let attempt = Attempt { user: &user, published: &published, quantity, key: key.as_ref() };
+        let address = if self.gate.limits_addresses() { self.identity.client(request) } else { None };
+        let attempt = Attempt { user: &user, published: &published, quantity, key: key.as_ref(), address };
         let client = || self.identity.client(request);
         let trace = self.sampler.trace(attempt, client);
         let mut permit = self.gate.enter(guard)?.traced(trace);
@@ -223,7 +231,8 @@ impl Orders {
 
     fn named(&self, request: &HttpRequest) -> Result<(Arc<PublishedItem>, OrderId), Problem> {
         let id = request.match_info().get("order_id").and_then(|text| text.parse::<OrderId>().ok());
-        id.and_then(|id| Some((self.items.sale.directory.find_number(id.item)?, id))).ok_or_else(Problem::not_found)
+        let id = id.ok_or_else(Problem::not_found)?;
+        Ok((lookup::item_of(&self.items.sale, &id)?, id))
     }
 
     async fn cancel(&self, request: &HttpRequest) -> Result<HttpResponse, Problem> {
@@ -235,6 +244,7 @@ impl Orders {
 
     async fn list(&self, request: &HttpRequest, of: &OfItem) -> Result<HttpResponse, Problem> {
         let user = self.identity.of(request)?;
+        lookup::part_of(&self.items.sale, of.node.as_deref())?;
         let found = match of.item_id.as_deref() {
             None => {
                 let question = OfBuyer { user, which: Which::Newest, limit: MAX_LISTED_ORDERS };
@@ -242,14 +252,15 @@ impl Orders {
             }
             Some(item_id) => {
                 let item_id: ItemId = item_id.parse().map_err(|bad| Problem::invalid("item_id", format!("{bad}")))?;
-                match self.items.sale.directory.find(&item_id) {
-                    Some(published) => self.client.find(&published, Query::AllOf { user }).await?,
-                    None => Vec::new(),
+                match lookup::item(&self.items.sale, &item_id) {
+                    Ok(published) => self.client.find(&published, Query::AllOf { user }).await?,
+                    Err(problem) if problem.reason() == Reason::NotFound => Vec::new(),
+                    Err(misdirected) => return Err(misdirected),
                 }
             }
         };
         let orders = found.iter().map(|order| self.shown.order(order)).collect();
-        Ok(respond(&mut HttpResponse::Ok(), &OwnOrders { orders }))
+        Ok(respond(&mut HttpResponse::Ok(), &OwnOrders { orders, nodes: self.items.sale.cluster.names().collect() }))
     }
 }
 

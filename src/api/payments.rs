@@ -19,7 +19,7 @@ use crate::http::json::{private, respond};
 use crate::http::order_view::{OrderView, Shown};
 use crate::http::problem::{FieldProblem, Problem};
 use crate::http::sale_client::SaleClient;
-use crate::http::schemas;
+use crate::http::{lookup, schemas};
 use crate::payment::{Distrust, Headers, Keys, Refusal, Report};
 
 /// What is needed to take payment events.
@@ -148,6 +148,10 @@ impl Payments {
             }
         };
         let (order_reference, payment) = event.reported_by(provider);
+        // Authentic, and for another node's order: that one has to write it down.
+        if let Ok(order) = order_reference.parse() {
+            lookup::at_home(self.client.view(), &order)?;
+        }
         let receipt = self.client.pay(&order_reference, payment).await?;
         let verdict = receipt.verdict;
         let recorded = match &receipt.order {

@@ -29,13 +29,15 @@ struct Spent {
 }
 
 impl RateLimits {
-    /// One attempt of a buyer within `window`, and `rate` purchases a second of everybody; nothing without either.
+    /// One attempt of a buyer within `window` and of an address within another, and `rate` purchases a second of
+    /// everybody; nothing without any.
     #[must_use]
-    pub fn new(window: Duration, rate: u32) -> Option<Self> {
+    pub fn new((window, of_address): (Duration, Duration), rate: u32) -> Option<Self> {
         let window = (!window.is_zero()).then_some(window);
+        let address = (!of_address.is_zero()).then(|| format!("\"address\";q=1;w={}", seconds(of_address)));
         let throttle = window.map(|window| format!("\"throttle\";q=1;w={}", seconds(window)));
         let bucket = (rate > 0).then(|| format!("\"bucket\";q={rate};w=1"));
-        let policy: Vec<_> = throttle.into_iter().chain(bucket).collect();
+        let policy: Vec<_> = throttle.into_iter().chain(address).chain(bucket).collect();
         let throttle = window.map(|window| Spent { window, limit: none_left("throttle", window) });
         (!policy.is_empty()).then(|| Self { policy: header(&policy.join(", ")), throttle })
     }
@@ -52,6 +54,7 @@ impl RateLimits {
     pub(super) fn mark_refused(&self, problem: &Problem, headers: &mut HeaderMap) {
         self.mark(headers);
         let limit = match (problem.reason(), problem.retry_after(), &self.throttle) {
+            (Reason::Throttled, Some(wait), _) if problem.scope().is_some() => Some(none_left("address", wait)),
             // A longer wait is a cool-down of the stock: who meets it has just passed the throttle.
             (Reason::Throttled, Some(wait), Some(throttle)) if wait > throttle.window => Some(throttle.limit.clone()),
             (Reason::Throttled, Some(wait), Some(_)) => Some(none_left("throttle", wait)),
@@ -92,7 +95,9 @@ mod tests {
         let told = |window, refusal: fn(Duration) -> Refusal, wait| {
             let mut headers = HeaderMap::new();
             let problem = refusal(Duration::from_secs(wait)).into();
-            RateLimits::new(Duration::from_secs(window), 9).expect("a bucket").mark_refused(&problem, &mut headers);
+            RateLimits::new((Duration::from_secs(window), Duration::ZERO), 9)
+                .expect("a bucket")
+                .mark_refused(&problem, &mut headers);
             headers.get(&LIMIT).map(|limit| limit.to_str().expect("ASCII").to_owned())
         };
         let throttled = |retry_after| Refusal::Throttled { retry_after };
@@ -101,6 +106,8 @@ mod tests {
             told(5, |retry_after| Refusal::RateLimited { retry_after }, 1).as_deref(),
             Some("\"bucket\";r=0;t=1")
         );
+        let of_address = |retry_after| Refusal::AddressThrottled { retry_after };
+        assert_eq!(told(5, of_address, 1).as_deref(), Some("\"address\";r=0;t=1"));
         assert_eq!(told(5, throttled, 30).as_deref(), Some("\"throttle\";r=0;t=5"), "the rest is a cool-down");
         assert_eq!(told(0, throttled, 30), None, "a cool-down where nothing is throttled");
         assert_eq!(told(5, |retry_after| Refusal::NoToken { retry_after }, 1), None);
@@ -108,7 +115,7 @@ mod tests {
 
     #[test]
     fn a_limit_that_is_off_is_not_spoken_of() {
-        let policy = |window, rate| RateLimits::new(window, rate).map(|limits| limits.policy);
+        let policy = |window, rate| RateLimits::new((window, Duration::ZERO), rate).map(|limits| limits.policy);
         assert_eq!(policy(Duration::ZERO, 0), None);
         assert_eq!(policy(Duration::from_secs(5), 0), Some(header("\"throttle\";q=1;w=5")));
         assert_eq!(policy(Duration::from_millis(1_500), 9), Some(header("\"throttle\";q=1;w=2, \"bucket\";q=9;w=1")));

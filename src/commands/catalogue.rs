@@ -82,13 +82,14 @@ pub(super) fn run(cli: &Cli, command: &CatalogueCommand) -> Result<ExitCode, Fai
     let mut out = std::io::stdout().lock();
     match command {
         CatalogueCommand::Diff(compared) => {
-            let Comparison { plan, .. } = compare(cli, compared)?;
-            writeln!(out, "{plan}")?;
+            let comparison = compare(cli, compared)?;
+            comparison.show(&mut out)?;
+            let plan = comparison.plan;
             Ok(if plan.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_VIOLATED) })
         }
         CatalogueCommand::Apply(options) => {
             let comparison = compare(cli, &options.compared)?;
-            writeln!(out, "{}", comparison.plan)?;
+            comparison.show(&mut out)?;
             out.flush()?;
             if !comparison.plan.steps.is_empty() {
                 confirm(options.yes)?;
@@ -102,6 +103,8 @@ pub(super) fn run(cli: &Cli, command: &CatalogueCommand) -> Result<ExitCode, Fai
 struct Comparison {
     client: OpsClient,
     plan: Plan,
+    /// Items of the file that belong to other nodes.
+    elsewhere: usize,
     /// For the journal.
     reason: String,
 }
@@ -114,10 +117,15 @@ fn compare(cli: &Cli, compared: &Compared) -> Result<Comparison, Failure> {
     let client = OpsClient::new(url, loaded.config.auth.admin_token.expose());
     let items =
         catalogue::read(&file).map_err(|error| Failure::configuration(format!("{}: {error}", file.display())))?;
+    // Each node is told of its own items only: the same file serves all of them.
+    let cluster = loaded.config.cluster.nodes_and_own()?;
+    let (items, elsewhere): (Vec<_>, Vec<_>) =
+        items.into_iter().partition(|item| cluster.elsewhere(&item.id).is_none());
     let known = known_items(&client, &items)?;
     let definitions: Vec<_> = known.iter().map(|item| item.definition.clone()).collect();
     catalogue::check_currencies(&items, &definitions)?;
-    Ok(Comparison { client, plan: Plan::of(&items, &known), reason: reason(&file) })
+    let elsewhere = elsewhere.len();
+    Ok(Comparison { client, plan: Plan::of(&items, &known), elsewhere, reason: reason(&file) })
 }
 
 /// `catalogue shop.toml`: the folder is nobody's business.
@@ -199,6 +207,15 @@ impl Told {
 }
 
 impl Comparison {
+    fn show(&self, out: &mut impl std::io::Write) -> std::io::Result<()> {
+        writeln!(out, "{}", self.plan)?;
+        match self.elsewhere {
+            0 => Ok(()),
+            1 => writeln!(out, "1 item of the file belongs to another node"),
+            several => writeln!(out, "{several} items of the file belong to other nodes"),
+        }
+    }
+
     fn apply(&self, operator: Option<&Operator>, out: &mut impl std::io::Write) -> Result<ExitCode, Failure> {
         let all = self.plan.steps.len();
         for (done, step) in self.plan.steps.iter().enumerate() {

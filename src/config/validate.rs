@@ -87,6 +87,7 @@ pub fn validate(loaded: &Loaded) -> Result<(), ConfigError> {
         .and_then(|()| redis(loaded))
         .and_then(|()| webhook(loaded))
         .and_then(|()| inventory(config))
+        .and_then(|()| config.cluster.seen_from_outside().map(drop))
         .and_then(|()| if loaded.is_whole() { identity(config) } else { Ok(()) })
         .and_then(|()| secrets(config));
     checked.map_err(|error| match loaded.origins.get(error.key.as_str()) {
@@ -165,9 +166,11 @@ fn pay_page(loaded: &Loaded) -> Result<(), ConfigError> {
 
 fn gate(config: &Config) -> Result<(), ConfigError> {
     let gate = &config.gate;
-    at_most(gate.throttle.window, MAX_THROTTLE_WINDOW, "gate.throttle.window")?;
-    let whole = gate.throttle.window.is_zero() || gate.throttle.window >= MIN_REDIS_TIME;
-    check(whole, "gate.throttle.window", "must be 0s or at least 1ms")?;
+    for (window, key) in [(gate.address.window, "gate.address.window"), (gate.throttle.window, "gate.throttle.window")]
+    {
+        at_most(window, MAX_THROTTLE_WINDOW, key)?;
+        check(window.is_zero() || window >= MIN_REDIS_TIME, key, "must be 0s or at least 1ms")?;
+    }
     // Not a number is in no range, so this refuses it as well.
     let factor = (0.0..=MAX_POOL_FACTOR).contains(&gate.pool.factor);
     check(factor, "gate.pool.factor", format!("must be 0 to {MAX_POOL_FACTOR}"))?;

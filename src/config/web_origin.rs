@@ -17,7 +17,7 @@ impl WebOrigin {
         &self.0
     }
 
-    fn parse(text: &str) -> Option<Self> {
+    pub(super) fn parse(text: &str) -> Option<Self> {
         let address = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"))?;
         let (host, port) = match address.rsplit_once(':') {
             Some((host, port)) if !port.ends_with(']') => (host, Some(port)),

@@ -18,6 +18,8 @@ pub enum Layer {
     Window,
     /// Is enough left.
     SoldOut,
+    /// Does this network try too often.
+    Address,
     /// Does this user try too often.
     Throttle,
     /// Is there a token of the item's pool.
@@ -28,12 +30,13 @@ pub enum Layer {
 
 impl Layer {
     /// All layers of the gate, outermost first.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Door,
         Self::Capacity,
         Self::Replay,
         Self::Window,
         Self::SoldOut,
+        Self::Address,
         Self::Throttle,
         Self::Pool,
         Self::Bucket,
@@ -48,6 +51,7 @@ impl Layer {
             Self::Replay => "replay",
             Self::Window => "window",
             Self::SoldOut => "sold_out",
+            Self::Address => "address",
             Self::Throttle => "throttle",
             Self::Pool => "pool",
             Self::Bucket => "bucket",

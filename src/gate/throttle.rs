@@ -24,33 +24,38 @@ use super::verdict::Verdict;
 use crate::config::{OnError, ThrottleScope};
 use local::LocalWindow;
 
-/// Who shares a window: a buyer, or a buyer of one item. As a text, no two are the same, whatever a user id consists
-/// of: an item id has no colon.
+/// Who shares a window: a buyer, a buyer of one item, or a network. As a text, no two are the same, whatever a user id
+/// consists of: an item id has no colon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Who<'w> {
-    item: Option<&'w str>,
-    user: &'w str,
+pub enum Who<'w> {
+    /// A buyer, whatever they want.
+    User(&'w str),
+    /// A buyer of one item: item and buyer.
+    OfItem(&'w str, &'w str),
+    /// All buyers that come from there.
+    Network(&'w str),
 }
 
 impl<'w> Who<'w> {
     /// A buyer, whatever they want.
     #[must_use]
     pub fn user(user: &'w str) -> Self {
-        Self { item: None, user }
+        Self::User(user)
     }
 
     /// A buyer of one item.
     #[must_use]
     pub fn of_item(user: &'w str, item: &'w ItemId) -> Self {
-        Self { item: Some(item.as_str()), user }
+        Self::OfItem(item.as_str(), user)
     }
 }
 
 impl fmt::Display for Who<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.item {
-            None => write!(f, "throttle:{}", self.user),
-            Some(item) => write!(f, "throttle_item:{item}:{}", self.user),
+        match self {
+            Self::User(user) => write!(f, "throttle:{user}"),
+            Self::OfItem(item, user) => write!(f, "throttle_item:{item}:{user}"),
+            Self::Network(network) => write!(f, "throttle_address:{network}"),
         }
     }
 }
@@ -130,6 +135,15 @@ impl Throttle {
             ThrottleScope::User => Who::user(user),
             ThrottleScope::UserItem => Who::of_item(user, item),
         };
+        self.open(who, now).await
+    }
+
+    /// The same for all who come from a network.
+    pub async fn admit_network(&self, network: &str, now: Instant) -> ThrottleVerdict {
+        self.open(Who::Network(network), now).await
+    }
+
+    async fn open(&self, who: Who<'_>, now: Instant) -> ThrottleVerdict {
         let Some(link) = &self.redis else { return self.local.open(who, now).into() };
         let window = self.local.window();
         if window.is_zero() {
@@ -177,7 +191,8 @@ mod tests {
         let users = ["ann", "sku-1:ann", "b:ann", "throttle:ann", "item:sku-1:ann", "{ann}", "auth0|5f7c", "a b"];
         let mut texts = std::collections::BTreeSet::new();
         for user in users {
-            for who in [Who::user(user), Who::of_item(user, &one), Who::of_item(user, &two)] {
+            let network = Who::Network(user);
+            for who in [Who::user(user), Who::of_item(user, &one), Who::of_item(user, &two), network] {
                 assert!(texts.insert(who.to_string()), "{who}");
             }
         }

@@ -12,14 +12,14 @@ use actix_web::http::header::{
     ALLOW, CACHE_CONTROL, CONTENT_TYPE, HttpDate, RETRY_AFTER, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
 use actix_web::{HttpResponse, HttpResponseBuilder};
-use doorbuster_actors::entry::Status;
+use doorbuster_actors::cluster::NodeName;
 use doorbuster_actors::request::{NotDone, Reason, Rejection, Unavailable};
-use doorbuster_actors::time::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 pub(crate) mod codes;
 mod groups;
+mod members;
 
 use super::json::written;
 use super::request_context;
@@ -28,7 +28,14 @@ use crate::fields::Wrong;
 use crate::gate::Refusal;
 use codes::Code;
 
-pub use groups::{ANY, ASKED, BODY, CLOSED, KEPT, NAMED, PARAMETERS, PURCHASE, STEP, UNREADABLE, WITHDRAWAL, WRITTEN};
+pub use members::{FieldProblem, Members, Scope};
+
+pub use groups::{
+    ANY, ASKED, BODY, CLOSED, KEPT, NAMED, PARAMETERS, PARTED, PURCHASE, STEP, UNREADABLE, WITHDRAWAL, WRITTEN,
+};
+
+/// Which node to ask instead, where a proxy reads it.
+const NODE: &str = "Doorbuster-Node";
 
 /// What to say about how long "later" is, where nothing better is known.
 const SOON: Duration = Duration::from_secs(1);
@@ -38,71 +45,6 @@ const USUAL_LENGTH: usize = 320;
 
 /// Most things that one answer says are wrong: a small request must not get a large answer.
 const MAX_ERRORS: usize = 16;
-
-/// One thing that is wrong with a request.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct FieldProblem {
-    /// Which member or parameter.
-    pub field: Cow<'static, str>,
-    /// Where a member of the body is: a JSON pointer (RFC 6901) as a fragment.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    pub pointer: Option<String>,
-    /// What is wrong with it, as a sentence.
-    pub detail: String,
-    /// What it must be: the sentence without the name.
-    pub reason: Cow<'static, str>,
-}
-
-impl FieldProblem {
-    /// Of a parameter of the query.
-    #[must_use]
-    pub fn parameter(wrong: Wrong) -> Self {
-        Self { pointer: None, field: wrong.name, detail: wrong.sentence, reason: wrong.reason }
-    }
-
-    /// Of a member of the body that may stand in others: `data.object.id`.
-    #[must_use]
-    pub fn nested(wrong: Wrong) -> Self {
-        let pointer = format!("#/{}", wrong.name.replace('.', "/"));
-        Self { pointer: Some(pointer), ..Self::parameter(wrong) }
-    }
-
-    /// Of a member of the body.
-    #[must_use]
-    pub fn member(wrong: Wrong) -> Self {
-        let pointer = format!("#/{}", wrong.name.replace('~', "~0").replace('/', "~1"));
-        Self { pointer: Some(pointer), ..Self::parameter(wrong) }
-    }
-}
-
-/// What some problems say besides their sentence.
-#[derive(Debug, Clone, Default, Serialize, ToSchema)]
-pub struct Members {
-    /// With `validation`: all that is wrong, up to 16.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub errors: Vec<FieldProblem>,
-    /// With `sale-not-started`: when it begins.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = schemas::Time)]
-    pub opens_at: Option<Timestamp>,
-    /// With `sold-out`: units that are left.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = schemas::Units)]
-    pub remaining: Option<u32>,
-    /// With `limit-reached`: units that one buyer may hold.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = schemas::Quantity)]
-    pub per_user_limit: Option<u32>,
-    /// With `limit-reached`: units that this buyer holds.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = schemas::Units)]
-    pub held: Option<u32>,
-    /// With `invalid-transition`: where the order stands.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = schemas::OrderStatus)]
-    pub order_status: Option<Status>,
-}
 
 /// A problem document (RFC 9457): why there is no other answer.
 #[derive(Serialize, ToSchema)]
@@ -179,6 +121,13 @@ impl Problem {
         Self::new(Reason::NotFound, "there is nothing here")
     }
 
+    /// It is at another node.
+    #[must_use]
+    pub fn misdirected(node: &NodeName) -> Self {
+        let members = Members { node: Some(node.clone()), ..Members::default() };
+        Self::new(Reason::Misdirected, format!("node {node} has this")).with(members)
+    }
+
     /// The resource has other methods.
     #[must_use]
     pub fn method_not_allowed(allow: impl Into<Cow<'static, str>>) -> Self {
@@ -225,6 +174,12 @@ impl Problem {
         self.retry_after
     }
 
+    /// Whom the limit counts together that was met, if it is not the buyer alone.
+    #[must_use]
+    pub fn scope(&self) -> Option<Scope> {
+        self.members.as_ref()?.scope
+    }
+
     /// The sentence for people.
     #[must_use]
     pub fn detail(&self) -> &str {
@@ -245,6 +200,9 @@ impl Problem {
         }
         if let Some(allow) = self.allow.as_deref() {
             response.insert_header((ALLOW, allow));
+        }
+        if let Some(node) = self.members.as_ref().and_then(|members| members.node.as_ref()) {
+            response.insert_header((NODE, node.as_str()));
         }
         if self.code == Reason::Unauthenticated {
             response.insert_header((WWW_AUTHENTICATE, "Bearer"));
@@ -297,6 +255,11 @@ impl From<Refusal> for Problem {
             Refusal::Unavailable(unavailable) => unavailable.into(),
             Refusal::Overloaded => {
                 Self::new(Reason::Overloaded, "too many purchases are in flight; nothing was bought").retry(SOON)
+            }
+            Refusal::AddressThrottled { retry_after } => {
+                let members = Members { scope: Some(Scope::Address), ..Members::default() };
+                let detail = "somebody at this address tried a moment ago";
+                Self::new(Reason::Throttled, detail).with(members).retry(retry_after)
             }
             Refusal::Throttled { retry_after } => {
                 Self::new(Reason::Throttled, "this buyer tried a moment ago").retry(retry_after)

@@ -15,6 +15,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::OpsState;
 use super::monitor::Monitor;
+use crate::http::lookup;
 use crate::http::problem::Problem;
 use crate::http::sale_client::SaleClient;
 use crate::http::schemas;
@@ -117,7 +118,7 @@ impl Invariants {
         let published = |(name, value): &(String, String)| match name.as_str() {
             "item" => {
                 let id: ItemId = value.parse().map_err(|bad| Problem::invalid("item", format!("{bad}")))?;
-                self.client.view().directory.find(&id).ok_or_else(Problem::not_found)
+                lookup::item(self.client.view(), &id)
             }
             _other => Err(Problem::invalid(name.clone(), "is not a parameter")),
         };

@@ -23,6 +23,7 @@ use super::operator::{self, Because, REASON};
 use super::paging::{parsed, query, size};
 use crate::catalogue::{FIELDS, ItemFields};
 use crate::http::json::respond;
+use crate::http::lookup;
 use crate::http::problem::Problem;
 use crate::http::sale_client::{SaleClient, in_time};
 use crate::http::{body, schemas};
@@ -154,6 +155,14 @@ fn fields_and_reason(body: &[u8]) -> Result<(ItemFields, Option<String>), Proble
     Ok((fields.expect("each member was found to be what it must"), reason))
 }
 
+/// Whether somebody could buy after it who could not before.
+fn goes_on_after(control: &Control) -> bool {
+    match control {
+        Control::Resume | Control::Reopen | Control::Show | Control::Restock { .. } | Control::Redefine(_) => true,
+        Control::Pause | Control::Close | Control::Hide | Control::Delete | Control::Withdraw { .. } => false,
+    }
+}
+
 fn id_in(request: &HttpRequest) -> Result<ItemId, Problem> {
     let id = request.match_info().get("item_id").unwrap_or_default();
     id.parse().map_err(|bad| Problem::invalid("item_id", format!("{bad}")))
@@ -174,7 +183,7 @@ impl Items {
     /// The item that the path names.
     pub(super) fn find(&self, request: &HttpRequest) -> Result<Arc<PublishedItem>, Problem> {
         let id = id_in(request).map_err(|_bad| Problem::not_found())?;
-        self.client.view().directory.find(&id).ok_or_else(Problem::not_found)
+        lookup::item(self.client.view(), &id)
     }
 
     /// Changes a sale, and shows the item after it.
@@ -184,6 +193,16 @@ impl Items {
         control: Control,
         origin: Option<Box<Origin>>,
     ) -> Result<HttpResponse, Problem> {
+        if published.is_elsewhere && goes_on_after(&control) {
+            // What was sold here may be ended and put away here; a node never sells what belongs to another.
+            let id = published.definition().id.clone();
+            return Err(self
+                .client
+                .view()
+                .cluster
+                .elsewhere(&id)
+                .map_or_else(Problem::not_found, Problem::misdirected));
+        }
         self.client.control(published, control, origin).await?;
         Ok(self.shown(published))
     }
@@ -210,6 +229,7 @@ impl Items {
             NewItem::Existing(published, definition) => {
                 self.control(&published, Control::Redefine(Box::new(definition)), origin).await
             }
+            NewItem::Elsewhere(node) => Err(Problem::misdirected(&node)),
         }
     }
 }

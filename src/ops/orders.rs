@@ -17,6 +17,7 @@ use super::OpsState;
 use super::operator;
 use super::paging::{query, size};
 use crate::http::json::respond;
+use crate::http::lookup;
 use crate::http::order_view::{OrderView, Shown};
 use crate::http::problem::Problem;
 use crate::http::sale_client::SaleClient;
@@ -137,7 +138,7 @@ pub(super) async fn cancel(state: web::ThinData<OpsState>, request: HttpRequest,
         state.authorize(&request)?;
         let id = request.match_info().get("order_id").unwrap_or_default().parse();
         let id: OrderId = id.map_err(|_bad| Problem::not_found())?;
-        let published = state.orders.client.view().directory.find_number(id.item).ok_or_else(Problem::not_found)?;
+        let published = lookup::item_of(state.orders.client.view(), &id)?;
         let origin = operator::origin_with_reason(&request, payload).await?;
         let order = state.orders.client.transition(&published, id.order, Transition::Revoke(origin)).await?;
         Ok(respond(&mut HttpResponse::Ok(), &state.orders.shown.order(&order)))
@@ -147,7 +148,7 @@ pub(super) async fn cancel(state: web::ThinData<OpsState>, request: HttpRequest,
 
 impl Orders {
     async fn one(&self, id: OrderId) -> Result<Order, Problem> {
-        let published = self.client.view().directory.find_number(id.item).ok_or_else(Problem::not_found)?;
+        let published = lookup::item_of(self.client.view(), &id)?;
         let before = OrderNumber(id.order.0.saturating_sub(1));
         let found = self.client.find(&published, Query::Page { after: before, limit: 1, status: None }).await?;
         found.into_iter().find(|order| order.id == id).ok_or_else(Problem::not_found)

@@ -53,6 +53,8 @@ pub struct Telemetry {
     pub feed: Arc<Feed>,
     /// How order events reach the shop, if it wants them.
     pub webhook: Option<Arc<Webhook>>,
+    /// Whether the gate limits addresses.
+    pub limits_addresses: bool,
     /// The gate's Redis.
     pub redis: Option<Arc<Redis>>,
     /// The data file, and what is left beside it.

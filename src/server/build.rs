@@ -195,7 +195,7 @@ fn watch(config: &Config, sale: &Sale, shared: &Shared, disk: &Arc<Disk>) -> std
         identity: Arc::clone(&shared.identity),
     };
     Ok([
-        housekeeping::start(Arc::clone(&shared.throttle), view(), following)?,
+        housekeeping::start(shared.throttles(), view(), following)?,
         stall_watch::start(view(), config.storage.stall_limit)?,
         file_watch::start(files)?,
     ])
@@ -230,7 +230,8 @@ pub(super) fn open_redis(config: &Config) -> Result<Option<Arc<Redis>>, ServeErr
 fn redis_commands(config: &Config) -> Vec<Command> {
     let (gate, feed) = (&config.gate, &config.feed);
     let is_sent = |command: &Command| match command {
-        Command::Throttle | Command::ThrottleWait | Command::ThrottleReturn => !gate.throttle.window.is_zero(),
+        Command::Throttle | Command::ThrottleWait => !gate.throttle.window.is_zero() || !gate.address.window.is_zero(),
+        Command::ThrottleReturn => !gate.throttle.window.is_zero(),
         Command::PoolTake | Command::PoolReturn => gate.pool.factor > 0.0,
         Command::BucketLease => gate.bucket.rate > 0,
         Command::FeedLook | Command::FeedPublish | Command::FeedTrim => feed.redis_stream.is_some(),
@@ -259,6 +260,7 @@ fn share(
         identity,
         throttle: Arc::new(LocalThrottle::new(config.gate.throttle.window)),
         throttle_scope: config.gate.throttle.scope,
+        addresses: address_throttle(config),
         pool: (config.gate.pool.factor > 0.0).then(|| (pool_returns(redis.as_ref()), config.gate.pool.factor)),
         bucket: BucketSize::new(config.gate.bucket.rate, config.gate.bucket.burst)
             .map(|size| Arc::new(LocalBucket::new(size))),
@@ -271,8 +273,17 @@ fn share(
         funnels: Arc::new((0..workers).map(|_| Arc::new(Funnel::default())).collect()),
         responses: Arc::new((0..workers).map(|_| Arc::new(ResponseCounters::default())).collect()),
         streams,
-        rate_limits: RateLimits::new(config.gate.throttle.window, config.gate.bucket.rate),
+        rate_limits: RateLimits::new(
+            (config.gate.throttle.window, config.gate.address.window),
+            config.gate.bucket.rate,
+        ),
     }
+}
+
+/// None where it does not matter where attempts come from.
+fn address_throttle(config: &Config) -> Option<Arc<LocalThrottle>> {
+    let window = config.gate.address.window;
+    (!window.is_zero()).then(|| Arc::new(LocalThrottle::new(window)))
 }
 
 /// Tokens go back to Redis from a task of this thread, off the way of purchases.
@@ -326,11 +337,11 @@ fn open_public(
 }
 
 fn start_relay(config: &Config, redis: Option<&Arc<Redis>>, feed: &Arc<Feed>) -> Result<Option<Relay>, ServeError> {
-    let (Some(redis), Some(stream)) = (redis, &config.feed.redis_stream) else { return Ok(None) };
+    let (Some(redis), Some(stream)) = (redis, config.redis_stream()) else { return Ok(None) };
     let settings = RelaySettings {
         client: Arc::clone(redis.client()),
         health: Arc::clone(redis.health()),
-        stream: stream.clone(),
+        stream,
         trim: config.feed.redis_trim,
     };
     Ok(Some(Relay::start(&settings, feed)?))

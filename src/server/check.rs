@@ -16,6 +16,7 @@ use crate::webhook::{Webhook, WebhookError};
 pub fn check(loaded: &Loaded) -> Result<Vec<ItemDefinition>, ServeError> {
     let config = &loaded.config;
     look_at_files(loaded)?;
+    config.cluster.nodes_and_own()?;
     identity(loaded)?;
     Keys::read(config)?;
     open_redis(config)?;

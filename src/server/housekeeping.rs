@@ -13,15 +13,17 @@ use crate::gate::throttle::LocalThrottle;
 
 const TICK: Duration = Duration::from_secs(1);
 
-/// Starts to look after the throttle's table, and after the clock of `sale`.
+/// Starts to look after the throttles' tables, and after the clock of `sale`.
 pub(super) fn start(
-    throttle: Arc<LocalThrottle>,
+    throttles: Vec<Arc<LocalThrottle>>,
     sale: Arc<SaleView>,
     following: Following,
 ) -> std::io::Result<Background> {
     let mut watch = ClockWatch::default();
     Background::start("housekeeping", TICK, move || {
-        throttle.sweep(Instant::now());
+        for throttle in &throttles {
+            throttle.sweep(Instant::now());
+        }
         watch.look(&sale.clock, following);
     })
 }

@@ -127,6 +127,7 @@ fn telemetry(shared: &Shared, feed: &Arc<Feed>, webhook: Option<Arc<Webhook>>, d
         providers: providers(shared),
         feed: Arc::clone(feed),
         webhook,
+        limits_addresses: shared.addresses.is_some(),
         redis: shared.redis.clone(),
         disk,
         durability: shared.shown.durability,

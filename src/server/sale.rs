@@ -30,6 +30,7 @@ pub(super) fn open(loaded: &Loaded, workers: u16, injected_delay: Option<Injecte
         max_queries: MAX_QUERIES,
         batch: BatchPolicy { max_entries: config.storage.max_batch, linger: config.storage.linger },
         policy: policy(config),
+        cluster: config.cluster.nodes_and_own()?,
         injected_delay,
     };
     let sale = Sale::open(&settings, items.clone())?;

@@ -22,6 +22,7 @@ use crate::api::storefront::Storefront;
 use crate::api::trace_sampler::Sampler;
 use crate::auth::Identity;
 use crate::config::ThrottleScope;
+use crate::gate::address::AddressThrottle;
 use crate::gate::bucket::{Bucket, LocalBucket};
 use crate::gate::funnel::Funnel;
 use crate::gate::pool::{Pool, PoolReturns};
@@ -41,6 +42,7 @@ pub(super) struct Shared {
     pub(super) identity: Arc<Identity>,
     pub(super) throttle: Arc<LocalThrottle>,
     pub(super) throttle_scope: ThrottleScope,
+    pub(super) addresses: Option<Arc<LocalThrottle>>,
     pub(super) pool: Option<(PoolReturns, f64)>,
     pub(super) bucket: Option<Arc<LocalBucket>>,
     pub(super) redis: Option<Arc<Redis>>,
@@ -76,6 +78,11 @@ impl WorkerFactory {
 }
 
 impl Shared {
+    /// The tables that have to be swept.
+    pub(super) fn throttles(&self) -> Vec<Arc<LocalThrottle>> {
+        [Some(&self.throttle), self.addresses.as_ref()].into_iter().flatten().map(Arc::clone).collect()
+    }
+
     fn state(&self, worker: usize, handle: SaleHandle) -> ApiState {
         let items = || Items { sale: Arc::clone(self.sale.view()) };
         let client = SaleClient { handle };
@@ -106,6 +113,9 @@ impl Shared {
             link.stay_connected();
         }
         let layers = Layers {
+            address: self.addresses.as_ref().map(|addresses| {
+                AddressThrottle::new(Throttle::new(Arc::clone(addresses), link.clone(), ThrottleScope::User))
+            }),
             throttle: Throttle::new(Arc::clone(&self.throttle), link.clone(), self.throttle_scope),
             pool: self.pool.as_ref().map(|(returns, factor)| (Pool::new(link.clone(), returns.clone()), *factor)),
             bucket: self.bucket.as_ref().map(|bucket| Bucket::new(Arc::clone(bucket), link.clone())),

@@ -12,11 +12,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{ItemNumber, OrderNumber};
-
-/// The node that issued an order. One box is one node; the number is part of the order id so that several boxes
-/// can later be told apart without touching ids that are already in people's mail.
-pub const NODE: u16 = 1;
+use super::{ItemNumber, NodeNumber, OrderNumber};
 
 const DIGITS: &[u8; BASE as usize] = b"0123456789ABCDEFGHJKMNPQRSTVWXY";
 
@@ -34,8 +30,8 @@ const FIXED: usize = 1 + NODE_DIGITS + ORDER_DIGITS + 1;
 /// The longest id.
 const MAX_LENGTH: usize = FIXED + LEADS.len();
 
-/// An order's public name; opaque to clients. It carries the item, so that an order is found without an index over
-/// orders.
+/// An order's public name; opaque to clients. It carries node and item, so that an order is found without an index
+/// over orders.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct OrderId {
     /// The item whose actor decides about the order.
@@ -47,18 +43,19 @@ pub struct OrderId {
 impl fmt::Display for OrderId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut id = [0; MAX_LENGTH];
-        let item_digits = digits_of(self.item.0);
+        let (node, item) = (self.item.node().get(), self.item.ordinal());
+        let item_digits = digits_of(item);
         let (body, check) = (FIXED - 1 + item_digits, FIXED - 1 + item_digits);
         id[0] = LEADS[item_digits - 1];
-        write_digits(&mut id[1..], u32::from(NODE), NODE_DIGITS);
-        write_digits(&mut id[1 + NODE_DIGITS..], self.item.0, item_digits);
+        write_digits(&mut id[1..], u32::from(node), NODE_DIGITS);
+        write_digits(&mut id[1 + NODE_DIGITS..], item, item_digits);
         write_digits(&mut id[1 + NODE_DIGITS + item_digits..], self.order.0, ORDER_DIGITS);
         id[check] = DIGITS[check_digit(&id[..body]).expect("it was written with these digits")];
         f.pad(std::str::from_utf8(&id[..=check]).expect("digits are ASCII"))
     }
 }
 
-/// The text is not an order id of this node.
+/// The text is not an order id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not an order id")]
 pub struct InvalidOrderId;
@@ -77,21 +74,24 @@ impl FromStr for OrderId {
         if bytes.len() != FIXED + item_digits {
             return Err(InvalidOrderId);
         }
-        let (item, order) = bytes[1 + NODE_DIGITS..bytes.len() - 1].split_at(item_digits);
-        let id = Self { item: ItemNumber(read_digits(item)?), order: OrderNumber(read_digits(order)?) };
-        // One order has one name: node, check digit and the number of digits are compared with it.
+        let (node, numbers) = bytes[1..bytes.len() - 1].split_at(NODE_DIGITS);
+        let (item, order) = numbers.split_at(item_digits);
+        let node = u16::try_from(read_digits(node)?).ok().and_then(NodeNumber::new).ok_or(InvalidOrderId)?;
+        let item = ItemNumber::of(node, read_digits(item)?).ok_or(InvalidOrderId)?;
+        let id = Self { item, order: OrderNumber(read_digits(order)?) };
+        // One order has one name: check digit and the number of digits are compared with it.
         if id.to_string() == text { Ok(id) } else { Err(InvalidOrderId) }
     }
 }
 
-/// `<node>-<item>-<order>` in lower-case hexadecimal: ids that are in people's mail. A spreadsheet takes `1-2-3` for a
-/// date.
+/// `1-<item>-<order>` in lower-case hexadecimal: ids that are in people's mail, of a time when every node was alone. A
+/// spreadsheet takes `1-2-3` for a date.
 fn hyphenated(text: &str) -> Option<OrderId> {
-    let mut parts = text.split('-');
+    let mut parts = text.strip_prefix("1-")?.split('-');
     let mut number = || u32::from_str_radix(parts.next()?, 16).ok();
-    let (_node, item, order) = (number()?, number()?, number()?);
-    (format!("{NODE:x}-{item:x}-{order:x}") == text)
-        .then_some(OrderId { item: ItemNumber(item), order: OrderNumber(order) })
+    let (item, order) = (number()?, number()?);
+    let id = OrderId { item: ItemNumber::of(NodeNumber::ALONE, item)?, order: OrderNumber(order) };
+    (format!("1-{item:x}-{order:x}") == text).then_some(id)
 }
 
 fn digits_of(number: u32) -> usize {
@@ -151,7 +151,9 @@ mod tests {
     #[test]
     fn an_id_is_letters_and_digits_that_no_spreadsheet_reads_as_something_else() {
         assert_eq!(id(1, 1).to_string(), "C0110000001N");
-        for (item, order) in [(1, 1), (31, 2), (32, 3), (1_000, 77), (40_000, 1 << 20), (u32::MAX, u32::MAX)] {
+        let last = ItemNumber::of(NodeNumber::new(NodeNumber::MAX).expect("a number"), (1 << 22) - 1);
+        let last = last.expect("a number").0;
+        for (item, order) in [(1, 1), (31, 2), (32, 3), (1_000, 77), (40_000, 1 << 20), (last, u32::MAX)] {
             let text = id(item, order).to_string();
             assert!((8..=26).contains(&text.len()), "{text}");
             assert!(text.bytes().all(|byte| byte.is_ascii_digit() || byte.is_ascii_uppercase()), "{text}");
@@ -182,11 +184,21 @@ mod tests {
             ("1-3e8-4d", "H01118000002FR"),
             ("1-9c40-100000", "K011AKA0014641B"),
             ("1-e1781-1e", "P0110000000000YT"),
-            ("1-1b4d89f-3c1", "Q011000000000100A"),
-            ("1-ffffffff-ffffffff", "R014T0KXR34T0KXR3C"),
         ] {
             assert_eq!(old.parse::<OrderId>().map(|id| id.to_string()).as_deref(), Ok(new));
         }
+    }
+
+    #[test]
+    fn a_node_is_the_second_and_third_character_of_its_ids() {
+        let of = |node: u16| ItemNumber::first(NodeNumber::new(node).expect("a number"));
+        let name = |node| OrderId { item: of(node), order: OrderNumber(1) }.to_string();
+        for (node, digits) in [(1, "01"), (2, "02"), (30, "0Y"), (31, "10"), (NodeNumber::MAX, "YY")] {
+            assert_eq!(&name(node)[1..3], digits);
+            let id: OrderId = name(node).parse().expect("an id");
+            assert_eq!((id.item.node().get(), id.item.ordinal()), (node, 1));
+        }
+        assert_eq!("C00100000010".parse::<OrderId>(), Err(InvalidOrderId), "there is no node 0");
     }
 
     #[test]

@@ -74,11 +74,20 @@ fn apply(Recovered { stocks, suspense, .. }: &mut Recovered, entry: &Entry) -> R
     if entry.item == NO_ITEM {
         return suspense.apply(entry);
     }
-    let index = usize::try_from(entry.item.0).ok().and_then(|number| number.checked_sub(1));
-    let index = index.ok_or(Discrepancy("more items than there can be"))?;
-    if index == stocks.len() {
+    // Items are created in the order of their numbers, all by one node.
+    let Some(last) = stocks.last() else {
+        if entry.item.ordinal() != 1 {
+            return Err(Discrepancy("its item was never created"));
+        }
+        stocks.push(Stock::create(entry)?);
+        return Ok(());
+    };
+    if last.number().next() == Some(entry.item) {
         stocks.push(Stock::create(entry)?);
         return Ok(());
     }
-    stocks.get_mut(index).ok_or(Discrepancy("its item was never created"))?.apply(entry)
+    let known = (entry.item.node() == last.number().node()).then_some(entry.item.ordinal());
+    let index = known.and_then(|ordinal| usize::try_from(ordinal).ok()?.checked_sub(1));
+    let stock = index.and_then(|index| stocks.get_mut(index));
+    stock.ok_or(Discrepancy("its item was never created"))?.apply(entry)
 }

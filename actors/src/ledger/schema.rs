@@ -19,6 +19,7 @@ const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../data/schema/0001_ledger.sql"))),
     M::up(include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../data/schema/0002_session.sql"))),
     M::up(include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../data/schema/0003_money.sql"))),
+    M::up(include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../data/schema/0004_nodes.sql"))),
 ];
 
 /// Bytes to which the write-ahead log is cut when it begins anew: twice what it has when it is copied. A healthy log is

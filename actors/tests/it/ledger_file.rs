@@ -66,7 +66,7 @@ fn a_ledger_of_a_newer_program_is_refused_untouched() {
     drop(newer);
     for (folder, path) in [(&folder, &path), (&copy, &killed)] {
         let before = everything_in(folder);
-        assert!(matches!(reopen(path), Err(LedgerError::Newer { found: 99, known: 3 })));
+        assert!(matches!(reopen(path), Err(LedgerError::Newer { found: 99, known: 4 })));
         let after = everything_in(folder).into_iter().filter(|(path, _, _)| !path.ends_with("sale.db-shm"));
         assert!(after.eq(before), "the file or its log changed");
     }
@@ -115,7 +115,7 @@ fn the_data_file_is_kept_in_a_write_ahead_log_and_named_as_ours() {
         let number = |pragma: &str| reader.query_row(&format!("PRAGMA {pragma}"), [], |row| row.get::<_, i64>(0));
         assert_eq!(text("journal_mode"), Ok("wal".to_owned()));
         assert_eq!(number("application_id"), Ok(0x4442_7374));
-        assert_eq!(number("user_version"), Ok(3));
+        assert_eq!(number("user_version"), Ok(4));
         assert_eq!(text("integrity_check"), Ok("ok".to_owned()));
     }
 }

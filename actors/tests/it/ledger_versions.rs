@@ -29,7 +29,7 @@ fn a_data_file_of_version_1_is_opened_brought_up_to_date_and_sold_from() {
         let told: Vec<_> = (1..=6).map(|number| stock.order(OrderNumber(number)).expect("an order").status).collect();
         assert_eq!(told, statuses, "{name}");
         let version: i64 = reader(&path).query_row("PRAGMA user_version", [], |row| row.get(0)).expect("readable");
-        assert_eq!(version, 3);
+        assert_eq!(version, 4);
         let (_order, entries) = placed(stock.reserve(one_unit("newcomer"), &POLICY, moment(DAY_MS)));
         ledger.commit(entries.iter()).expect("room on the disk");
         ledger.close().expect("a clean end");
@@ -62,6 +62,44 @@ fn a_data_file_of_version_2_is_opened_its_money_is_counted_and_old_names_find_th
         ledger.close().expect("a clean end");
         assert_eq!(reopen(&path).expect("an undamaged ledger").1.entries, 19, "{name}");
         assert_ne!(fs::read(&path).expect("there"), before, "it has the schema of today");
+    }
+}
+
+/// Written by a server: orders in every state, money of every verdict, steps of an operator, an item that was deleted.
+#[test]
+fn a_data_file_of_version_3_is_opened_and_its_orders_keep_their_names_and_their_money() {
+    for name in ["closed.db", "killed.db"] {
+        let folder = folder();
+        let path = copied("version-3", name, folder.path());
+        let (mut ledger, recovered) = reopen(&path).expect("a file of an older version");
+        assert_eq!((recovered.entries, recovered.stocks.len()), (37, 3), "{name}");
+        assert_eq!(recovered.suspense.owed().len(), 1, "{name}: the payment of an order that nobody knows");
+        let [mut stock, lamp, slip] = <[_; 3]>::try_from(recovered.stocks).expect("three items");
+        let statuses = [
+            ("C0110000001N", Status::Paid),
+            ("C0110000002K", Status::Paid),
+            ("C0110000003H", Status::RefundDue),
+            ("C0110000004F", Status::RefundDue),
+            ("C0110000005D", Status::RefundDue),
+            ("C0110000006B", Status::Refunded),
+            ("C01100000079", Status::Pending),
+        ];
+        for (order, status) in statuses {
+            let id: OrderId = order.parse().expect("a name of today");
+            assert_eq!((id.to_string().as_str(), id.item), (order, stock.number()));
+            assert_eq!(stock.order(id.order).expect("an order").status, status, "{name}: {order}");
+        }
+        let money: Vec<_> = stock.money().iter().map(|money| (money.received, money.applied, money.owed)).collect();
+        assert_eq!(money, [(8070, 3980, 2100), (10, 0, 10)], "{name}");
+        assert!(lamp.is_closed() && slip.is_deleted(), "{name}");
+        let (_order, entries) = placed(stock.reserve(one_unit("newcomer"), &POLICY, moment(DAY_MS)));
+        ledger.commit(entries.iter()).expect("room on the disk");
+        ledger.close().expect("a clean end");
+        assert_eq!(reopen(&path).expect("an undamaged ledger").1.entries, 38, "{name}");
+        let names = "SELECT group_concat(order_id, ' ') FROM orders WHERE item_id = 'sku-1'";
+        let names: String = reader(&path).query_row(names, [], |row| row.get(0)).expect("readable");
+        let wanted = statuses.map(|(order, _)| order).join(" ");
+        assert!(names.starts_with(&wanted) && names.len() > wanted.len(), "{name}: {names}");
     }
 }
 

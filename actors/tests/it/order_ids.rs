@@ -1,6 +1,6 @@
 //! The data file names orders by itself, for whoever reads it with SQL: by the same names as the program.
 
-use doorbuster_actors::ids::{ItemNumber, OrderId, OrderNumber};
+use doorbuster_actors::ids::{ItemNumber, NodeNumber, OrderId, OrderNumber};
 use doorbuster_actors::ledger::format;
 
 #[test]
@@ -9,6 +9,9 @@ fn the_view_of_the_data_file_names_every_order_as_the_program_does() {
     let powers = || (0..=6).map(|digits| 31_u32.pow(digits));
     let edges = |of: u32| [of - 1, of, of + 1];
     let numbers: Vec<u32> = powers().flat_map(edges).chain([1_000, 123_456_789, u32::MAX]).filter(|n| *n > 0).collect();
+    let nodes = [1, 2, 30, 31, 32, NodeNumber::MAX].map(|node| NodeNumber::new(node).expect("a number"));
+    let of =
+        |node: NodeNumber| numbers.iter().filter_map(move |ordinal| ItemNumber::of(node, *ordinal)).map(|item| item.0);
     let mut seq = 0;
     let mut insert = |kind: u8, item: u32, order: Option<u32>, definition: Option<&str>| {
         seq += 1;
@@ -16,7 +19,7 @@ fn the_view_of_the_data_file_names_every_order_as_the_program_does() {
                    VALUES (?1, ?2, 0, ?3, ?4, ?5, 1, 1, 0)";
         connection.execute(sql, (seq, kind, item, order, definition)).expect("the table lets it through");
     };
-    let items = numbers.clone();
+    let items: Vec<_> = nodes.into_iter().flat_map(of).collect();
     for item in &items {
         insert(1, *item, None, Some(r#"{"id":"x","currency":"EUR"}"#));
     }

@@ -151,6 +151,17 @@ const ENTRIES: [(Reason, Code); Reason::ALL.len()] = [
         ),
     ),
     (
+        Reason::Misdirected,
+        Code::new(
+            StatusCode::MISDIRECTED_REQUEST,
+            "Another node has it",
+            [
+                "The shop has several nodes, and the item or order belongs to the one in node. Nothing was done here.",
+                "Send the same request to that node. The proxy in front of a shop does so by itself.",
+            ],
+        ).with(&["node"]),
+    ),
+    (
         Reason::MethodNotAllowed,
         Code::new(
             StatusCode::METHOD_NOT_ALLOWED,
@@ -303,10 +314,10 @@ const ENTRIES: [(Reason, Code); Reason::ALL.len()] = [
             "Too many attempts",
             [
                 "The buyer tried a moment ago, has held units again and again without paying, or has too many streams \
-                 open.",
+                 open. With scope address: somebody at the same address tried a moment ago.",
                 "Wait as long as Retry-After says; sooner attempts are refused, and do not prolong the wait.",
             ],
-        ).later(),
+        ).later().with(&["scope"]),
     ),
     (
         Reason::NoToken,

@@ -7,8 +7,11 @@ use doorbuster_actors::request::Reason;
 /// Any request to the public listener.
 pub const ANY: &[Reason] = &[Reason::Malformed, Reason::NotAcceptable, Reason::UriTooLong, Reason::HeadersTooLarge];
 
-/// What the path names may not exist, or be none of the asker's business.
-pub const NAMED: &[Reason] = &[Reason::NotFound];
+/// What the path names may not exist, be none of the asker's business, or be at another node.
+pub const NAMED: &[Reason] = &[Reason::NotFound, Reason::Misdirected];
+
+/// A list that several nodes have a part of.
+pub const PARTED: &[Reason] = &[Reason::Misdirected];
 
 /// Parameters may be unknown, stand twice, or be out of range.
 pub const PARAMETERS: &[Reason] = &[Reason::Validation];

@@ -13,13 +13,15 @@ impl Telemetry {
     /// The layers, outermost first.
     #[must_use]
     pub fn layers(&self) -> Vec<LayerView> {
-        let gate = Layer::ALL.map(|layer| {
+        // Most shops do not limit addresses: what passes everybody is no layer.
+        let is_used = |layer: &Layer| *layer != Layer::Address || self.limits_addresses;
+        let gate = Layer::ALL.into_iter().filter(is_used).map(|layer| {
             let workers = self.funnels.iter().map(|worker| worker.layer(layer));
             LayerView::sum(layer.as_str(), workers)
         });
         let stock = LayerView::sum("stock", self.sale.cores.iter().map(|core| &core.layer_counters));
         let ledger = LayerView::sum("ledger", std::iter::once(&self.sale.writer.ledger));
-        gate.into_iter().chain([stock, ledger]).collect()
+        gate.chain([stock, ledger]).collect()
     }
 }
 
@@ -46,7 +48,7 @@ pub fn usual_answers(layer: &str) -> Vec<Reason> {
             Reason::StorageUnavailable,
         ],
         "sold_out" => &[Reason::SoldOut],
-        "throttle" => &[Reason::Throttled, Reason::GateUnavailable, Reason::Disconnected],
+        "address" | "throttle" => &[Reason::Throttled, Reason::GateUnavailable, Reason::Disconnected],
         "pool" => &[Reason::NoToken, Reason::GateUnavailable, Reason::Disconnected],
         "bucket" => &[Reason::RateLimited, Reason::GateUnavailable, Reason::Disconnected],
         "stock" => &[
