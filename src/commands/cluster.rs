@@ -95,7 +95,7 @@ fn map(config: &Config, format: MapFormat) -> Result<ExitCode, Failure> {
         }
         MapFormat::Table => {
             for (item, node) in &owned {
-                writeln!(out, "{item:<24} {}", node.as_ref().map_or("(the only node)", NodeName::as_str))?;
+                writeln!(out, "{:<24} {}", item.as_str(), node.as_ref().map_or("(the only node)", NodeName::as_str))?;
             }
         }
     }
@@ -118,7 +118,7 @@ fn moves(config: &Config) -> Result<ExitCode, Failure> {
     let mut count = 0;
     for item in on_sale(&DataFile::open(&config.storage.path)?)? {
         if let Some(node) = cluster.elsewhere(&item) {
-            writeln!(out, "{item:<24} {node}")?;
+            writeln!(out, "{:<24} {node}", item.as_str())?;
             count += 1;
         }
     }

@@ -26,6 +26,7 @@ mod inspect;
 mod inventory;
 mod life;
 mod modes;
+mod nodes;
 mod openapi;
 mod operate;
 mod operations;

@@ -14,6 +14,10 @@ const ONLY: &str = "only";
 const HEAD: &str =
     "# Made by `doorbuster cluster map --format nginx`: where the nodes are, and which of them a request goes to.";
 
+/// As many items, with ids so long, as fit nginx's tables as they are.
+const USUAL_ITEMS: usize = 500;
+const USUAL_LENGTH: usize = 32;
+
 /// A node as nginx reaches it.
 struct Upstream {
     name: String,
@@ -28,6 +32,7 @@ pub(super) fn map(config: &Config, owned: &[(ItemId, Option<NodeName>)]) -> Stri
     let nodes = upstreams(config);
     let base = config.server.base_path.as_str().replace('.', "\\.");
     let mut lines = vec![HEAD.to_owned()];
+    lines.extend(sizes(owned));
     for node in &nodes {
         lines.extend(group(&format!("doorbuster_node_{}", node.name), std::slice::from_ref(node)));
     }
@@ -40,7 +45,6 @@ pub(super) fn map(config: &Config, owned: &[(ItemId, Option<NodeName>)]) -> Stri
     lines.extend(choice("$uri", "$doorbuster_by_order", "\"\"", by_order));
     let item = format!("    ~^{base}(/v1)?/items/(?<doorbuster_item_id>[^/]+)(/|$) $doorbuster_item_id;");
     lines.extend(choice("$uri", "$doorbuster_item", "\"\"", [item]));
-    lines.extend(sizes(owned));
     let by_item =
         owned.iter().map(|(item, node)| format!("    \"{item}\" {};", node.as_ref().map_or(ONLY, NodeName::as_str)));
     lines.extend(choice("$doorbuster_item", "$doorbuster_by_item", "\"\"", by_item));
@@ -98,11 +102,14 @@ fn group(name: &str, nodes: &[Upstream]) -> Vec<String> {
     lines
 }
 
-/// Room for the items in nginx's table of them.
+/// Room in nginx's tables, where its own is too small. It takes them only in front of the first map.
 fn sizes(owned: &[(ItemId, Option<NodeName>)]) -> Vec<String> {
     let longest = owned.iter().map(|(item, _)| item.as_str().len()).max().unwrap_or(0);
-    let (size, bucket) = ((owned.len() * 2).next_power_of_two().max(2_048), if longest > 40 { 256 } else { 128 });
-    vec![format!("map_hash_max_size {size};"), format!("map_hash_bucket_size {bucket};")]
+    if owned.len() <= USUAL_ITEMS && longest <= USUAL_LENGTH {
+        return Vec::new();
+    }
+    let size = (owned.len() * 2).next_power_of_two().max(2_048);
+    vec![format!("map_hash_max_size {size};"), "map_hash_bucket_size 128;".to_owned()]
 }
 
 fn choice(from: &str, to: &str, default: &str, cases: impl IntoIterator<Item = String>) -> Vec<String> {

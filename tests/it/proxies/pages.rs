@@ -4,9 +4,9 @@
 
 use serde_json::json;
 
+use super::in_front_of;
 use super::tap::Tap;
-use super::{as_in_the_manual, in_front_of};
-use crate::support::{ADMIN_TOKEN, Attempt, Browser, Client, Item, Nginx, Server, Setup, report_paid, token};
+use crate::support::{ADMIN_TOKEN, Attempt, Browser, Client, Item, Nginx, Server, Setup, report_paid, shop_of, token};
 
 const BUY: &str = "[data-at=buy]";
 const STATUS: &str = "[data-at=status]";
@@ -45,9 +45,9 @@ async fn pay_all(server: &Server) {
 }
 
 #[tokio::test]
-async fn behind_the_proxy_of_the_manual_the_page_hears_the_payment_by_the_stream() {
+async fn behind_the_proxy_that_is_deployed_the_page_hears_the_payment_by_the_stream() {
     let server = server().set("server.trusted_proxies", "[\"127.0.0.1/32\"]").start();
-    let nginx = as_in_the_manual(&server);
+    let nginx = shop_of(&server);
     let mut browser = Browser::start().await;
     buy(&mut browser, &format!("https://{}/", nginx.address())).await;
     // The next sign of life comes after 15 s: until then, silence is nothing to worry about.

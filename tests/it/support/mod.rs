@@ -16,6 +16,7 @@ mod redis_server;
 mod scrape;
 mod server;
 mod setup;
+mod shop;
 mod token;
 mod webhook;
 
@@ -32,6 +33,7 @@ pub(crate) use redis_server::RedisServer;
 pub(crate) use scrape::{metric, metrics_page, sample};
 pub(crate) use server::{Server, Stopped};
 pub(crate) use setup::{Item, Setup};
+pub(crate) use shop::{node, shop_at, shop_of, shop_with_limits, three_addresses, three_nodes};
 pub(crate) use token::{
     Claims, admin_authorization, authorization, base64url, hs256, key_pair, now_s, sealed, signature, token,
 };

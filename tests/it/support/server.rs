@@ -206,6 +206,16 @@ impl Server {
         }
     }
 
+    /// Writes another raw TOML value of a key into the configuration file that the server was started with.
+    pub(crate) fn configure(&self, key: &str, raw_toml: &str) {
+        let (_section, name) = key.rsplit_once('.').expect("a key has a section");
+        let file = self.directory.path().join(Self::CONFIG_FILE);
+        let text = std::fs::read_to_string(&file).expect("written at the start");
+        let begin = format!("{name} = ");
+        let line = text.lines().find(|line| line.starts_with(&begin)).unwrap_or_else(|| panic!("no {key} in {text}"));
+        std::fs::write(&file, text.replacen(line, &format!("{begin}{raw_toml}"), 1)).expect("an own file");
+    }
+
     /// From the next start on, the server is started by this program, as [`super::Setup::under`].
     pub(crate) fn start_under(&mut self, wrapper: &[&str]) {
         self.launch.wrapper = wrapper.iter().map(|word| (*word).to_owned()).collect();

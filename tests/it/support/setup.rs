@@ -50,6 +50,13 @@ impl Item {
         self
     }
 
+    /// A catalogue file of these.
+    pub(crate) fn catalogue(items: &[Self]) -> String {
+        let mut catalogue = String::new();
+        items.iter().for_each(|item| item.write_to(&mut catalogue));
+        catalogue
+    }
+
     fn write_to(&self, catalogue: &mut String) {
         let Self { id, unit_price, stock, per_user_limit, opens_at, closes_at } = self;
         write!(
@@ -144,8 +151,7 @@ impl Setup {
 
     /// Starts the server, or says how it ended instead of becoming ready.
     pub(crate) fn try_start(self) -> Result<Server, Stopped> {
-        let mut catalogue = String::new();
-        self.items.iter().for_each(|item| item.write_to(&mut catalogue));
+        let catalogue = Item::catalogue(&self.items);
         let write = |name: &str, text: String| std::fs::write(self.directory.path().join(name), text);
         write("catalogue.toml", catalogue).expect("the temporary directory takes files");
         write(Server::CONFIG_FILE, self.rendered_keys()).expect("the temporary directory takes files");
