@@ -10,6 +10,8 @@ mod documents;
 mod rules;
 #[path = "tidy/source.rs"]
 mod source;
+#[path = "tidy/translation.rs"]
+mod translation;
 
 use documents::{dead_links, exists, missing_paths, missing_tests};
 use rules::{
@@ -237,7 +239,7 @@ const TOP_LEVEL: &str = "\
 
 /// What is written for people.
 fn documents() -> Vec<Source> {
-    let pages = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "TESTING.md", "SECURITY.md"];
+    let pages = ["README.md", "README.zh-CN.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "TESTING.md", "SECURITY.md"];
     let folders = ["CHANGELOG.md", "data/README.md", "deploy/README.md", "benches/README.md", "benches/RESULTS.md"];
     read(&[&pages[..], &folders[..]].concat(), &[".md"])
 }

@@ -2,6 +2,8 @@
 //! **Owns:** how the page learns whose token it may use.
 //! **Never:** knows what is for sale: the page asks the API like everybody else.
 
+mod words;
+
 use std::time::Duration;
 
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -9,6 +11,7 @@ use doorbuster_actors::ids::ItemId;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use self::words::{LANGUAGES, Words};
 use super::AtApi;
 use crate::auth::Mint;
 use crate::config::{Auth, AuthMode, Mode};
@@ -33,8 +36,9 @@ struct Guest {
 /// The pages of the shop.
 pub struct Storefront {
     site: Site,
-    list: File,
-    item: File,
+    /// A page of each kind in every language.
+    list: [File; LANGUAGES],
+    item: [File; LANGUAGES],
     /// What signs the tokens of guests; only in development mode.
     guests: Option<Auth>,
     /// Whose pictures of items are shown: plain http is for trying things out, where there is no TLS.
@@ -53,16 +57,17 @@ impl Storefront {
             (None, AuthMode::Jwt) => "token",
             (None, AuthMode::Header) => "proxy",
         };
-        let page = |root| site.page("store/index.html", root, &[("buyer", buyer)]);
+        let all = Words::all();
+        let pages = |root| all.each_ref().map(|words| page(&site, root, buyer, words, &all));
         let pictures = match mode {
             Mode::Development => Pictures::Any,
             Mode::Production => Pictures::Secure,
         };
-        Self { pictures, list: page("./"), item: page("../"), site, guests }
+        Self { pictures, list: pages("./"), item: pages("../"), site, guests }
     }
 
-    fn page(&self, request: &HttpRequest, file: &File) -> HttpResponse {
-        pages::respond_with(request, file, self.pictures)
+    fn page(&self, request: &HttpRequest, languages: &[File; LANGUAGES]) -> HttpResponse {
+        pages::respond_with(request, &languages[words::chosen(request)], self.pictures)
     }
 
     fn guest(&self) -> Option<HttpResponse> {
@@ -71,6 +76,13 @@ impl Storefront {
         let token = mint.token(&user, GUEST_LIFE);
         Some(respond(&mut HttpResponse::Created(), &Guest { user_id: user, token }))
     }
+}
+
+fn page(site: &Site, root: &str, buyer: &str, words: &Words, all: &[Words]) -> File {
+    let in_page = words.in_page(all);
+    let mut filled: Vec<_> = in_page.iter().map(|(name, text)| (*name, text.as_str())).collect();
+    filled.push(("buyer", buyer));
+    File { language: Some(words.tag), ..site.page("store/index.html", root, &filled) }
 }
 
 /// `GET /`: what is for sale.

@@ -5,8 +5,8 @@
 use std::borrow::Cow;
 
 use actix_web::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, EntityTag, Header as _, IfNoneMatch, REFERRER_POLICY,
-    X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, EntityTag, Header as _, IfNoneMatch,
+    REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS,
 };
 use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse};
@@ -62,8 +62,14 @@ pub(crate) fn respond_with(request: &HttpRequest, file: &File, pictures: Picture
         .insert_header((CONTENT_SECURITY_POLICY, pictures.policy()))
         .insert_header((REFERRER_POLICY, "no-referrer"))
         .insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"));
+    if file.language.is_some() {
+        response.insert_header((VARY, "Accept-Language"));
+    }
     if is_known {
         return response.finish();
+    }
+    if let Some(language) = file.language {
+        response.insert_header((CONTENT_LANGUAGE, language));
     }
     let bytes = match &file.bytes {
         Cow::Borrowed(bytes) => Bytes::from_static(bytes),

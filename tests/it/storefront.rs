@@ -6,6 +6,7 @@ mod button;
 mod choice;
 mod files;
 mod guests;
+mod languages;
 mod line;
 mod looks;
 mod money;

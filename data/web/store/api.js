@@ -13,6 +13,16 @@ const ROOT = new URL('../../../', import.meta.url);
 /** The address of something of the shop, for example `v1/items`. */
 export const urlOf = (path) => new URL(path, ROOT);
 
+// Whoever has chosen a language by a link keeps it; for everybody else the browser's wish counts.
+const language = new URLSearchParams(location.search).get('lang');
+
+/** The address of a page of the shop, for example `items/sku-1`. */
+export function pageOf(path) {
+  const url = urlOf(path);
+  if (language) url.searchParams.set('lang', language);
+  return url;
+}
+
 /** Whether the request was carried out is not known. */
 export class NoAnswer extends Error {}
 

@@ -10,7 +10,7 @@ import { orderList } from './orders.js';
 import { isUnresolved, purchase, settle, unitsAsked } from './purchase.js';
 import { quantity } from './quantity.js';
 import { fresh, say, showPicture, showState, showStock, showTile, stateOf } from './view.js';
-import * as words from './words.js';
+import { buyLabel, lockedLabel, problemWords, word } from './words.js';
 
 const SECOND = 1000;
 const LONGEST_PAUSE_MS = 30000;
@@ -27,7 +27,7 @@ export function itemPage(main, itemId) {
   at.buy.addEventListener('click', () => click(page));
   clock.everySecond(() => tick(page));
   buyer.onChange(() => tick(page));
-  if (isUnresolved(itemId)) say(at.note, words.UNRESOLVED, 'wait');
+  if (isUnresolved(itemId)) say(at.note, word('attempt.unresolved'), 'wait');
   poll(page);
   page.orders.load();
   document.addEventListener('visibilitychange', () => document.hidden || page.orders.load());
@@ -46,12 +46,12 @@ async function poll(page) {
       if (answer.status !== 200) throw new NoAnswer(answer.status);
       failures = 0;
       page.item = answer.body;
-      if (page.at.note.textContent === words.OFFLINE) say(page.at.note, '');
+      if (page.at.note.textContent === word('offline')) say(page.at.note, '');
       showItem(page);
     } catch (error) {
       if (!(error instanceof NoAnswer)) throw error;
       failures += 1;
-      if (!page.at.note.textContent) say(page.at.note, words.OFFLINE, 'wait');
+      if (!page.at.note.textContent) say(page.at.note, word('offline'), 'wait');
     }
     await napUntilVisible(failures > 0 ? SECOND + backoff(failures, LONGEST_PAUSE_MS) : interval(page.item));
   }
@@ -81,8 +81,8 @@ function napUntilVisible(ms) {
 }
 
 function show404({ at }) {
-  document.title = 'Not found · Doorbuster';
-  say(at.title, words.NO_SUCH_ITEM);
+  document.title = `${word('title.not-found')} · Doorbuster`;
+  say(at.title, word('no-such-item'));
   at.title.closest('.item').classList.add('missing');
 }
 
@@ -112,7 +112,8 @@ function tick(page) {
   at.countdown.dataset.kind = state;
   if (isShown) {
     say(at.digits, duration(clock.secondsUntil(target)));
-    say(at.moment, `${state === 'scheduled' ? 'until it opens' : 'until it closes'} · ${moment(next)}`);
+    const until = { moment: moment(next) };
+    say(at.moment, state === 'scheduled' ? word('until-open', until) : word('until-closed', until));
   }
   showChoice(page, state);
   showButton(page, state);
@@ -144,16 +145,16 @@ function showButton(page, state) {
     page.lockedUntil = 0;
     if (!page.isResting) say(at.note, '');
   }
-  let label = words.buy(held, units);
+  let label = buyLabel(held, units);
   let canPress = buyer.canBuy() && !isBusy && waitMs <= 0;
   if (isBusy) {
-    label = 'One moment …';
+    label = word('button.busy');
   } else if (waitMs > 0) {
-    label = page.isResting ? 'One moment …' : `Again in ${Math.ceil(waitMs / SECOND)} s`;
+    label = page.isResting ? word('button.busy') : word('button.wait', { seconds: Math.ceil(waitMs / SECOND) });
   } else if (isUnresolved(itemId)) {
-    label = 'Ask again';
+    label = word('button.ask');
   } else if (state !== 'open') {
-    label = words.LOCKED[state];
+    label = lockedLabel(state);
     canPress = false;
   }
   const hasAll = held >= item.per_user_limit && !isBusy;
@@ -171,7 +172,7 @@ function showButton(page, state) {
   }
   at.buy.dataset.kind = isBusy ? 'busy' : '';
   say(at.buy, label);
-  if (!buyer.canBuy() && !at.note.textContent) say(at.note, words.SIGN_IN, 'wait');
+  if (!buyer.canBuy() && !at.note.textContent) say(at.note, word('attempt.sign-in'), 'wait');
 }
 
 async function click(page) {
@@ -186,7 +187,7 @@ async function click(page) {
   say(at.note, '');
   tick(page);
   try {
-    const onRetry = (ms) => say(at.note, `No answer yet. Asking again in ${Math.ceil(ms / SECOND)} s …`, 'wait');
+    const onRetry = (ms) => say(at.note, word('attempt.retry', { seconds: Math.ceil(ms / SECOND) }), 'wait');
     showOutcome(page, await purchase(itemId, units, onRetry));
   } finally {
     page.isBusy = false;
@@ -203,9 +204,9 @@ function showOutcome(page, { order, problem, waitMs }) {
     page.orders.take(order);
     page.orders.card(order.order_id)?.element.focus();
   } else if (problem) {
-    say(at.note, words.problem(problem), waitMs > 0 ? 'wait' : 'bad');
+    say(at.note, problemWords(problem), waitMs > 0 ? 'wait' : 'bad');
     if (problem.code === 'limit-reached') page.orders.load();
   } else {
-    say(at.note, words.NO_ANSWER, 'bad');
+    say(at.note, word('attempt.no-answer'), 'bad');
   }
 }

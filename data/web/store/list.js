@@ -2,13 +2,13 @@
 // Owns: which pages of the list have been loaded, and their refreshing.
 // Never: sells.
 
-import { NoAnswer, ask, backoff, sleep, urlOf } from './api.js';
+import { NoAnswer, ask, backoff, pageOf, sleep } from './api.js';
 import * as buyer from './buyer.js';
 import * as clock from './clock.js';
 import { amount, duration, moment } from './format.js';
 import { orderList } from './orders.js';
 import { fresh, say, showPicture, showState, showStock, showTile, stateOf } from './view.js';
-import { NO_ORDERS_YET, OFFLINE } from './words.js';
+import { word } from './words.js';
 
 const PAGE = 24;
 // Looked at, not hammered: the crowd that waits sits on the items' own pages.
@@ -36,13 +36,13 @@ export async function listPage(main) {
 
 /** Asked for when somebody wants to see them, not by a crowd that only looks at what there is. */
 function ownOrders({ mine, none, orders: place }, shown) {
-  const nameOf = ({ item_id: id }) => [shown.get(id)?.title() ?? id, urlOf(`items/${id}`)];
+  const nameOf = ({ item_id: id }) => [shown.get(id)?.title() ?? id, pageOf(`items/${id}`)];
   const orders = orderList(place, 'v1/orders', () => {}, nameOf);
   const offer = () => (mine.hidden = !buyer.isKnown());
   const load = async () => {
     if (!mine.open || document.hidden) return;
     const isKnown = await orders.load();
-    say(none, orders.count() > 0 ? '' : isKnown ? NO_ORDERS_YET : OFFLINE, isKnown ? '' : 'wait');
+    say(none, orders.count() > 0 ? '' : isKnown ? word('orders.none') : word('offline'), isKnown ? '' : 'wait');
   };
   offer();
   buyer.onChange(offer);
@@ -61,11 +61,11 @@ async function refresh(shown, { cards, more, note }, pages) {
       after = answer.body.next;
     }
     more.hidden = after === null;
-    say(note, shown.size === 0 ? 'Nothing is for sale at the moment.' : '');
+    say(note, shown.size === 0 ? word('nothing-for-sale') : '');
     return true;
   } catch (error) {
     if (!(error instanceof NoAnswer)) throw error;
-    say(note, OFFLINE, 'wait');
+    say(note, word('offline'), 'wait');
     return false;
   }
 }
@@ -92,12 +92,12 @@ function newCard() {
     }
     const opensAt = Date.parse(item.opens_at);
     const seconds = clock.secondsUntil(opensAt);
-    say(at.left, seconds < 86400 ? `in ${duration(seconds)}` : moment(item.opens_at));
+    say(at.left, seconds < 86400 ? word('opens-in', { duration: duration(seconds) }) : moment(item.opens_at));
     return [opensAt];
   };
   const show = (now) => {
     item = now;
-    at.link.href = urlOf(`items/${item.item_id}`);
+    at.link.href = pageOf(`items/${item.item_id}`);
     say(at.title, item.title);
     say(at.price, amount(item.unit_price, item.currency));
     showTile(at.tile, item);

@@ -5,9 +5,9 @@
 import { NoAnswer, ask } from './api.js';
 import * as buyer from './buyer.js';
 import * as clock from './clock.js';
-import { amount, duration, moment, soon, total } from './format.js';
+import { amount, duration, list, moment, soon, total } from './format.js';
 import { fresh, say } from './view.js';
-import { DUE, QUIET, STATUSES, owed, problem } from './words.js';
+import { owedWords, problemWords, statusWords, word } from './words.js';
 
 /** A card, `show(order)`, `name(title, url)` of its item, and `quiet(seconds)` since anything was heard of it. `onOrder` hears what cancelling it led to. */
 export function orderCard(onOrder) {
@@ -22,22 +22,22 @@ export function orderCard(onOrder) {
     const seconds = clock.secondsUntil(deadline);
     at['pay-now'].hidden = !(order.pay_url && seconds > 0);
     say(at.digits, duration(seconds));
-    const deadlineText = `Reserved – pay by ${soon(order.pay_by, clock.now())}.`;
-    say(at.say, seconds > 0 ? deadlineText : DUE, order.status);
+    const deadlineText = word('pay.by', { moment: soon(order.pay_by, clock.now()) });
+    say(at.say, seconds > 0 ? deadlineText : word('pay.over'), order.status);
     return [deadline];
   };
 
   const show = (now) => {
     order = now;
-    const [status, sentence] = STATUSES[order.status] ?? [order.status, ''];
+    const [status, sentence] = statusWords(order.status);
     say(at.status, status, order.status);
     say(at.number, order.order_id);
     say(at.amount, total(order.quantity, order.unit_price, order.currency));
     // The address is the shop's own word: but nothing that a page would run.
     if (/^https?:\/\//.test(order.pay_url ?? '')) at['pay-now'].href = order.pay_url;
-    say(at['pay-now'], `Pay now · ${amount(order.total_price, order.currency)}`);
+    say(at['pay-now'], word('pay.now', { amount: amount(order.total_price, order.currency) }));
     const sums = (order.refund_owed ?? []).map((one) => amount(one.amount, one.currency));
-    say(at.owed, sums.length > 0 ? owed(order.status, sums) : '', 'wait');
+    say(at.owed, sums.length > 0 ? owedWords(order.status, list(sums)) : '', 'wait');
     say(at.placed, moment(order.created_at));
     at['give-up'].hidden = order.status !== 'pending';
     quiet(0);
@@ -47,7 +47,7 @@ export function orderCard(onOrder) {
 
   const quiet = (seconds) => {
     at.quiet.hidden = seconds === 0;
-    say(at.quiet, seconds === 0 ? '' : QUIET(seconds), 'wait');
+    say(at.quiet, seconds === 0 ? '' : word('quiet', { seconds }), 'wait');
   };
 
   const name = (title, url) => {
@@ -80,11 +80,11 @@ async function cancelled(orderId) {
   try {
     const answer = await ask(`v1/orders/${orderId}/cancel`, { method: 'POST', headers: await buyer.papers() });
     if (answer.status === 200) return { order: answer.body };
-    if (answer.body.code !== 'invalid-transition') return { say: problem(answer.body) };
+    if (answer.body.code !== 'invalid-transition') return { say: problemWords(answer.body) };
     const now = await ask(`v1/orders/${orderId}`, { headers: await buyer.papers() });
-    return now.status === 200 ? { order: now.body } : { say: problem(now.body) };
+    return now.status === 200 ? { order: now.body } : { say: problemWords(now.body) };
   } catch (error) {
-    if (error instanceof NoAnswer) return { say: 'The shop cannot be reached. Try once more.' };
+    if (error instanceof NoAnswer) return { say: word('cancel.no-answer') };
     throw error;
   }
 }

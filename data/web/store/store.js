@@ -2,16 +2,23 @@
 // Owns: the moment of the start.
 // Never: does a page's work.
 
-import { urlOf } from './api.js';
+import { pageOf, urlOf } from './api.js';
 import * as buyer from './buyer.js';
 import * as clock from './clock.js';
 import { timeOfDay } from './format.js';
 import { itemPage } from './item.js';
 import { listPage } from './list.js';
 import { parts } from './view.js';
+import { word } from './words.js';
 
 const page = parts(document.body);
 buyer.arrive();
+page.home.href = pageOf('');
+for (const link of document.querySelectorAll('a[hreflang]')) {
+  const here = new URL(location.href);
+  here.searchParams.set('lang', link.hreflang);
+  link.href = here;
+}
 
 // The front page is the shop's own address, with its slash or without.
 const rest = location.pathname.slice(urlOf('').pathname.length);
@@ -25,7 +32,7 @@ if (named) {
 
 function who() {
   const name = buyer.name();
-  page.who.textContent = name ? `You are ${name}` : '';
+  page.who.textContent = name ? word('who', { name }) : '';
   page.again.hidden = !(name && buyer.isGuest());
 }
 
@@ -40,5 +47,5 @@ addEventListener('hashchange', () => {
 });
 
 clock.everySecond(() => {
-  if (clock.isSet()) page.time.textContent = `Shop time ${timeOfDay(clock.now())}`;
+  if (clock.isSet()) page.time.textContent = word('shop-time', { time: timeOfDay(clock.now()) });
 });

@@ -4,7 +4,7 @@
 
 import * as clock from './clock.js';
 import { count } from './format.js';
-import { STATES } from './words.js';
+import { word } from './words.js';
 
 /** The named places of an element. */
 export function parts(element) {
@@ -33,7 +33,7 @@ export function stateOf(item) {
 }
 
 export function showState(pill, state) {
-  say(pill, STATES[state], state);
+  say(pill, word(`state.${state}`), state);
 }
 
 export function showStock({ bar, left }, item) {
@@ -41,7 +41,7 @@ export function showStock({ bar, left }, item) {
   bar.style.transform = `scaleX(${share})`;
   const isOver = stateOf(item) === 'closed';
   bar.dataset.kind = isOver ? 'over' : share > 0.25 ? '' : 'low';
-  say(left, isOver ? '' : `${count(item.remaining)} of ${count(item.stock)} left`);
+  say(left, isOver ? '' : word('stock', { left: count(item.remaining), stock: count(item.stock) }));
 }
 
 /** The item's picture over its tile, once it is there; a picture that cannot be loaded is as good as none. */

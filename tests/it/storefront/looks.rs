@@ -20,7 +20,8 @@ const LOOKS: [(&str, Screen, Colours); 4] = [
     ("phone-dark", Screen::Phone, Colours::Dark),
 ];
 
-async fn pictures(browser: &mut Browser, moment: &str) {
+/// Pictures of a moment on every screen; nothing may be wider than it.
+pub(crate) async fn pictures(browser: &mut Browser, moment: &str) {
     for (look, screen, colours) in LOOKS {
         browser.screen(screen).await;
         browser.colours(colours).await;

@@ -214,6 +214,13 @@ impl Browser {
         self.tool("Emulation.setEmulatedMedia", json!({ "features": [feature] })).await;
     }
 
+    /// Changes the languages that the visitor reads, as `Accept-Language` and scripts see them: `zh-CN,zh`.
+    pub(crate) async fn languages(&mut self, languages: &str) {
+        let agent = self.run("return navigator.userAgent", &[]).await;
+        let visitor = json!({"userAgent": agent, "acceptLanguage": languages});
+        self.tool("Emulation.setUserAgentOverride", visitor).await;
+    }
+
     /// Runs a script in each page before any of its own.
     pub(crate) async fn before_each_page(&mut self, script: &str) {
         self.tool("Page.addScriptToEvaluateOnNewDocument", json!({ "source": script })).await;
