@@ -49,6 +49,18 @@ export async function ask(path, { method = 'GET', headers = {}, body } = {}) {
   }
 }
 
+/** The same of a list of which every node of the shop has a part. Resolves to the parts that there are: a node that
+ * does not answer takes only its own away. */
+export async function askEach(path, options) {
+  const answer = await ask(path, options);
+  const nodes = answer.body.nodes ?? [];
+  if (nodes.length === 0) return [answer];
+  const parts = await Promise.allSettled(
+    nodes.map((node) => ask(`${path}${path.includes('?') ? '&' : '?'}node=${node}`, options)),
+  );
+  return parts.filter(({ value }) => value?.status === 200).map(({ value }) => value);
+}
+
 /** `Retry-After` in milliseconds: seconds, or a date on the clock of whoever sent it. */
 function waitOf(headers) {
   const text = headers.get('Retry-After');

@@ -51,16 +51,25 @@ function ownOrders({ mine, none, orders: place }, shown) {
   clock.everySecond(orders.tick);
 }
 
+/** The items of one node (of any, if none is named), so many pages of them. */
+async function part(node, pages, take) {
+  let [after, nodes] = ['', []];
+  for (let page = 0; page < pages && after !== null; page += 1) {
+    const answer = await ask(`v1/items?limit=${PAGE}${node && `&node=${node}`}${after && `&after=${after}`}`);
+    if (answer.status !== 200) throw new NoAnswer(answer.status);
+    answer.body.items.forEach(take);
+    ({ next: after, nodes = [] } = answer.body);
+  }
+  return { isWhole: after === null, nodes };
+}
+
 async function refresh(shown, { cards, more, note }, pages) {
-  let after = '';
+  const take = (item) => place(shown, cards, item);
   try {
-    for (let page = 0; page < pages && after !== null; page += 1) {
-      const answer = await ask(`v1/items?limit=${PAGE}${after && `&after=${after}`}`);
-      if (answer.status !== 200) throw new NoAnswer(answer.status);
-      answer.body.items.forEach((item) => place(shown, cards, item));
-      after = answer.body.next;
-    }
-    more.hidden = after === null;
+    const { isWhole, nodes } = await part('', pages, take);
+    // A node that does not answer takes only its own items away.
+    const parts = await Promise.allSettled(nodes.map((node) => part(node, pages, take)));
+    more.hidden = isWhole && parts.every(({ value }) => value?.isWhole ?? true);
     say(note, shown.size === 0 ? word('nothing-for-sale') : '');
     return true;
   } catch (error) {

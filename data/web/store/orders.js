@@ -2,7 +2,7 @@
 // Owns: which orders are known, and their cards, the newest first.
 // Never: places one.
 
-import { NoAnswer, ask } from './api.js';
+import { NoAnswer, askEach } from './api.js';
 import * as buyer from './buyer.js';
 import { follow } from './follow.js';
 import { orderCard } from './order.js';
@@ -39,10 +39,11 @@ export function orderList(place, path, onChange, nameOf = null) {
   const load = async () => {
     if (!buyer.isKnown()) return false;
     try {
-      const answer = await ask(path, { headers: await buyer.papers() });
-      if (answer.status === 401) buyer.forget();
-      if (answer.status !== 200) return false;
-      [...answer.body.orders].reverse().forEach(take);
+      const parts = await askEach(path, { headers: await buyer.papers() });
+      if (parts.some(({ status }) => status === 401)) buyer.forget();
+      if (parts.length === 0 || parts.some(({ status }) => status !== 200)) return false;
+      const placed = ({ created_at: at }) => Date.parse(at);
+      parts.flatMap(({ body }) => body.orders).sort((one, other) => placed(one) - placed(other)).forEach(take);
       return true;
     } catch (error) {
       if (!(error instanceof NoAnswer)) throw error;

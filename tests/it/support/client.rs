@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
 /// How long a client waits for an answer before it calls the request lost. Three times what the contract of answers
@@ -50,12 +50,18 @@ impl Response {
 /// One connection, opened when needed and kept while the server keeps it.
 pub(crate) struct Client {
     address: SocketAddr,
+    from: Option<SocketAddr>,
     connection: Option<Connection>,
 }
 
 impl Client {
     pub(crate) fn new(address: SocketAddr) -> Self {
-        Self { address, connection: None }
+        Self { address, from: None, connection: None }
+    }
+
+    /// A client at another address of this machine, for example `127.0.0.2`.
+    pub(crate) fn at(from: [u8; 4], address: SocketAddr) -> Self {
+        Self { from: Some((from, 0).into()), ..Self::new(address) }
     }
 
     /// Sends a request and reads its answer. `body` brings its Content-Length and, as JSON, its Content-Type.
@@ -98,7 +104,7 @@ impl Client {
 
     async fn exchange(&mut self, bytes: &[u8]) -> Result<Response> {
         if self.connection.is_none() {
-            self.connection = Some(Connection::open(self.address).await?);
+            self.connection = Some(Connection::open(self.address, self.from).await?);
         }
         let connection = self.connection.as_mut().expect("opened above");
         connection.stream.write_all(bytes).await?;
@@ -147,8 +153,15 @@ struct Connection<S = TcpStream> {
 }
 
 impl Connection {
-    async fn open(address: SocketAddr) -> Result<Self> {
-        let stream = TcpStream::connect(address).await?;
+    async fn open(address: SocketAddr, from: Option<SocketAddr>) -> Result<Self> {
+        let stream = match from {
+            None => TcpStream::connect(address).await?,
+            Some(from) => {
+                let socket = TcpSocket::new_v4()?;
+                socket.bind(from)?;
+                socket.connect(address).await?
+            }
+        };
         stream.set_nodelay(true)?;
         Ok(Self { stream, buffer: Vec::with_capacity(1024) })
     }

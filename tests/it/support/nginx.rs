@@ -52,7 +52,7 @@ impl Nginx {
         let http = http.replace("{listen}", &address.to_string()).replace("{dir}", &dir);
         let text = format!(
             "daemon off;\nmaster_process off;\npid {dir}/pid;\nerror_log {dir}/error.log;\n\
-             events {{ worker_connections 256; }}\nhttp {{\naccess_log {dir}/access.log;\n{}\n{http}\n}}\n",
+             events {{ worker_connections 4096; }}\nhttp {{\naccess_log {dir}/access.log;\n{}\n{http}\n}}\n",
             own.join("\n")
         );
         let file = directory.path().join("nginx.conf");

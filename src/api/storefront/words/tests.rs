@@ -107,6 +107,7 @@ fn is_met_by_buyers(code: Reason) -> bool {
         Reason::Replayed
         | Reason::Disconnected
         | Reason::Malformed
+        | Reason::Misdirected
         | Reason::MethodNotAllowed
         | Reason::NotAcceptable
         | Reason::LengthRequired
