@@ -57,8 +57,8 @@ const SERVER: &[(&str, &str)] = &[
     ("inventory", "config http redis_client signals actors::data_file"),
     (
         "commands",
-        "auth catalogue config export feed inventory logs server signals webhook actors::data_file actors::entry \
-         actors::ids actors::item actors::ledger actors::payment actors::sale actors::time",
+        "auth catalogue config export feed gate inventory logs redis_client server signals webhook actors::data_file \
+         actors::entry actors::ids actors::item actors::ledger actors::payment actors::sale actors::time",
     ),
     ("main", "commands logs signals actors::sale"),
 ];
@@ -159,7 +159,11 @@ const PLACES: &[(&str, &[&str], &str)] = &[
     ("StatusCode", &["src/http/problem"], "say a `Reason`; one file knows its status"),
     ("std::env", &["src/commands"], "the environment becomes configuration in one place"),
     ("env::var", &["src/commands"], "the environment becomes configuration in one place"),
-    ("crate::server", &["src/commands/serve", "src/commands/failure"], "a command knows the wire and the file"),
+    (
+        "crate::server",
+        &["src/commands/serve", "src/commands/doctor", "src/commands/failure"],
+        "a command knows the wire and the file",
+    ),
     ("process::exit", &["actors/src/stop"], "return an `ExitCode`, or call `stop::storage_failed`"),
     ("process::abort", &["actors/src/stop"], "let `AbortOnPanic` decide"),
     ("thread::spawn", &["src/server"], "threads are named and started by the composition root"),
