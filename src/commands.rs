@@ -13,6 +13,7 @@ mod config;
 mod confirm;
 mod data_file;
 pub mod demo;
+pub mod doctor;
 mod draft;
 mod event_stream;
 mod failure;
@@ -47,6 +48,7 @@ use calibrate::options::Calibrate;
 use catalogue::CatalogueCommand;
 use cluster::ClusterCommand;
 use config::ConfigCommand;
+use doctor::Doctor;
 use inventory::Inventory;
 use man::Man;
 use orders::Orders;
@@ -74,7 +76,7 @@ Without --dev every secret must be given, unless nothing is: no file, no secret,
 
 Exit codes:
   0   ok
-  1   audit violated; or the command failed
+  1   audit violated, or a check failed; or the command failed
   2   usage
   74  storage
   78  configuration
@@ -155,6 +157,9 @@ pub enum Command {
     /// Rebuild what can be proven of a damaged data file, its log and its mark into a new file, and leave the old ones
     /// alone: exit 1 if something is missing or doubtful.
     Salvage(Salvage),
+    /// Look over machine, data file, Redis and configuration before a sale, and say what to do: exit 1 if something has
+    /// to be done. Changes nothing; the server may be running or not.
+    Doctor(Doctor),
     /// Measure what the ledger makes of this disk, and propose settings. Takes a quarter of a minute.
     Calibrate(Calibrate),
     /// Run the independent inventory system (keys: inventory.*), until SIGTERM or Ctrl-C.
@@ -193,6 +198,7 @@ pub fn run(cli: &Cli) -> Result<ExitCode, Failure> {
         Command::Admin(options) => admin::run(cli, options),
         Command::Backup(options) => backup::run(cli, options),
         Command::Salvage(options) => salvage::run(cli, options),
+        Command::Doctor(options) => doctor::run(cli, options),
         Command::Calibrate(options) => calibrate::run(cli, options),
         Command::Inventory(_) => inventory::run(cli),
         Command::Bench(options) => bench::run(cli, options),
@@ -223,6 +229,7 @@ impl Command {
             Self::Admin(options) => options.flags(),
             Self::Backup(options) => options.flags(),
             Self::Salvage(options) => options.flags(),
+            Self::Doctor(options) => options.flags(),
             Self::Calibrate(options) => options.flags(),
             Self::Inventory(options) => options.flags(),
             Self::Bench(options) => options.assignments.set.clone(),

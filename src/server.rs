@@ -12,6 +12,7 @@ mod file_watch;
 mod housekeeping;
 mod listener;
 mod operations;
+mod outlook;
 mod port_file;
 mod reload;
 mod sale;
@@ -37,6 +38,7 @@ use crate::webhook::WebhookError;
 
 use build::Server;
 pub use check::check;
+pub use outlook::{Needs, catalogue, faults, needs, room, takes_payments, try_redis};
 use port_file::PortFile;
 pub use reload::ReadAgain;
 use reload::Reload;

@@ -6,6 +6,8 @@ use std::collections::BTreeSet;
 
 #[path = "tidy/documents.rs"]
 mod documents;
+#[path = "tidy/plan.rs"]
+mod plan;
 #[path = "tidy/rules.rs"]
 mod rules;
 #[path = "tidy/source.rs"]
@@ -14,112 +16,12 @@ mod source;
 mod translation;
 
 use documents::{dead_links, exists, missing_paths, missing_tests};
+use plan::{SALE, SERVER};
 use rules::{
     allowed, backward, circles, dependencies, forbidden, is_in, long_functions, machine_paths, missing_duties, room,
     strays, unfinished, unwraps, wide_lines,
 };
 use source::{Source, read};
-
-/// Who may know whom, of the server: a room, and the rooms it may name. `actors::` is the other crate. Read downwards:
-/// a room names only rooms above it.
-const SERVER: &[(&str, &str)] = &[
-    ("fields", ""),
-    ("json_object", "fields"),
-    ("config", "actors::cluster"),
-    ("logs", ""),
-    ("signals", ""),
-    ("payment", "config fields json_object actors::ids actors::item actors::payment"),
-    ("catalogue", "config fields actors::ids actors::item actors::time"),
-    ("redis_client", "config"),
-    ("export", "actors::entry actors::ids actors::item actors::ledger actors::payment actors::time"),
-    ("feed", "config redis_client actors::ids actors::ledger actors::payment actors::time"),
-    ("webhook", "config feed actors::data_file actors::time"),
-    ("gate", "config redis_client actors::ids actors::observe actors::request actors::sale"),
-    (
-        "http",
-        "fields gate json_object actors::cluster actors::entry actors::ids actors::item actors::payment \
-         actors::request actors::sale actors::time",
-    ),
-    ("auth", "config http actors::ids actors::request"),
-    (
-        "api",
-        "auth config fields gate http payment actors::cluster actors::entry actors::ids actors::item actors::payment \
-         actors::request actors::sale",
-    ),
-    (
-        "ops",
-        "api auth catalogue config export feed fields gate http redis_client webhook actors::entry actors::ids \
-         actors::item actors::observe actors::payment actors::request actors::sale actors::time",
-    ),
-    (
-        "server",
-        "api auth catalogue config export feed gate http ops payment redis_client signals webhook actors::data_file \
-         actors::ids actors::item actors::ledger actors::payment actors::request actors::sale actors::time",
-    ),
-    ("inventory", "config http redis_client signals actors::data_file"),
-    (
-        "commands",
-        "auth catalogue config export feed inventory logs server signals webhook actors::cluster actors::data_file \
-         actors::entry actors::ids actors::item actors::ledger actors::payment actors::sale actors::time",
-    ),
-    ("main", "commands logs signals actors::sale"),
-];
-
-/// Who may know whom, of the sale itself. Read downwards, too.
-const SALE: &[(&str, &str)] = &[
-    ("stop", ""),
-    ("time", ""),
-    ("ids", ""),
-    ("money", ""),
-    ("trace", ""),
-    ("data_file", ""),
-    ("item_pool", ""),
-    ("commit_trigger", ""),
-    ("fault", "ids"),
-    ("permit", "trace"),
-    ("used_keys", "ids"),
-    ("cluster", "ids"),
-    ("item", "ids money time"),
-    ("payment", "ids money"),
-    ("entry", "ids item money payment time"),
-    ("debts", "ids money payment"),
-    ("request", "entry ids item payment time"),
-    ("observe", "commit_trigger payment request"),
-    ("watchers", "entry ids"),
-    ("status", "data_file request"),
-    ("stock", "debts entry ids item payment request time"),
-    ("suspense", "debts entry ids item payment request stock time"),
-    ("payment_index", "debts entry ids payment"),
-    ("directory", "entry ids item item_pool observe payment stock time"),
-    ("ledger", "data_file entry ids item money payment request stock suspense time"),
-    ("enqueued", "directory"),
-    ("reply", "entry ids ledger payment request"),
-    ("messages", "enqueued entry ids payment permit reply request stock suspense"),
-    ("gathering", "entry messages permit reply request stock"),
-    ("batch", "commit_trigger messages"),
-    ("placement", "ids messages"),
-    (
-        "view",
-        "cluster directory ids observe payment payment_index permit placement status stock suspense time used_keys \
-         watchers",
-    ),
-    (
-        "order_writer",
-        "batch commit_trigger ids ledger messages observe placement reply request status stock stop suspense view",
-    ),
-    ("stock_actor", "directory entry gathering messages observe permit reply request stock stop time trace view"),
-    (
-        "core",
-        "directory entry fault gathering ids messages observe permit reply status stock stock_actor suspense time view",
-    ),
-    ("router", "core ids messages observe placement stock stop suspense"),
-    ("handle", "cluster directory enqueued ids item messages payment permit reply request router stock trace view"),
-    (
-        "sale",
-        "batch cluster core data_file directory entry fault handle ids item item_pool ledger order_writer \
-         payment_index permit placement reply router status stock stop suspense time trace used_keys view watchers",
-    ),
-];
 
 /// Words that live in their places only: the word, where, and what to do elsewhere.
 const PLACES: &[(&str, &[&str], &str)] = &[
@@ -163,7 +65,11 @@ const PLACES: &[(&str, &[&str], &str)] = &[
     ("StatusCode", &["src/http/problem"], "say a `Reason`; one file knows its status"),
     ("std::env", &["src/commands"], "the environment becomes configuration in one place"),
     ("env::var", &["src/commands"], "the environment becomes configuration in one place"),
-    ("crate::server", &["src/commands/serve", "src/commands/failure"], "a command knows the wire and the file"),
+    (
+        "crate::server",
+        &["src/commands/serve", "src/commands/doctor", "src/commands/failure"],
+        "a command knows the wire and the file",
+    ),
     ("process::exit", &["actors/src/stop"], "return an `ExitCode`, or call `stop::storage_failed`"),
     ("process::abort", &["actors/src/stop"], "let `AbortOnPanic` decide"),
     ("thread::spawn", &["src/server"], "threads are named and started by the composition root"),

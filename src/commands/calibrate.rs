@@ -30,6 +30,7 @@ use crate::config;
 use options::Calibrate;
 pub use report::{Format, Report};
 use std::process::ExitCode;
+pub(super) use trial::{Latency, Probe};
 
 /// Measures the directory that the options name, or that of the data file.
 pub(super) fn run(cli: &Cli, options: &Calibrate) -> Result<ExitCode, Failure> {
@@ -85,6 +86,16 @@ pub enum CalibrateError {
 /// Measures the disk under `folder`: first the disk alone, then the ledger on it, each cell for `per_cell`. Must run in
 /// a runtime; SIGINT, SIGTERM and SIGHUP end it between two commits.
 pub async fn calibrate(folder: &Path, per_cell: Duration) -> Result<Report, CalibrateError> {
+    unless_interrupted(measure(folder, per_cell)).await
+}
+
+/// How long a write and its sync take on the disk under `folder`, of as many and as large ones as `probe` says. Must
+/// run in a runtime; the same signals end it.
+pub(super) async fn sync_times(folder: &Path, probe: Probe) -> Result<Latency, CalibrateError> {
+    unless_interrupted(trial::probe(folder, probe)).await
+}
+
+async fn unless_interrupted<T>(work: impl Future<Output = Result<T, CalibrateError>>) -> Result<T, CalibrateError> {
     let listen = |kind| signal(kind).map_err(CalibrateError::Signals);
     let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
     let mut hangup = listen(SignalKind::hangup())?;
@@ -93,14 +104,14 @@ pub async fn calibrate(folder: &Path, per_cell: Duration) -> Result<Report, Cali
         _ = interrupt.recv() => Err(CalibrateError::Interrupted),
         _ = terminate.recv() => Err(CalibrateError::Interrupted),
         _ = hangup.recv() => Err(CalibrateError::Interrupted),
-        report = measure(folder, per_cell) => report,
+        done = work => done,
     }
 }
 
 async fn measure(folder: &Path, per_cell: Duration) -> Result<Report, CalibrateError> {
     // Draws nothing where standard error is no terminal.
     let progress = ProgressBar::new(1 + (BATCHES.len() * DURABILITIES.len()) as u64);
-    let sync = trial::probe(folder, per_cell).await?;
+    let sync = trial::probe(folder, Probe::of_calibration(per_cell)).await?;
     let mut cells = Vec::new();
     for durability in DURABILITIES {
         for batch in BATCHES {

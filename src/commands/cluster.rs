@@ -137,8 +137,8 @@ fn moves(config: &Config) -> Result<ExitCode, Failure> {
 /// Items whose sale is not over.
 fn on_sale(file: &DataFile) -> Result<Vec<ItemId>, DataFileError> {
     // Kinds 10 and 12 end a sale and take that back; before version 3 nothing took it back.
-    let sql = "SELECT item_id, closes_at FROM items WHERE coalesce((SELECT kind FROM ledger WHERE ledger.item = items.item \
-               AND kind IN (10, 12) ORDER BY seq DESC LIMIT 1), 0) != 10 ORDER BY item_id";
+    let sql = "SELECT item_id, closes_at FROM items WHERE coalesce((SELECT kind FROM ledger WHERE ledger.item = \
+               items.item AND kind IN (10, 12) ORDER BY seq DESC LIMIT 1), 0) != 10 ORDER BY item_id";
     let read = || -> rusqlite::Result<Vec<(String, Option<String>)>> {
         let mut statement = file.connection.prepare(sql)?;
         statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()

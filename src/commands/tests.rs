@@ -53,6 +53,8 @@ fn every_command_of_the_manual_is_understood() {
         "doorbuster bench --url http://127.0.0.1:8080 --ops-url http://127.0.0.1:9190/ --item a,b --item c --rate 1e4",
         "doorbuster bench --profile spike --users 1000 --clicks 2 --stock 10 --warmup 1s --compare old.json --json",
         "doorbuster bench --self-test --connections 32 --duration 3s",
+        "doorbuster doctor",
+        "doorbuster doctor --config c.toml --db x.db --json --set redis.timeout=9ms",
         "doorbuster demo --once --users 5000",
         "doorbuster catalogue diff shop.toml --url http://127.0.0.1:9190",
         "doorbuster catalogue apply --yes --operator eve --set catalogue.path=x",

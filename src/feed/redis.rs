@@ -15,13 +15,14 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use redis::Client;
 use tokio::time::sleep;
 
 use super::reader::{ReadError, Reader, SeqRange};
 use super::wire::Line;
 use super::{Feed, FeedError};
 use crate::config::StreamTrim;
-use crate::redis_client::{CallPermit, Command, Health, SharedClient};
+use crate::redis_client::{CallPermit, Cause, Command, Health, SharedClient};
 use plan::{Action, MOST_AT_ONCE, Readers, StreamState, TRIM_AFTER, next_step, trim_to};
 use stream::{LastEntry, Stream, StreamFault};
 
@@ -54,6 +55,20 @@ pub struct RelaySettings {
     pub stream: String,
     /// What is removed from it.
     pub trim: StreamTrim,
+}
+
+/// Tries these kinds of the relay's commands on the stream as it is, as the relay itself does: nothing is published or
+/// removed. Answers why each fails, if it does.
+pub async fn try_out(client: &Client, key: &str, kinds: &[Command]) -> Vec<(Command, Option<Cause>)> {
+    let mut tried = Vec::new();
+    for kind in kinds.iter().copied() {
+        let answer = match Stream::connect(client, key).await {
+            Ok(mut stream) => stream.try_out(kind).await,
+            Err(fault) => Err(fault),
+        };
+        tried.push((kind, answer.err().map(|fault| fault.failure().cause)));
+    }
+    tried
 }
 
 /// The relay's thread; ends when this is dropped, or when the feed closes.

@@ -5,6 +5,7 @@
 
 mod commands;
 mod link;
+mod trial;
 mod watch;
 
 use std::fmt;
@@ -19,6 +20,7 @@ use crate::config::OnError;
 use crate::redis_client::{BreakerState, Cause, Command, Health, RedisAddress, SharedClient, UnusableAddress};
 pub(super) use commands::{Opened, RedisWindow};
 pub use link::RedisLink;
+pub use trial::{Memory, Trial, try_out};
 pub use watch::watch;
 
 /// Commands of one worker that may be on their way at once. What a worker can have in flight is bounded by the limit of

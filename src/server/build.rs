@@ -201,7 +201,7 @@ fn watch(config: &Config, sale: &Sale, shared: &Shared, disk: &Arc<Disk>) -> std
     ])
 }
 
-fn workers(config: &Config) -> u16 {
+pub(super) fn workers(config: &Config) -> u16 {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let workers = if config.server.workers == 0 { cores } else { config.server.workers };
     u16::try_from(workers.min(256)).expect("at most 256")
@@ -227,7 +227,7 @@ pub(super) fn open_redis(config: &Config) -> Result<Option<Arc<Redis>>, ServeErr
 }
 
 /// The kinds of commands that layers and feed will send: only those may fail.
-fn redis_commands(config: &Config) -> Vec<Command> {
+pub(super) fn redis_commands(config: &Config) -> Vec<Command> {
     let (gate, feed) = (&config.gate, &config.feed);
     let is_sent = |command: &Command| match command {
         Command::Throttle | Command::ThrottleWait => !gate.throttle.window.is_zero() || !gate.address.window.is_zero(),

@@ -32,6 +32,17 @@ fn reserve(limit: usize) -> usize {
     ops_connections(limit) + HOUSE + 2 * SLACK
 }
 
+/// How high the limit must be for a start, and for all the connections that are wanted.
+pub(super) fn needed(asked: usize) -> (usize, usize) {
+    let with_reserve = |connections: usize| {
+        // Of the operations listener it is an eighth of the whole.
+        let others = connections + HOUSE + 2 * SLACK;
+        others + (others / 7).clamp(MIN_OPS, MAX_OPS)
+    };
+    let wanted = if asked == 0 { MAX_CONNECTIONS } else { asked };
+    (with_reserve(MIN_CONNECTIONS.max(asked)), with_reserve(MIN_CONNECTIONS.max(wanted)))
+}
+
 /// Raises the limit of open files as far as we may. Returns it.
 pub(super) fn raise_limit() -> usize {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
@@ -58,6 +69,18 @@ pub(super) fn public_connections(asked: usize, limit: usize) -> Result<usize, Se
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_said_to_be_needed_is_what_is_needed_to_a_few_files() {
+        for asked in [0, 1, 16, 100, 2_000, 3_500, 4_000, 20_000, 50_000] {
+            let (least, full) = needed(asked);
+            assert!(public_connections(asked, least + 1).is_ok(), "{asked}");
+            assert!(public_connections(asked, least - 2).is_err(), "{asked}");
+            let wanted = if asked == 0 { MAX_CONNECTIONS } else { asked };
+            assert_eq!(public_connections(asked, full + 1).expect("room"), wanted, "{asked}");
+            assert!(public_connections(wanted, full - 2).is_err(), "{asked}");
+        }
+    }
 
     #[test]
     fn the_reserve_is_left_alone() {

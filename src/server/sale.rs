@@ -53,7 +53,7 @@ fn tell_differences(catalogue: &[ItemDefinition], sale: &Sale) {
 /// What an order survives that is confirmed here, as answers say it: what was asked for, or less where no sync helps.
 pub(super) fn promised(config: &Config, medium: &Medium) -> &'static str {
     match medium {
-        Medium::Disk | Medium::Container(_) => config.storage.durability,
+        Medium::Disk | Medium::Container(_) | Medium::Network(_) => config.storage.durability,
         Medium::Memory(_) => config::Durability::Normal,
     }
     .as_str()

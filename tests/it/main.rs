@@ -18,6 +18,7 @@ mod crash_states;
 mod damage;
 mod dashboard;
 mod data_file;
+mod doctor;
 mod exports;
 mod feed;
 mod gate_redis;

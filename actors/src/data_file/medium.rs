@@ -1,4 +1,5 @@
-//! **Job:** how long what lies in a folder lasts: on a disk, as long as a container, or as long as the machine runs.
+//! **Job:** how long what lies in a folder lasts: on a disk, as long as a container, or as long as the machine runs;
+//! and whether the disk is this machine's.
 //! **Owns:** which file systems are which.
 //! **Never:** refuses one: whoever tries something out may want memory.
 
@@ -18,6 +19,15 @@ const MEMORY_DEVICES: [&str; 2] = ["/dev/ram", "/dev/zram"];
 /// File systems that containers have their own files on.
 const OF_CONTAINERS: [&str; 2] = ["overlay", "aufs"];
 
+/// File systems of other machines. SQLite's log needs memory that all its readers share, and locks that hold.
+const ON_A_NETWORK: [&str; 15] = [
+    "nfs", "nfs4", "cifs", "smb3", "smbfs", "ncpfs", "afs", "coda", "ceph", "lustre", "gpfs", "beegfs", "9p",
+    "virtiofs", "vboxsf",
+];
+
+/// How file systems outside the kernel begin: what is behind one cannot be seen.
+const OUTSIDE_THE_KERNEL: &str = "fuse";
+
 /// A volume of Kubernetes that is deleted with its pod.
 const EMPTY_DIR: &str = "kubernetes.io~empty-dir";
 
@@ -30,6 +40,8 @@ pub enum Medium {
     Container(String),
     /// Nothing that ends the machine. No sync changes that.
     Memory(String),
+    /// Whatever another machine, or a program, makes of it.
+    Network(String),
 }
 
 impl Medium {
@@ -51,6 +63,10 @@ impl Medium {
             Self::Memory(kind) => {
                 Some(format!("the data file is in memory ({kind}): a power cut takes every order, whatever was synced"))
             }
+            Self::Network(kind) => Some(format!(
+                "the data file is on another machine's or a program's file system ({kind}), whose locks and syncs are \
+                 not to be relied on: use a disk of this machine"
+            )),
         }
     }
 
@@ -90,6 +106,8 @@ impl<'a> Mount<'a> {
             Medium::Memory(format!("{kind} on {}", self.device))
         } else if OF_CONTAINERS.contains(&self.kind) {
             Medium::Container(kind)
+        } else if ON_A_NETWORK.contains(&self.kind) || self.kind.starts_with(OUTSIDE_THE_KERNEL) {
+            Medium::Network(kind)
         } else if self.root.contains(EMPTY_DIR) {
             Medium::Container("emptyDir".to_owned())
         } else {
@@ -130,6 +148,8 @@ mod tests {
 28 22 1:0 / /a\\040b rw - ext4 /dev/ram0 rw
 29 22 0:20 / /twice rw - tmpfs tmpfs rw
 30 29 254:0 / /twice rw - xfs /dev/vdb rw
+31 22 0:40 / /far rw - nfs4 10.0.0.7:/export rw
+32 22 0:41 / /shared rw - fuse.sshfs ann@far: rw
 ";
 
     #[test]
@@ -146,6 +166,8 @@ mod tests {
             ("/quick/sale.db", memory("overlay")),
             ("/a b/sale.db", memory("ext4 on /dev/ram0")),
             ("/twice/sale.db", Medium::Disk),
+            ("/far/sale.db", Medium::Network("nfs4".to_owned())),
+            ("/shared/sale.db", Medium::Network("fuse.sshfs".to_owned())),
         ] {
             assert_eq!(Medium::among(TABLE, Path::new(file)), Some(medium), "{file}");
         }

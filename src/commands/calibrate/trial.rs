@@ -23,7 +23,7 @@ const MAX_ROWS: u32 = 400_000;
 /// Units on sale: more than are bought.
 const SUPPLY: u32 = 1_000_000_000;
 
-/// What one write of the probe has: a page of SQLite.
+/// What one write of a calibration's probe has: a page of SQLite.
 const BLOCK: usize = 4_096;
 
 /// Blocks of the probe's file, which it fills and then writes again, as SQLite does with its log.
@@ -32,13 +32,30 @@ const BLOCKS: u64 = 256;
 /// Writes of the probe: enough for a 99th percentile.
 const MAX_WRITES: usize = 2_000;
 
+/// How much of the disk alone is measured.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::commands) struct Probe {
+    /// No write begins later, but the first.
+    pub(in crate::commands) time: Duration,
+    /// Writes at most.
+    pub(in crate::commands) writes: usize,
+    /// Bytes of one.
+    pub(in crate::commands) bytes: usize,
+}
+
+impl Probe {
+    pub(super) fn of_calibration(time: Duration) -> Self {
+        Self { time, writes: MAX_WRITES, bytes: BLOCK }
+    }
+}
+
 /// How long something took.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Latency {
-    pub(super) count: usize,
-    pub(super) p50: Duration,
-    pub(super) p99: Duration,
-    pub(super) max: Duration,
+pub(in crate::commands) struct Latency {
+    pub(in crate::commands) count: usize,
+    pub(in crate::commands) p50: Duration,
+    pub(in crate::commands) p99: Duration,
+    pub(in crate::commands) max: Duration,
 }
 
 /// What the ledger made with one batch size and durability.
@@ -111,18 +128,19 @@ fn order(number: u32) -> Entry {
     }
 }
 
-/// The disk alone: how long a page takes from the write until the disk says that it has it.
-pub(super) async fn probe(folder: &Path, time: Duration) -> Result<Latency, CalibrateError> {
+/// The disk alone: how long some bytes take from the write until the disk says that it has them.
+pub(super) async fn probe(folder: &Path, probe: Probe) -> Result<Latency, CalibrateError> {
+    let Probe { time, writes, bytes } = probe;
     let failed = |source| CalibrateError::Folder { folder: folder.to_owned(), source };
     let scratch = Scratch::create(folder)?;
     let file = File::create(scratch.file()).map_err(failed)?;
-    let (deadline, mut times) = (Instant::now() + time, Vec::new());
-    for block in (0..BLOCKS).cycle().take(MAX_WRITES) {
+    let (deadline, mut times, content) = (Instant::now() + time, Vec::new(), vec![0x5a; bytes]);
+    for block in (0..BLOCKS).cycle().take(writes) {
         if !times.is_empty() && Instant::now() >= deadline {
             break;
         }
         let started = Instant::now();
-        file.write_all_at(&[0x5a; BLOCK], block * BLOCK as u64).map_err(failed)?;
+        file.write_all_at(&content, block * bytes as u64).map_err(failed)?;
         file.sync_data().map_err(failed)?;
         times.push(started.elapsed());
         tokio::task::yield_now().await;

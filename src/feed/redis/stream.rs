@@ -9,7 +9,7 @@ use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, FromRedisValue, RedisError, RedisResult, Value, cmd, pipe};
 
 use super::plan::{Readers, Span, StreamState};
-use crate::redis_client::{Cause, Failure};
+use crate::redis_client::{Cause, Command, Failure};
 
 /// Longest wait for a connection or an answer. Nobody is waiting for the relay, and a Redis that writes its file may
 /// be slow for a moment; but a connection that is gone without a word should not look alive for long.
@@ -107,6 +107,22 @@ impl Stream {
         match impossible.query_async::<Value>(&mut self.connection).await {
             Err(error) if is_about(&error, "must be greater than 0-0") => Ok(()),
             answer => Ok(answer.map(drop)?),
+        }
+    }
+
+    /// Sends a command of this kind that changes nothing.
+    pub(super) async fn try_out(&mut self, kind: Command) -> Result<(), StreamFault> {
+        match kind {
+            Command::FeedLook => self.look().await.map(drop),
+            Command::FeedPublish => self.try_to_publish().await,
+            Command::FeedTrim => self.trim(0).await,
+            Command::FeedGroups => self.readers().await.map(drop),
+            Command::Throttle
+            | Command::ThrottleWait
+            | Command::ThrottleReturn
+            | Command::PoolTake
+            | Command::PoolReturn
+            | Command::BucketLease => Ok(()),
         }
     }
 
