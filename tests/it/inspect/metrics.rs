@@ -19,6 +19,12 @@ fn names(text: &str) -> BTreeSet<String> {
     words.filter(is_ours).map(str::to_owned).collect()
 }
 
+/// How often metrics of the server stand in `text`.
+fn metrics_in(text: &str) -> usize {
+    let words = text.split(|letter: char| !(letter.is_ascii_alphanumeric() || letter == '_'));
+    words.filter(|word| word.starts_with("doorbuster_") || word.starts_with("process_")).count()
+}
+
 /// The names that Prometheus knows after it has read the page: counters end in `_total`, histograms have three.
 fn exported(page: &str) -> BTreeSet<String> {
     let types = page.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
@@ -58,9 +64,14 @@ async fn the_dashboard_of_grafana_draws_exactly_what_is_exported() {
     let board = std::fs::read_to_string("deploy/grafana/doorbuster.json").expect("the dashboard");
     let board: Value = serde_json::from_str(&board).expect("the dashboard is JSON");
     let mut drawn = BTreeSet::new();
+    let is_asked_for = |variable: &Value| variable["name"] == "node" && variable["multi"] == true;
+    assert!(board["templating"]["list"].as_array().expect("variables").iter().any(is_asked_for), "nodes can be chosen");
     for panel in board["panels"].as_array().expect("panels") {
         for target in panel["targets"].as_array().into_iter().flatten() {
-            drawn.extend(names(target["expr"].as_str().expect("an expression")));
+            let expression = target["expr"].as_str().expect("an expression");
+            let of_node = expression.matches("{node=~\"$node\"").count();
+            assert_eq!(of_node, metrics_in(expression), "each metric is that of the chosen nodes: {expression}");
+            drawn.extend(names(expression));
         }
     }
     let exported = exported(&full_page().await);
