@@ -76,6 +76,7 @@ const PLACES: &[(&str, &[&str], &str)] = &[
     (
         "thread::Builder",
         &[
+            "src/background",
             "src/server",
             "src/export",
             "src/feed",

@@ -2,12 +2,11 @@
 //! **Owns:** what its handlers are equipped with.
 //! **Never:** answers a request.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
-use actix_web::dev::ServerHandle;
 use actix_web::middleware::from_fn;
 use actix_web::web::Bytes;
 use actix_web::{App, web};
@@ -15,7 +14,7 @@ use doorbuster_actors::payment::Provider;
 
 use super::ServeError;
 use super::descriptors::ops_connections;
-use super::listener;
+use super::listener::{self, Listener, Socket};
 use super::workers::Shared;
 use crate::config::{Config, Loaded};
 use crate::export::Downloads;
@@ -43,16 +42,17 @@ const MAX_UNFLUSHED: usize = 16 << 20;
 /// The same of all clients.
 const MAX_UNFLUSHED_TOTAL: usize = 64 << 20;
 
-/// Opens the listener, with one worker.
+/// Opens the listener, with one worker; answers with who keeps the verdict.
 pub(super) fn open(
-    (socket, public): (TcpListener, SocketAddr),
+    (socket, public): (Socket, SocketAddr),
     descriptors: usize,
     loaded: &Loaded,
     shared: &Shared,
     (feed, webhook, disk): (&Arc<Feed>, Option<&Arc<Webhook>>, Arc<Disk>),
-) -> Result<ServerHandle, ServeError> {
+) -> Result<(Listener, Arc<Monitor>), ServeError> {
     let config = &loaded.config;
     let telemetry = Arc::new(telemetry(shared, feed, webhook.cloned(), disk));
+    let monitor = Arc::new(Monitor::of(Arc::clone(&telemetry)));
     let openapi = ops::openapi::document(&format!("http://{public}{}", config.server.base_path), loaded.mode);
     let proxies = TrustedProxies::new(&config.server.trusted_proxies);
     let limits = Limits {
@@ -66,10 +66,12 @@ pub(super) fn open(
     };
     let keep_alive = config.server.keep_alive;
     let (config, sale, shown) = (config.clone(), Arc::clone(&shared.sale), shared.shown);
-    let tokens = Arc::clone(&shared.ops_tokens);
+    let (tokens, watchdog) = (Arc::clone(&shared.ops_tokens), Arc::clone(&shared.watchdog));
+    let watched = Arc::clone(&monitor);
     let app = move || {
+        watchdog.watch_this_thread("operations");
         let client = SaleClient { handle: sale.guest() };
-        let state = equip(&config, Arc::clone(&tokens), (client, shown), &telemetry, &openapi);
+        let state = equip(&config, Arc::clone(&tokens), (client, shown), (&telemetry, &watched), &openapi);
         let (failures, proxies) = (Arc::clone(&telemetry.auth_failures), proxies.clone());
         App::new()
             .app_data(query_config())
@@ -80,7 +82,8 @@ pub(super) fn open(
             .wrap(from_fn(request_context::carry))
             .configure(ops::routes)
     };
-    listener::open("operations", socket, 1, (&Connections::new(limits), keep_alive), app)
+    let listener = listener::open("operations", socket, 1, (&Connections::new(limits), keep_alive), app)?;
+    Ok((listener, monitor))
 }
 
 /// What the handlers of the worker that calls work with.
@@ -88,22 +91,21 @@ fn equip(
     config: &Config,
     tokens: Arc<Tokens>,
     (client, shown): (SaleClient, Shown),
-    telemetry: &Arc<Telemetry>,
+    (telemetry, monitor): (&Arc<Telemetry>, &Arc<Monitor>),
     openapi: &Bytes,
 ) -> ops::OpsState {
-    let monitor = Arc::new(Monitor::of(Arc::clone(telemetry)));
     ops::OpsState {
         tokens,
-        snapshots: Snapshots::start(Arc::clone(telemetry), Arc::clone(&monitor)),
-        metrics: Rc::new(Metrics::of(Arc::clone(telemetry), Arc::clone(&monitor), config.ops.public_metrics)),
+        snapshots: Snapshots::start(Arc::clone(telemetry), Arc::clone(monitor)),
+        metrics: Rc::new(Metrics::of(Arc::clone(telemetry), Arc::clone(monitor), config.ops.public_metrics)),
         telemetry: Arc::clone(telemetry),
         items: Rc::new(ops::items::Items { client: client.clone() }),
         orders: Rc::new(ops::orders::Orders { client: client.clone(), shown }),
         payments: Rc::new(ops::payments::Payments { client: client.clone(), feed: Arc::clone(&telemetry.feed) }),
         journal: Rc::new(ops::journal::Journal { feed: Arc::clone(&telemetry.feed) }),
         downloads: Arc::new(Downloads::of(config.storage.path.clone())),
-        invariants: Rc::new(ops::invariants::Invariants { client, monitor: Arc::clone(&monitor) }),
-        monitor,
+        invariants: Rc::new(ops::invariants::Invariants { client, monitor: Arc::clone(monitor) }),
+        monitor: Arc::clone(monitor),
         feed: Arc::clone(&telemetry.feed),
         webhook: telemetry.webhook.clone(),
         pages: Rc::default(),
@@ -131,7 +133,7 @@ fn telemetry(shared: &Shared, feed: &Arc<Feed>, webhook: Option<Arc<Webhook>>, d
         redis: shared.redis.clone(),
         disk,
         durability: shared.shown.durability,
-        closing: Arc::clone(&shared.gate.closing),
+        closing: Arc::clone(&shared.draining),
         auth_failures: Arc::default(),
         identity: Arc::clone(&shared.identity),
         process: Process::this(),

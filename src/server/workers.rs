@@ -4,7 +4,7 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use doorbuster_actors::ids::CoreId;
@@ -34,6 +34,7 @@ use crate::http::response_counters::ResponseCounters;
 use crate::http::sale_client::SaleClient;
 use crate::ops::tokens::Tokens;
 use crate::payment::Keys;
+use crate::service_manager::watchdog::Watchdog;
 
 /// All that the workers share.
 pub(super) struct Shared {
@@ -54,6 +55,9 @@ pub(super) struct Shared {
     pub(super) funnels: Arc<Vec<Arc<Funnel>>>,
     pub(super) responses: Arc<Vec<Arc<ResponseCounters>>>,
     pub(super) streams: StreamLimits,
+    /// Set when the server has been told to end.
+    pub(super) draining: Arc<AtomicBool>,
+    pub(super) watchdog: Arc<Watchdog>,
     pub(super) rate_limits: Option<RateLimits>,
 }
 
@@ -72,6 +76,7 @@ impl WorkerFactory {
     pub(super) fn equip(&self) -> (Rc<ApiState>, Arc<ResponseCounters>) {
         let worker = self.started.fetch_add(1, Ordering::Relaxed);
         let handle = self.shared.sale.start_core(CoreId(worker));
+        self.shared.watchdog.watch_this_thread(format!("worker {worker}"));
         let worker = usize::from(worker);
         (Rc::new(self.shared.state(worker, handle)), Arc::clone(&self.shared.responses[worker]))
     }

@@ -15,6 +15,7 @@ mod nginx;
 mod redis_server;
 mod scrape;
 mod server;
+mod service_manager;
 mod setup;
 mod shop;
 mod token;
@@ -32,6 +33,7 @@ pub(crate) use nginx::Nginx;
 pub(crate) use redis_server::RedisServer;
 pub(crate) use scrape::{metric, metrics_page, sample};
 pub(crate) use server::{Server, Stopped};
+pub(crate) use service_manager::{PassedSocket, ServiceManager};
 pub(crate) use setup::{Item, Setup};
 pub(crate) use shop::{node, shop_at, shop_of, shop_with_limits, three_addresses, three_nodes};
 pub(crate) use token::{
