@@ -43,8 +43,11 @@ fix: ## formats, and lets clippy mend what it can; look at the difference before
 doc: ## the documentation of both libraries, in target/doc; a broken link is an error
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 
-deny: $(DENY) ## licences and origins of all dependencies (.deny.toml)
+deny: $(DENY) ## licences, origins and, where their list is on this machine, known weaknesses of all dependencies (.deny.toml)
 	$(DENY) --locked check --hide-inclusion-graph licenses bans sources
+	@if ls -d "$${CARGO_HOME:-$$HOME/.cargo}"/advisory-dbs/*/ >/dev/null 2>&1; \
+	  then $(DENY) --locked check --disable-fetch --hide-inclusion-graph advisories; \
+	  else echo "advisories: their list is not on this machine and is not fetched here: cargo deny check advisories"; fi
 
 unused: $(SHEAR) ## dependencies that nothing uses, or only tests do
 	$(SHEAR) --locked
