@@ -43,6 +43,9 @@ pub(in crate::commands) struct Item {
 struct ItemsPage {
     items: Vec<Item>,
     next: Option<String>,
+    /// Those of the shop, where there are several.
+    #[serde(default)]
+    nodes: Vec<String>,
 }
 
 /// What a snapshot of the server says of itself.
@@ -133,11 +136,24 @@ impl OpsClient {
 
     /// All items.
     pub(in crate::commands) fn items(&self) -> Result<Vec<Item>, BenchError> {
+        let (mut items, nodes) = self.part("")?;
+        if !nodes.is_empty() {
+            // Whichever node has answered has only its own.
+            items.clear();
+        }
+        for node in nodes {
+            items.extend(self.part(&format!("&node={node}"))?.0);
+        }
+        Ok(items)
+    }
+
+    /// The items of one node, and the names of all.
+    fn part(&self, node: &str) -> Result<(Vec<Item>, Vec<String>), BenchError> {
         let (mut items, mut after) = (Vec::new(), String::new());
         loop {
-            let page: ItemsPage = self.read(&format!("{}/v1/items?limit=100{after}", self.shop), None)?;
+            let page: ItemsPage = self.read(&format!("{}/v1/items?limit=100{node}{after}", self.shop), None)?;
             items.extend(page.items);
-            let Some(next) = page.next else { return Ok(items) };
+            let Some(next) = page.next else { return Ok((items, page.nodes)) };
             after = format!("&after={next}");
         }
     }

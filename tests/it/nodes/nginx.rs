@@ -195,3 +195,37 @@ async fn the_proxy_slows_one_address_down_before_its_purchases_reach_a_node() {
     let reads = futures_util::future::join_all((0..60).map(|_| get(&shop, "/v1/items/sku"))).await;
     assert!(reads.iter().all(|answer| answer.status == 200), "who only looks is not limited");
 }
+
+#[tokio::test]
+async fn the_nodes_share_one_bucket() {
+    let (redis, addresses) = (RedisServer::start(), three_addresses());
+    let with = with_redis(&redis);
+    let nodes = three_nodes(&addresses, &items(500), |setup| {
+        with(setup).set("gate.throttle.window", "\"0s\"").set("gate.bucket.rate", "30").set("gate.bucket.burst", "30")
+    });
+    let shop = shop_at(&addresses, &items(500));
+    let begun = std::time::Instant::now();
+    let attempts = [OF_A[0], OF_B[0], OF_C[0]].into_iter().flat_map(|item| Attempt::shuffled(item, 100, seed()));
+    let tally = crowd(shop.address(), attempts.collect()).await;
+    tally.assert_answered_with(&["rate-limited"]);
+    let (sold, seconds) = (tally.orders().len(), begun.elapsed().as_secs() + 1);
+    let most = 30 + 30 * usize::try_from(seconds).expect("a short test");
+    assert!((30..=most).contains(&sold), "one burst of 30 for all, and 30 a second: {sold} in {seconds} s");
+    assert_eq!(nodes.iter().flat_map(Server::orders).count(), sold);
+}
+
+#[tokio::test]
+async fn what_may_be_kept_is_served_from_the_cache_and_the_operations_listener_is_nowhere() {
+    let mut server = Setup::new([Item::new("sku", 5)]).start();
+    let shop = shop_at(&[server.address()], &[]);
+    for path in ["/actors", "/metrics", "/v1/admin/items", "/v1/feed", "/ops/", "/doorbuster-closed.json"] {
+        assert_eq!(get(&shop, path).await.status, 404, "{path}");
+    }
+    let page = get(&shop, "/").await.text();
+    let script = page.split("src=\"").nth(1).and_then(|rest| rest.split('"').next()).expect("the page has a script");
+    let script = format!("/{}", script.trim_start_matches("./").trim_start_matches('/'));
+    assert_eq!(get(&shop, &script).await.status, 200, "{script}");
+    server.kill9();
+    assert_eq!(get(&shop, &script).await.status, 200, "from the cache");
+    assert_eq!(get(&shop, "/").await.status, 503, "what is asked for again each time is not kept");
+}
