@@ -112,7 +112,7 @@ mod tests {
     #[test]
     fn the_example_is_a_configuration_file_also_with_every_key_in_force() {
         let example = example();
-        assert_eq!(example.parse::<toml::Table>().expect("valid TOML").len(), 12);
+        assert_eq!(example.parse::<toml::Table>().expect("valid TOML").len(), 13);
         let in_force: String = example
             .lines()
             .map(|line| line.strip_prefix('#').filter(|rest| !rest.starts_with(' ')).unwrap_or(line))

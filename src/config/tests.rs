@@ -12,100 +12,7 @@ mod address;
 mod secrets;
 
 /// The page of the contract, without its comments.
-const CONTRACT: &str = r#"
-[server]
-listen = "127.0.0.1:8080"
-ops_listen = "127.0.0.1:9190"
-port_file = ""
-workers = 0
-max_in_flight = 16384
-max_connections = 0
-max_connections_per_address = 0
-write_stall = "10s"
-keep_alive = "75s"
-trusted_proxies = []
-base_path = ""
-allowed_origins = []
-[storage]
-path = "data/doorbuster.db"
-create = true
-durability = "full"
-max_batch = 1024
-linger = "0us"
-stall_limit = "5m"
-[catalogue]
-path = ""
-[auth]
-mode = "jwt"
-jwt_algorithm = "HS256"
-jwt_secret = "0123456789abcdef0123456789abcdef"
-jwt_previous_secret = ""
-jwt_public_key_file = ""
-jwt_jwks_file = ""
-jwt_user_claim = "sub"
-jwt_issuer = ""
-jwt_audience = ""
-admin_token = "fedcba9876543210fedcba9876543210"
-admin_previous_token = ""
-[gate.throttle]
-window = "5s"
-scope = "user"
-[gate.pool]
-factor = 0.0
-[gate.bucket]
-rate = 0
-burst = 0
-[redis]
-url = ""
-tls_ca_file = ""
-tls_certificate_file = ""
-tls_key_file = ""
-timeout = "50ms"
-on_error = "local"
-prefix = "doorbuster:"
-[payment]
-pay_within = "15m"
-webhook_secret = ""
-webhook_previous_secret = ""
-pay_url = ""
-pay_url_secret = ""
-late = "refund"
-cool_down = "30s" # not in the contract: slows who holds units again and again without paying
-[payment.stripe]
-secret = ""
-previous_secret = ""
-[payment.standard]
-secret = ""
-previous_secret = ""
-[payment.wechat]
-api_v3_key = ""
-previous_api_v3_key = ""
-public_key_file = ""
-[payment.alipay]
-public_key_file = ""
-app_id = ""
-[clock]
-follow_after = "10m" # not in the contract: when server time follows a wall clock that was set
-[ops]
-public_metrics = false
-[feed]
-redis_stream = ""
-redis_trim = "acknowledged"
-token = ""
-[webhook]
-url = ""
-secret = ""
-previous_secret = ""
-tls_ca_file = "" # this and what follows are not in the contract
-timeout = "15s"
-concurrency = 8
-retry_for = "3days"
-[inventory]
-listen = "127.0.0.1:9191"
-path = "data/inventory.db"
-source = "http://127.0.0.1:9190"
-rate = 0
-"#;
+const CONTRACT: &str = include_str!("tests/contract.toml");
 
 const SECRETS: &str = "[auth]\njwt_secret = \"0123456789abcdef0123456789abcdef\"\n\
     admin_token = \"fedcba9876543210fedcba9876543210\"\n";
@@ -243,6 +150,8 @@ pub(super) const BEYOND_LIMITS: &[(&str, &str)] = &[
     ("clock.follow_after", "86401s"),
     ("storage.stall_limit", "4999ms"),
     ("storage.stall_limit", "25h"),
+    ("gate.address.window", "86401s"),
+    ("gate.address.window", "999us"),
     ("gate.throttle.window", "86401s"),
     ("gate.throttle.window", "999us"),
     ("gate.pool.factor", "-0.1"),
@@ -291,6 +200,7 @@ fn values_on_the_limits_are_taken() {
         ("storage.max_batch", "65536"),
         ("storage.linger", "1s"),
         ("storage.stall_limit", "24h"),
+        ("gate.address.window", "1day"),
         ("gate.throttle.window", "1day"),
         ("gate.pool.factor", "1000"),
         ("gate.bucket.rate", "10000000"),

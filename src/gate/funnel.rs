@@ -138,7 +138,7 @@ mod tests {
         through.answer(Reason::SoldOut);
         drop(through);
         drop(FunnelGuard::begin(&funnel));
-        let mut incoming = 10;
+        let mut incoming = Layer::ALL.len() as u64 + 2;
         for layer in Layer::ALL {
             let layer_counters = funnel.layer(layer);
             let answered: u64 = layer_counters.answered().map(|(_, count)| count).sum();
