@@ -85,7 +85,7 @@ mod tests {
         for status in [201, 409, 201, 599, 100, 7, 600] {
             responses.count(status);
         }
-        assert_eq!(responses.answered(), 5);
+        assert_eq!(responses.answered(), 6);
         let seen: Vec<_> = responses.observe().collect();
         assert_eq!(seen, [(100, 2), (201, 2), (409, 1), (599, 1)], "what is below 100 cannot be sent");
     }
