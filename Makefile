@@ -2,7 +2,7 @@
 
 # Debian packages the tests use, and the program each is recognised by.
 TEST_TOOLS = redis-server:redis-server openssl:openssl chromium:chromium chromium-driver:chromedriver strace:strace \
-  nginx:nginx faketime:faketime prometheus:promtool gnumeric:ssconvert
+  nginx:nginx faketime:faketime prometheus:promtool gnumeric:ssconvert curl:curl
 # The same of the peers of `make bench`. pg_ctlcluster comes with the server, not with its clients.
 BENCH_TOOLS = redis-server:redis-server redis-tools:redis-benchmark postgresql:pg_ctlcluster
 TOOLS = $(TEST_TOOLS)

@@ -102,6 +102,11 @@ section! {
         /// Path below which everything public lives, like `/sale`, where a proxy passes paths on as they are; at most
         /// 200 bytes. Not needed behind one that removes it. Default empty: the root.
         pub base_path: BasePath = BasePath::default(),
+        /// PEM file with the certificate of the public listener, and behind it those on the way to an authority that
+        /// browsers know; with `tls_key_file`. Read again on SIGHUP. Default none: HTTP, for a proxy that speaks TLS.
+        pub tls_certificate_file: Option<PathBuf> = None,
+        /// PEM file with its key, without a password; with `tls_certificate_file`. Read again on SIGHUP. Default none.
+        pub tls_key_file: Option<PathBuf> = None,
         /// Origins whose pages may buy (CORS), like `https://shop.example.com`; read again on SIGHUP. Default none:
         /// only pages of the shop's own origin.
         pub allowed_origins: Vec<WebOrigin> = Vec::new(),

@@ -25,6 +25,7 @@ pub mod response_counters;
 pub mod route;
 pub mod sale_client;
 pub mod schemas;
+pub mod tls;
 pub mod trusted_proxies;
 
 use actix_web::http::Method;

@@ -23,7 +23,6 @@ mod workers;
 use std::io;
 use std::net::TcpListener;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use doorbuster_actors::ledger::CommitError;
 use doorbuster_actors::sale::{InjectedDelay, OpenError};
@@ -32,6 +31,7 @@ use crate::auth::IdentityError;
 use crate::catalogue::CatalogueError;
 use crate::config::{ConfigError, Loaded};
 use crate::feed::FeedError;
+use crate::http::tls::UnfitPair;
 use crate::payment::UnfitKey;
 use crate::redis_client::UnusableAddress;
 use crate::service_manager;
@@ -72,6 +72,9 @@ pub enum ServeError {
     /// Keys of payment providers.
     #[error(transparent)]
     PaymentKeys(#[from] UnfitKey),
+    /// The certificate of the public listener, or its key.
+    #[error(transparent)]
+    Tls(#[from] UnfitPair),
     /// The way to Redis.
     #[error(transparent)]
     Redis(#[from] UnusableAddress),
@@ -158,15 +161,7 @@ pub async fn run(
     port_file.write(server.listen, server.ops_listen)?;
     banner::print(loaded, &server);
     let manager = Manager::start(&server)?;
-    let mut takers = vec![
-        reload::origins(Arc::clone(&server.cors)),
-        reload::token_keys(Arc::clone(&server.identity)),
-        reload::ops_tokens(Arc::clone(&server.ops_tokens)),
-        reload::payment_keys(Arc::clone(&server.payment_keys)),
-        reload::pay_page(Arc::clone(&server.pay_page)),
-    ];
-    takers.extend(server.webhook.as_ref().map(|webhook| reload::webhook(Arc::clone(webhook))));
-    takers.extend(server.redis.as_ref().map(|redis| reload::redis(Arc::clone(redis.client()))));
+    let takers = reload::takers(&server.shared, server.webhook.as_ref());
     let reload = Reload::new(loaded, read_again, takers);
     while signals.next().await == Told::Reload {
         service_manager::reloading();

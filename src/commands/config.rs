@@ -64,13 +64,16 @@ pub(super) fn run(cli: &Cli, command: &ConfigCommand) -> Result<ExitCode, Failur
     match command {
         ConfigCommand::Check(_) => {
             let loaded = load_with_secrets(cli.sources(), &[Purpose::Serve])?;
-            let items = serve::check(&loaded)?;
+            let (items, warning) = serve::check(&loaded)?;
             writeln!(out, "the configuration is valid")?;
             writeln!(out, "{} mode: {}", loaded.mode, loaded.cause)?;
             writeln!(out, "items in the catalogue: {}", items.len())?;
             if let Some(differences) = differences(&loaded, &items) {
                 writeln!(out, "warning: the data file has other items than the catalogue, and counts: {differences}")?;
                 writeln!(out, "  {LEFT_ALONE}")?;
+            }
+            if let Some(warning) = warning {
+                writeln!(out, "warning: {warning}")?;
             }
             for variable in &loaded.ignored {
                 writeln!(out, "ignored: {variable}, which a container platform has set")?;

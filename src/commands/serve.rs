@@ -64,8 +64,8 @@ pub(super) fn run(cli: &Cli, options: &Serve) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// What a start would refuse, found without starting; answers the items of the catalogue.
-pub(super) fn check(loaded: &Loaded) -> Result<Vec<ItemDefinition>, Failure> {
+/// What a start would refuse, found without starting; answers the items of the catalogue, and what is to be said.
+pub(super) fn check(loaded: &Loaded) -> Result<(Vec<ItemDefinition>, Option<String>), Failure> {
     Ok(server::check(loaded)?)
 }
 
@@ -94,6 +94,7 @@ impl From<ServeError> for Failure {
             | ServeError::Catalogue { .. }
             | ServeError::Identity { .. }
             | ServeError::PaymentKeys(_)
+            | ServeError::Tls(_)
             | ServeError::Redis(_)
             | ServeError::Webhook(WebhookError::Receiver(_))
             | ServeError::Listen { .. }

@@ -83,7 +83,7 @@ pub fn load(sources: Sources) -> Result<Loaded, ConfigError> {
     levels.into_iter().try_for_each(|level| loaded.overlay(level))?;
     loaded.settle_mode();
     validate(&loaded)?;
-    loaded.look_at_public_keys();
+    loaded.look_at_key_files();
     Ok(loaded)
 }
 
@@ -149,12 +149,17 @@ impl Loaded {
         self.origins.get(key).is_some_and(|origin| *origin != Origin::Default)
     }
 
-    /// Whoever can change the keys that tokens are checked with can be any buyer, and with those of a provider, pay any
-    /// order.
-    fn look_at_public_keys(&mut self) {
+    /// A key of TLS is a secret. Whoever can change the keys that tokens are checked with can be any buyer, and with
+    /// those of a provider, pay any order.
+    fn look_at_key_files(&mut self) {
         let auth = &self.config.auth;
         let providers = &self.config.providers;
         let of_providers = [&providers.wechat.public_key_file, &providers.alipay.public_key_file];
+        if let Some(path) = &self.config.server.tls_key_file
+            && let Ok(metadata) = std::fs::metadata(path)
+        {
+            self.exposed.extend(Exposure::of(path, FileMode::from(&metadata), Content::Secrets));
+        }
         let of_buyers = [&auth.jwt_public_key_file, &auth.jwt_jwks_file];
         for path in of_buyers.into_iter().chain(of_providers).flatten() {
             let Ok(metadata) = std::fs::metadata(path) else { continue };

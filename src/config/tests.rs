@@ -292,19 +292,3 @@ fn the_other_ways_of_identification_need_no_jwt_secret_but_their_own_keys() {
     let path = folder.file("public.pem", "PEM");
     assert!(folder.load_file(&format!("{key_pair}jwt_public_key_file = \"{}\"\n", path.display())).is_ok());
 }
-
-#[test]
-fn what_is_shown_is_a_configuration_file_without_secrets() {
-    let folder = Folder::new();
-    let path = folder.file("a\n\"b\".toml", &format!("{SECRETS}[redis]\nurl = \"redis://:canary@10.0.0.1\"\n"));
-    let loaded = load(Sources { file: Some(path), ..Sources::default() }).expect("valid");
-    let shown = show(&loaded, false);
-    let table: toml::Table = shown.parse().expect("valid TOML");
-    assert_eq!(table["auth"]["jwt_secret"].as_str(), Some("***"));
-    assert_eq!(table["feed"]["token"].as_str(), Some(""));
-    assert_eq!(table["gate"]["throttle"]["window"].as_str(), Some("5s"));
-    assert!(shown.contains("workers = 0  # default\n"), "{shown}");
-    for secret in ["canary", "0123456789abcdef", "fedcba9876543210"] {
-        assert!(!shown.contains(secret) && !format!("{loaded:?}").contains(secret), "{secret}");
-    }
-}

@@ -14,6 +14,7 @@ mod chunks;
 mod head_guard;
 mod open;
 mod registry;
+mod stream;
 
 use std::io;
 use std::pin::Pin;
@@ -21,7 +22,6 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::hangup::Hangup;
@@ -31,6 +31,7 @@ use open::{Open, Reading};
 
 pub use head_guard::MAX_HEAD;
 pub use registry::{Connections, Limits, NoRoom, SLACK, Ticket};
+pub use stream::Stream;
 
 /// Most bytes of one read: what the library makes room for.
 pub const READ: usize = 8 * 1024;
@@ -47,7 +48,7 @@ pub struct Connection {
 enum State {
     Open(Box<Open>),
     /// Nothing more is read; what was asked before may still be answered.
-    Refused(TcpStream, Violation),
+    Refused(Stream, Violation),
     /// The refusal is on its way.
     Leaving(Pin<Box<dyn Future<Output = io::Result<()>>>>),
     /// It was sent, as far as the client took it.
@@ -57,7 +58,7 @@ enum State {
 impl Connection {
     /// A fresh connection that was let in with a ticket.
     #[must_use]
-    pub fn new(stream: TcpStream, ticket: Ticket, hangup: Hangup) -> Self {
+    pub fn new(stream: Stream, ticket: Ticket, hangup: Hangup) -> Self {
         let open = Open::new(stream, hangup);
         Self { state: State::Open(Box::new(open)), ticket }
     }
@@ -87,7 +88,7 @@ impl Connection {
     }
 }
 
-async fn say_and_leave(mut stream: TcpStream, refusal: Vec<u8>) -> io::Result<()> {
+async fn say_and_leave(mut stream: Stream, refusal: Vec<u8>) -> io::Result<()> {
     let leave = async {
         stream.write_all(&refusal).await?;
         stream.shutdown().await?;
@@ -145,8 +146,9 @@ impl AsyncWrite for Connection {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.get_mut().state {
-            State::Open(open) => Pin::new(&mut open.stream).poll_flush(cx),
+        let this = self.get_mut();
+        match &mut this.state {
+            State::Open(open) => open.flush(cx, &mut this.ticket),
             State::Refused(stream, _) => Pin::new(stream).poll_flush(cx),
             State::Leaving(_) | State::Left => Poll::Ready(Ok(())),
         }

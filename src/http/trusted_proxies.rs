@@ -16,20 +16,30 @@ const X_FORWARDED_PROTO: &str = "x-forwarded-proto";
 
 /// Networks whose word is believed.
 #[derive(Debug, Clone, Default)]
-pub struct TrustedProxies(Arc<[IpNet]>);
+pub struct TrustedProxies {
+    networks: Arc<[IpNet]>,
+    /// The listener speaks TLS itself.
+    is_tls: bool,
+}
 
 impl TrustedProxies {
     /// The proxies in these networks.
     #[must_use]
     pub fn new(networks: &[IpNet]) -> Self {
-        Self(networks.into())
+        Self { networks: networks.into(), is_tls: false }
+    }
+
+    /// The same in front of a listener that speaks TLS, or does not.
+    #[must_use]
+    pub fn with_tls(self, is_tls: bool) -> Self {
+        Self { is_tls, ..self }
     }
 
     /// Whether this address, as it is on the wire, is one of them.
     #[must_use]
     pub fn trusts(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
-        self.0.iter().any(|network| network.contains(&address))
+        self.networks.iter().any(|network| network.contains(&address))
     }
 
     /// Who sent a request that came from `peer`: from the right, the first hop that is no proxy of ours. What stands to
@@ -56,13 +66,13 @@ impl TrustedProxies {
         Some(client)
     }
 
-    /// Whether the client of a request that came from `peer` spoke TLS, as far as we are told.
+    /// Whether the client of a request that came from `peer` spoke TLS: to the first proxy, if we are told, or to us.
     #[must_use]
     pub fn is_https(&self, peer: Option<SocketAddr>, headers: &HeaderMap) -> bool {
         let first =
             headers.get(X_FORWARDED_PROTO).and_then(|value| value.as_bytes().split(|byte| *byte == b',').next());
-        first.is_some_and(|scheme| scheme.trim_ascii().eq_ignore_ascii_case(b"https"))
-            && peer.is_some_and(|peer| self.trusts(peer.ip()))
+        let told = first.filter(|_| peer.is_some_and(|peer| self.trusts(peer.ip())));
+        told.map_or(self.is_tls, |scheme| scheme.trim_ascii().eq_ignore_ascii_case(b"https"))
     }
 }
 
@@ -136,6 +146,10 @@ mod tests {
         let from = |peer: &str| proxies().is_https(Some(SocketAddr::new(peer.parse().expect("an address"), 1)), &tls);
         assert!(from("10.0.0.1") && from("::ffff:10.0.0.1") && !from("192.0.2.1"));
         assert!(!proxies().is_https(None, &tls) && proxies().client(None, &tls).is_none());
+        // We speak TLS ourselves: only a proxy of ours can say that its client did not.
+        let (ours, plain) = (proxies().with_tls(true), headers(X_FORWARDED_PROTO, &["http"]));
+        let from = |peer: &str| ours.is_https(Some(SocketAddr::new(peer.parse().expect("an address"), 1)), &plain);
+        assert!(from("192.0.2.1") && !from("10.0.0.1") && ours.is_https(None, &HeaderMap::new()));
     }
 
     proptest! {

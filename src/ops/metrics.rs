@@ -98,6 +98,7 @@ impl Collector for Scrape {
         let failures = telemetry.auth_failures.total();
         page.counter("doorbuster_ops_auth_failures", "Wrong tokens on the operations listener", failures)?;
         identity(telemetry, &mut page)?;
+        certificate(telemetry, &mut page)?;
         clock(telemetry, &mut page)?;
         process(telemetry, &mut page)
     }
@@ -293,6 +294,12 @@ fn identity(telemetry: &Telemetry, page: &mut Page<'_>) -> Result<(), Error> {
     let is_stale = u64::from(telemetry.identity.has_stale_keys().unwrap_or(false));
     let help = "1 while auth.jwt_jwks_file cannot be used and the keys from before are in force";
     page.gauge("doorbuster_auth_keys_stale", help, is_stale)
+}
+
+fn certificate(telemetry: &Telemetry, page: &mut Page<'_>) -> Result<(), Error> {
+    let ends_at = telemetry.tls.iter().map(|tls| (label("listener", "public"), tls.ends_at()));
+    let help = "End of the certificate of a listener that speaks TLS, in Unix time";
+    page.gauges("doorbuster_tls_certificate_expires_seconds", help, ends_at)
 }
 
 fn clock(telemetry: &Telemetry, page: &mut Page<'_>) -> Result<(), Error> {

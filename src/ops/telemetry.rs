@@ -26,6 +26,7 @@ use crate::gate::funnel::Funnel;
 use crate::gate::redis::Redis;
 use crate::http::answer_times::{AnswerTimes, Times, Told};
 use crate::http::response_counters::ResponseCounters;
+use crate::http::tls::Tls;
 use crate::redis_client::{BreakerState, Trouble};
 use crate::webhook::Webhook;
 
@@ -59,6 +60,8 @@ pub struct Telemetry {
     pub redis: Option<Arc<Redis>>,
     /// The data file, and what is left beside it.
     pub disk: Arc<Disk>,
+    /// The certificate of the public listener, if it speaks TLS.
+    pub tls: Option<Arc<Tls>>,
     /// How durable a confirmed order is.
     pub durability: &'static str,
     /// Set when the server closes.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use doorbuster_actors::item::SaleState;
 
 use super::build::Server;
+use super::operations::scheme;
 use crate::auth::Mint;
 use crate::config::{Loaded, Mode};
 
@@ -31,17 +32,21 @@ pub(super) fn print(loaded: &Loaded, server: &Server) {
     let config = &loaded.config;
     let (shop, ops) = (server.listen, server.ops_listen);
     let base_path = &config.server.base_path;
+    let scheme = scheme(server.shared.tls.as_deref());
     let redis = config.redis.url.as_ref().map_or("in process", |_| "Redis");
     let data = config.storage.path.display();
-    tracing::info!(%shop, %ops, %data, gate = redis, prefix = %config.redis.prefix, "open");
+    tracing::info!(%shop, scheme, %ops, %data, gate = redis, prefix = %config.redis.prefix, "open");
     let mut text = match loaded.mode {
         Mode::Development => development(loaded),
         Mode::Production => String::new(),
     };
     text.push_str(&format!(
-        "Doorbuster is open.\n  shop  http://{shop}{base_path}/\n  ops   http://{ops}/\n  data  {data}\n  \
+        "Doorbuster is open.\n  shop  {scheme}://{shop}{base_path}/\n  ops   http://{ops}/\n  data  {data}\n  \
          gate  {redis}\n"
     ));
+    if let Some(warning) = server.shared.tls.as_ref().and_then(|tls| tls.warning()) {
+        tracing::warn!("{warning}");
+    }
     if let Some(warning) = server.medium.warning() {
         tracing::warn!(%data, "{warning}");
         text.push_str(&format!("\nWARNING: {warning}.\n"));
@@ -76,8 +81,10 @@ fn how_to_buy(loaded: &Loaded, server: &Server) -> Option<String> {
         "\nSecrets were generated beside the data file, in development.toml.\n\
          The dashboard asks for its admin_token.\n\
          Buy something as {BUYER}:\n\n  \
-         curl -i http://{}{}/v1/items/{item}/orders -H 'Content-Type: application/json' -d '{{\"quantity\":1}}' \
+         curl -i {}://{}{}/v1/items/{item}/orders -H 'Content-Type: application/json' -d '{{\"quantity\":1}}' \
          -H 'Idempotency-Key: first' -H 'Authorization: Bearer {token}'\n\n",
-        server.listen, loaded.config.server.base_path
+        scheme(server.shared.tls.as_deref()),
+        server.listen,
+        loaded.config.server.base_path
     ))
 }

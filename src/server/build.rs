@@ -21,7 +21,7 @@ use super::clock_watch::{self, Following};
 use super::descriptors;
 use super::file_watch::{self, Files};
 use super::housekeeping;
-use super::listener::{self, Listener, Passed, Socket};
+use super::listener::{self, Listener, Passed, Socket, Terms};
 use super::operations;
 use super::sale;
 use super::shutdown;
@@ -46,10 +46,11 @@ use crate::gate::pool::PoolReturns;
 use crate::gate::redis::{Redis, RedisLink, RedisSettings};
 use crate::gate::single_flight::SingleFlight;
 use crate::gate::throttle::LocalThrottle;
-use crate::http::connection::{Connections, Limits};
+use crate::http::connection::Limits;
 use crate::http::order_view::Shown;
 use crate::http::query_config;
 use crate::http::response_counters::ResponseCounters;
+use crate::http::tls::Tls;
 use crate::http::trusted_proxies::TrustedProxies;
 use crate::ops::monitor::Monitor;
 use crate::ops::telemetry::disk::Disk;
@@ -75,22 +76,13 @@ pub(super) struct Server {
     pub(super) ops_listen: SocketAddr,
     pub(super) sale: Arc<Sale>,
     pub(super) medium: Medium,
-    pub(super) cors: Arc<Cors>,
-    pub(super) identity: Arc<Identity>,
-    pub(super) ops_tokens: Arc<Tokens>,
-    pub(super) payment_keys: Arc<ArcSwap<Keys>>,
-    pub(super) pay_page: Arc<ArcSwapOption<PayPage>>,
+    pub(super) shared: Arc<Shared>,
     pub(super) monitor: Arc<Monitor>,
-    pub(super) watchdog: Arc<Watchdog>,
-    draining: Arc<AtomicBool>,
-    closing: Arc<AtomicBool>,
-    responses: Arc<Vec<Arc<ResponseCounters>>>,
     public: Listener,
     operations: Listener,
     feed: Arc<Feed>,
     relay: Option<Relay>,
     pub(super) webhook: Option<Arc<Webhook>>,
-    pub(super) redis: Option<Arc<Redis>>,
     /// Redis was tried out once.
     tried_redis: Option<oneshot::Receiver<()>>,
     watches: [Background; 3],
@@ -100,7 +92,7 @@ impl Server {
     /// Bottom-up: sockets, sale, gate, listeners.
     pub(super) fn build(loaded: &Loaded, passed: Passed, slow: Option<InjectedDelay>) -> Result<Self, ServeError> {
         let config = &loaded.config;
-        let (identity, payment_keys) = (Arc::new(identity(loaded)?), Keys::read(config)?);
+        let (identity, payment_keys, tls) = (identity(loaded)?, Keys::read(config)?, listener::tls(config)?);
         let redis = open_redis(config)?;
         let tried_redis = watch_redis(redis.as_ref());
         let descriptors = descriptors::raise_limit();
@@ -116,7 +108,8 @@ impl Server {
         let medium = Medium::of(&config.storage.path);
         let shown = Shown { durability: sale::promised(config, &medium) };
         let streams = events::limits(limits.connections);
-        let shared = share(loaded, (&sale, shown), workers, (identity, payment_keys), redis.clone(), streams);
+        let renewable = (Arc::new(identity), payment_keys, tls);
+        let shared = Arc::new(share(loaded, (&sale, shown), workers, renewable, redis, streams));
         let disk = Arc::new(Disk::of(&config.storage.path));
         let watches = watch(config, &sale, &shared, &disk)?;
         let feed = Arc::new(Feed::open(&config.storage.path, sale.view().status.last_seq())?);
@@ -124,35 +117,19 @@ impl Server {
         let webhook = Webhook::start(config, &sale.view().clock, &feed)?.map(Arc::new);
         let beside = (&feed, webhook.as_ref(), disk);
         let (operations, monitor) = operations::open((ops_socket, listen), descriptors, loaded, &shared, beside)?;
-        let (draining, closing) = (Arc::clone(&shared.draining), Arc::clone(&shared.gate.closing));
-        let responses = Arc::clone(&shared.responses);
-        let identity = Arc::clone(&shared.identity);
-        let (ops_tokens, payment_keys) = (Arc::clone(&shared.ops_tokens), Arc::clone(&shared.payment_keys));
-        let (pay_page, watchdog) = (Arc::clone(&shared.pay_page), Arc::clone(&shared.watchdog));
-        let workers = (usize::from(workers), WorkerFactory::new(shared));
-        let cors = Arc::new(Cors::new(config.server.allowed_origins.clone()));
-        let public = open_public(public_socket, (loaded, Arc::clone(&cors)), workers, &draining, limits)?;
+        let public = open_public(public_socket, loaded, usize::from(workers), &shared, limits)?;
         Ok(Self {
             listen,
             ops_listen,
             sale,
             medium,
-            cors,
-            identity,
-            ops_tokens,
-            payment_keys,
-            pay_page,
+            shared,
             monitor,
-            watchdog,
-            draining,
-            closing,
-            responses,
             public,
             operations,
             feed,
             relay,
             webhook,
-            redis,
             tried_redis,
             watches,
         })
@@ -167,9 +144,9 @@ impl Server {
 
     /// Top-down: readiness off, listeners closed, who is connected served and let go, ledger written and closed.
     pub(super) async fn close(self, signals: &mut Signals) -> Result<(), ServeError> {
-        self.draining.store(true, Ordering::Relaxed);
-        shutdown::drain(&self.public, &self.responses, signals).await;
-        self.closing.store(true, Ordering::Relaxed);
+        self.shared.draining.store(true, Ordering::Relaxed);
+        shutdown::drain(&self.public, &self.shared.responses, signals).await;
+        self.shared.gate.closing.store(true, Ordering::Relaxed);
         // Who waits for an entry is answered; the files of the feed are closed before the ledger's, which ends last.
         let (feed, relay, webhook) = (self.feed, self.relay, self.webhook);
         let close_feed = move || {
@@ -251,7 +228,7 @@ fn share(
     loaded: &Loaded,
     (sale, shown): (&Arc<Sale>, Shown),
     workers: u16,
-    (identity, payment_keys): (Arc<Identity>, Keys),
+    (identity, payment_keys, tls): (Arc<Identity>, Keys, Option<Arc<Tls>>),
     redis: Option<Arc<Redis>>,
     streams: doorbuster_actors::sale::Limits,
 ) -> Shared {
@@ -264,7 +241,9 @@ fn share(
     Shared {
         sale: Arc::clone(sale),
         gate,
+        cors: Arc::new(Cors::new(config.server.allowed_origins.clone())),
         identity,
+        tls,
         throttle: Arc::new(LocalThrottle::new(config.gate.throttle.window)),
         throttle_scope: config.gate.throttle.scope,
         addresses: address_throttle(config),
@@ -322,15 +301,16 @@ pub(super) fn limits(config: &Config, descriptors: usize) -> Result<Limits, Serv
 
 fn open_public(
     socket: Socket,
-    (loaded, cors): (&Loaded, Arc<Cors>),
-    (count, workers): (usize, WorkerFactory),
-    draining: &Arc<AtomicBool>,
+    loaded: &Loaded,
+    count: usize,
+    shared: &Arc<Shared>,
     limits: Limits,
 ) -> Result<Listener, ServeError> {
-    let (draining, workers) = (Arc::clone(draining), Arc::new(workers));
+    let workers = Arc::new(WorkerFactory::new(Arc::clone(shared)));
+    let (draining, cors, tls) = (Arc::clone(&shared.draining), Arc::clone(&shared.cors), shared.tls.clone());
     let (mode, server) = (loaded.mode, &loaded.config.server);
     let (keep_alive, base_path) = (server.keep_alive, server.base_path.clone());
-    let proxies = TrustedProxies::new(&server.trusted_proxies);
+    let proxies = TrustedProxies::new(&server.trusted_proxies).with_tls(tls.is_some());
     let app = move || {
         let (state, responses) = workers.equip();
         let (base_path, proxies) = (base_path.clone(), proxies.clone());
@@ -342,7 +322,7 @@ fn open_public(
             .wrap(from_fn(move |request, next| request_checks::check(Rc::clone(&checks), request, next)))
             .configure(move |config| api::routes(mode, &base_path, config))
     };
-    listener::open("public", socket, count, (&Connections::new(limits), keep_alive), app)
+    listener::open("public", socket, count, Terms { limits, keep_alive, tls }, app)
 }
 
 fn start_relay(config: &Config, redis: Option<&Arc<Redis>>, feed: &Arc<Feed>) -> Result<Option<Relay>, ServeError> {

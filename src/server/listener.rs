@@ -19,9 +19,10 @@ use tokio::net::TcpStream;
 
 use super::{LISTENERS, ServeError};
 use crate::config::{Cause, Config, Loaded};
-use crate::http::connection::{Connection, Connections, NoRoom};
+use crate::http::connection::{Connection, Connections, Limits, Stream};
 use crate::http::hangup::{Hangup, WithHangup};
 use crate::http::problem::Problem;
+use crate::http::tls::{PairFiles, Tls, UnfitPair};
 
 /// Connections that may wait to be accepted: the crowd comes in one second.
 pub(super) const BACKLOG: u32 = 4_096;
@@ -86,6 +87,25 @@ fn bind(key: &'static str, address: SocketAddr) -> Result<TcpListener, ServeErro
     socket.listen(BACKLOG).and_then(tokio::net::TcpListener::into_std).map_err(failed)
 }
 
+/// On what terms a listener serves.
+pub(super) struct Terms {
+    pub(super) limits: Limits,
+    /// How long a connection is kept on which nothing is asked.
+    pub(super) keep_alive: Duration,
+    pub(super) tls: Option<Arc<Tls>>,
+}
+
+/// The certificate of the public listener, if it is to speak TLS.
+pub(super) fn tls(config: &Config) -> Result<Option<Arc<Tls>>, UnfitPair> {
+    Ok(pair_files(config).map(Tls::read).transpose()?.map(Arc::new))
+}
+
+/// Where the certificate and its key are.
+pub(super) fn pair_files(config: &Config) -> Option<PairFiles<'_>> {
+    let server = &config.server;
+    Some(PairFiles { certificate: server.tls_certificate_file.as_deref()?, key: server.tls_key_file.as_deref()? })
+}
+
 /// A listener that serves.
 pub(super) struct Listener {
     handle: ServerHandle,
@@ -123,12 +143,12 @@ impl Listener {
     }
 }
 
-/// Serves `app` on a socket, with so many workers; connections on which nothing is asked are kept for `keep_alive`.
+/// Serves `app` on a socket, with so many workers.
 pub(super) fn open<F, I, S, B>(
     name: &'static str,
     socket: Socket,
     workers: usize,
-    (connections, keep_alive): (&Arc<Connections>, Duration),
+    Terms { limits, keep_alive, tls }: Terms,
     app: F,
 ) -> Result<Listener, ServeError>
 where
@@ -143,9 +163,10 @@ where
     // The library would stop accepting: then nobody could be told, and nobody could take a place.
     let server = Server::build().workers(workers).backlog(BACKLOG).max_concurrent_connections(usize::MAX >> 1);
     let server = server.disable_signals();
-    let admitting = Arc::clone(connections);
+    let connections = Connections::new(limits);
+    let admitting = Arc::clone(&connections);
     let connection = move || {
-        let connections = Arc::clone(&admitting);
+        let (connections, tls) = (Arc::clone(&admitting), tls.clone());
         let requests = HttpService::<WithHangup<Connection>, _, _>::build()
             .on_connect_ext(WithHangup::introduce)
             .keep_alive(keep_alive)
@@ -153,34 +174,41 @@ where
             .client_disconnect_timeout(DISCONNECT_TIMEOUT)
             // No address and no name of ours: no answer depends on them.
             .h1(map_config(app(), |()| AppConfig::default()));
-        fn_service(move |stream| std::future::ready(accept(stream, &connections))).and_then(requests)
+        fn_service(move |socket| accept(socket, Arc::clone(&connections), tls.clone())).and_then(requests)
     };
     let Socket { listener, is_passed } = socket;
     let own = if is_passed { None } else { Some(listener.try_clone()?) };
     let server = server.listen(name, listener, connection)?.run();
     let handle = server.handle();
     actix_web::rt::spawn(server);
-    Ok(Listener { handle, connections: Arc::clone(connections), own })
+    Ok(Listener { handle, connections, own })
 }
 
 /// Lets a new connection in. What cannot be set or known of it is no reason to turn it away.
-fn accept(
-    stream: TcpStream,
-    connections: &Arc<Connections>,
+async fn accept(
+    socket: TcpStream,
+    connections: Arc<Connections>,
+    tls: Option<Arc<Tls>>,
 ) -> Result<(WithHangup<Connection>, Option<SocketAddr>), DispatchError> {
-    let _ = stream.set_nodelay(true);
-    let peer = stream.peer_addr().ok();
-    match connections.admit(peer.map(|peer| peer.ip())) {
-        Ok(ticket) => {
-            let hangup = Hangup::default();
-            Ok((WithHangup::new(Connection::new(stream, ticket, hangup.clone()), hangup), peer))
+    let _ = socket.set_nodelay(true);
+    let peer = socket.peer_addr().ok();
+    let Ok(ticket) = connections.admit(peer.map(|peer| peer.ip())) else {
+        // Before keys are agreed on there is nothing to say it in.
+        if tls.is_none() {
+            turn_away(&socket, &connections);
         }
-        Err(NoRoom) => {
-            let refusal = Problem::new(Reason::Overloaded, "there are too many connections").retry_soon();
-            let refusal = refusal.to_bytes(connections.limits().base_path.clone());
-            // As much as the socket takes at once: a client for whom there is no room is not waited for.
-            let _courtesy = stream.try_write(&refusal);
-            Err(DispatchError::Io(io::Error::other("no room for another connection")))
-        }
-    }
+        return Err(DispatchError::Io(io::Error::other("no room for another connection")));
+    };
+    let stream = match tls {
+        None => Stream::Plain(socket),
+        Some(tls) => Stream::encrypted(socket, &tls, &ticket).await.map_err(DispatchError::Io)?,
+    };
+    let hangup = Hangup::default();
+    Ok((WithHangup::new(Connection::new(stream, ticket, hangup.clone()), hangup), peer))
+}
+
+/// Says that there is no room, as much as the socket takes at once: such a client is not waited for.
+fn turn_away(socket: &TcpStream, connections: &Connections) {
+    let refusal = Problem::new(Reason::Overloaded, "there are too many connections").retry_soon();
+    let _courtesy = socket.try_write(&refusal.to_bytes(connections.limits().base_path.clone()));
 }

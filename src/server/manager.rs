@@ -44,7 +44,7 @@ impl Line {
 impl Manager {
     /// Of a server that serves: says so. Call it on the thread that waits for signals.
     pub(super) fn start(server: &Server) -> io::Result<Self> {
-        let (monitor, watchdog) = (Arc::clone(&server.monitor), Arc::clone(&server.watchdog));
+        let (monitor, watchdog) = (Arc::clone(&server.monitor), Arc::clone(&server.shared.watchdog));
         let line = Line { monitor, listen: server.listen, ops_listen: server.ops_listen };
         watchdog.watch_this_thread(MAIN);
         let watching = watchdog.start()?;

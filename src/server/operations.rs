@@ -14,16 +14,17 @@ use doorbuster_actors::payment::Provider;
 
 use super::ServeError;
 use super::descriptors::ops_connections;
-use super::listener::{self, Listener, Socket};
+use super::listener::{self, Listener, Socket, Terms};
 use super::workers::Shared;
 use crate::config::{Config, Loaded};
 use crate::export::Downloads;
 use crate::feed::Feed;
-use crate::http::connection::{Connections, Limits};
+use crate::http::connection::Limits;
 use crate::http::order_view::Shown;
 use crate::http::query_config;
 use crate::http::request_context;
 use crate::http::sale_client::SaleClient;
+use crate::http::tls::Tls;
 use crate::http::trusted_proxies::TrustedProxies;
 use crate::ops;
 use crate::ops::auth_failures;
@@ -51,9 +52,10 @@ pub(super) fn open(
     (feed, webhook, disk): (&Arc<Feed>, Option<&Arc<Webhook>>, Arc<Disk>),
 ) -> Result<(Listener, Arc<Monitor>), ServeError> {
     let config = &loaded.config;
+    let scheme = scheme(shared.tls.as_deref());
     let telemetry = Arc::new(telemetry(shared, feed, webhook.cloned(), disk));
     let monitor = Arc::new(Monitor::of(Arc::clone(&telemetry)));
-    let openapi = ops::openapi::document(&format!("http://{public}{}", config.server.base_path), loaded.mode);
+    let openapi = ops::openapi::document(&format!("{scheme}://{public}{}", config.server.base_path), loaded.mode);
     let proxies = TrustedProxies::new(&config.server.trusted_proxies);
     let limits = Limits {
         connections: ops_connections(descriptors),
@@ -82,7 +84,7 @@ pub(super) fn open(
             .wrap(from_fn(request_context::carry))
             .configure(ops::routes)
     };
-    let listener = listener::open("operations", socket, 1, (&Connections::new(limits), keep_alive), app)?;
+    let listener = listener::open("operations", socket, 1, Terms { limits, keep_alive, tls: None }, app)?;
     Ok((listener, monitor))
 }
 
@@ -120,6 +122,11 @@ fn providers(shared: &Shared) -> Vec<Provider> {
     Provider::ALL.iter().copied().filter(is_used).collect()
 }
 
+/// How the addresses of a listener begin.
+pub(super) fn scheme(tls: Option<&Tls>) -> &'static str {
+    if tls.is_some() { "https" } else { "http" }
+}
+
 fn telemetry(shared: &Shared, feed: &Arc<Feed>, webhook: Option<Arc<Webhook>>, disk: Arc<Disk>) -> Telemetry {
     Telemetry {
         started: Instant::now(),
@@ -132,6 +139,7 @@ fn telemetry(shared: &Shared, feed: &Arc<Feed>, webhook: Option<Arc<Webhook>>, d
         limits_addresses: shared.addresses.is_some(),
         redis: shared.redis.clone(),
         disk,
+        tls: shared.tls.clone(),
         durability: shared.shown.durability,
         closing: Arc::clone(&shared.draining),
         auth_failures: Arc::default(),

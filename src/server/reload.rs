@@ -6,10 +6,13 @@ use std::sync::Arc;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 
+use super::listener::pair_files;
+use super::workers::Shared;
 use crate::api::cors::Cors;
 use crate::api::pay_page::PayPage;
 use crate::auth::Identity;
 use crate::config::{ConfigError, Loaded, changed_keys};
+use crate::http::tls::{CERTIFICATE, KEY, Tls};
 use crate::ops::tokens::Tokens;
 use crate::payment::Keys;
 use crate::redis_client::{RedisAddress, SharedClient};
@@ -44,8 +47,23 @@ const PAYMENT_KEYS: &[&str] = &[
     "payment.alipay.app_id",
 ];
 
+/// All who take something over.
+pub(super) fn takers(shared: &Shared, webhook_of: Option<&Arc<Webhook>>) -> Vec<Taker> {
+    let mut takers = vec![
+        origins(Arc::clone(&shared.cors)),
+        token_keys(Arc::clone(&shared.identity)),
+        ops_tokens(Arc::clone(&shared.ops_tokens)),
+        payment_keys(Arc::clone(&shared.payment_keys)),
+        certificate(shared.tls.clone()),
+        pay_page(Arc::clone(&shared.pay_page)),
+    ];
+    takers.extend(webhook_of.map(|sender| webhook(Arc::clone(sender))));
+    takers.extend(shared.redis.as_ref().map(|used| redis(Arc::clone(used.client()))));
+    takers
+}
+
 /// Pages of other origins.
-pub(super) fn origins(cors: Arc<Cors>) -> Taker {
+fn origins(cors: Arc<Cors>) -> Taker {
     let take = move |loaded: &Loaded| {
         cors.replace(loaded.config.server.allowed_origins.clone());
         Ok(())
@@ -53,15 +71,32 @@ pub(super) fn origins(cors: Arc<Cors>) -> Taker {
     Taker { keys: &["server.allowed_origins"], take: Box::new(take) }
 }
 
+/// The certificate of the public listener. Its files are read again wherever they are.
+fn certificate(tls: Option<Arc<Tls>>) -> Taker {
+    let take = move |loaded: &Loaded| match (&tls, pair_files(&loaded.config)) {
+        (Some(tls), Some(files)) => {
+            tls.renew(files).map_err(|unfit| unfit.to_string())?;
+            if let Some(warning) = tls.warning() {
+                tracing::warn!("{warning}");
+            }
+            Ok(())
+        }
+        (None, None) => Ok(()),
+        (Some(_), None) => Err("a listener that began with TLS goes on with it until the next start".to_owned()),
+        (None, Some(_)) => Err("a listener that began without TLS goes on without it until the next start".to_owned()),
+    };
+    Taker { keys: &[CERTIFICATE, KEY], take: Box::new(take) }
+}
+
 /// The keys that tokens are checked with. A set of keys is read again from where it was.
-pub(super) fn token_keys(identity: Arc<Identity>) -> Taker {
+fn token_keys(identity: Arc<Identity>) -> Taker {
     let take = move |loaded: &Loaded| identity.renew(loaded).map_err(|unfit| unfit.to_string());
     let keys = &["auth.jwt_secret", "auth.jwt_previous_secret", "auth.jwt_public_key_file"];
     Taker { keys, take: Box::new(take) }
 }
 
 /// The way to Redis: another password, other certificates, another place.
-pub(super) fn redis(client: Arc<SharedClient>) -> Taker {
+fn redis(client: Arc<SharedClient>) -> Taker {
     let take = move |loaded: &Loaded| match RedisAddress::of(&loaded.config.redis) {
         Some(address) => client.renew(&address).map_err(|unusable| unusable.to_string()),
         None => Err("redis.url: a server that began with Redis goes on with it until the next start".to_owned()),
@@ -71,7 +106,7 @@ pub(super) fn redis(client: Arc<SharedClient>) -> Taker {
 }
 
 /// The tokens of the operations listener.
-pub(super) fn ops_tokens(tokens: Arc<Tokens>) -> Taker {
+fn ops_tokens(tokens: Arc<Tokens>) -> Taker {
     let take = move |loaded: &Loaded| {
         tokens.replace(&loaded.config);
         Ok(())
@@ -80,7 +115,7 @@ pub(super) fn ops_tokens(tokens: Arc<Tokens>) -> Taker {
 }
 
 /// The keys that notifications of payment providers are checked with. Files of public keys are read again.
-pub(super) fn payment_keys(keys: Arc<ArcSwap<Keys>>) -> Taker {
+fn payment_keys(keys: Arc<ArcSwap<Keys>>) -> Taker {
     let take = move |loaded: &Loaded| {
         keys.store(Arc::new(Keys::read(&loaded.config).map_err(|unfit| unfit.to_string())?));
         Ok(())
@@ -89,13 +124,13 @@ pub(super) fn payment_keys(keys: Arc<ArcSwap<Keys>>) -> Taker {
 }
 
 /// What signs order events.
-pub(super) fn webhook(webhook: Arc<Webhook>) -> Taker {
+fn webhook(webhook: Arc<Webhook>) -> Taker {
     let take = move |loaded: &Loaded| webhook.renew(&loaded.config).map_err(str::to_owned);
     Taker { keys: &["webhook.secret", "webhook.previous_secret"], take: Box::new(take) }
 }
 
 /// The payment page, and what signs its addresses.
-pub(super) fn pay_page(page: Arc<ArcSwapOption<PayPage>>) -> Taker {
+fn pay_page(page: Arc<ArcSwapOption<PayPage>>) -> Taker {
     let take = move |loaded: &Loaded| {
         page.store(PayPage::of(&loaded.config, loaded.mode));
         Ok(())

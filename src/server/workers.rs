@@ -12,6 +12,7 @@ use doorbuster_actors::sale::Limits as StreamLimits;
 use doorbuster_actors::{Sale, SaleHandle};
 
 use crate::api::ApiState;
+use crate::api::cors::Cors;
 use crate::api::events::Events;
 use crate::api::items::Items;
 use crate::api::orders::Orders;
@@ -32,6 +33,7 @@ use crate::gate::{self, Gate, Layers};
 use crate::http::order_view::Shown;
 use crate::http::response_counters::ResponseCounters;
 use crate::http::sale_client::SaleClient;
+use crate::http::tls::Tls;
 use crate::ops::tokens::Tokens;
 use crate::payment::Keys;
 use crate::service_manager::watchdog::Watchdog;
@@ -40,7 +42,9 @@ use crate::service_manager::watchdog::Watchdog;
 pub(super) struct Shared {
     pub(super) sale: Arc<Sale>,
     pub(super) gate: gate::Shared,
+    pub(super) cors: Arc<Cors>,
     pub(super) identity: Arc<Identity>,
+    pub(super) tls: Option<Arc<Tls>>,
     pub(super) throttle: Arc<LocalThrottle>,
     pub(super) throttle_scope: ThrottleScope,
     pub(super) addresses: Option<Arc<LocalThrottle>>,
@@ -63,12 +67,12 @@ pub(super) struct Shared {
 
 /// Equips workers, in the order in which they come: each runs the core of its number.
 pub(super) struct WorkerFactory {
-    shared: Shared,
+    shared: Arc<Shared>,
     started: AtomicU16,
 }
 
 impl WorkerFactory {
-    pub(super) fn new(shared: Shared) -> Self {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
         Self { shared, started: AtomicU16::new(0) }
     }
 

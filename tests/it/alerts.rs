@@ -6,7 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
 
-use crate::support::{Attempt, Client, Item, RedisServer, Server, Setup, admin_authorization, crowd, seed};
+use crate::support::{
+    Attempt, Certificate, Client, Item, RedisServer, Server, Setup, admin_authorization, crowd, seed,
+};
 
 const RULES: &str = "deploy/prometheus/alerts.yml";
 const TESTS: &str = "deploy/prometheus/alerts_test.yml";
@@ -130,7 +132,10 @@ async fn busy_server(redis: &RedisServer) -> Server {
 async fn every_alert_looks_at_series_that_a_server_exports() {
     let redis = RedisServer::start();
     let server = busy_server(&redis).await;
-    let exported = series(&page(&server, "text/plain").await);
+    let mut exported = series(&page(&server, "text/plain").await);
+    let certificate = Certificate::valid_for(90);
+    let encrypted = Setup::new([]).with_tls(&certificate.pem(), &certificate.key()).start();
+    exported.extend(series(&page(&encrypted, "text/plain").await));
     let is_exported = |selector: &Selector| exported.iter().any(|series| fits(series, selector));
     for (alert, expression) in alerts() {
         let selectors = selectors(&expression);

@@ -13,12 +13,12 @@ use crate::support::{
 const SKU: &str = "sku-1";
 
 /// Most that the hostile crowd below may add to the resident memory: a fraction of what each would take without bounds.
-const MAX_GROWTH_KIB: u64 = 64 * 1024;
+pub(crate) const MAX_GROWTH_KIB: u64 = 64 * 1024;
 
 /// Sooner than the flood below is given up for not sending a head: until then nothing frees a descriptor by itself.
 const AT_ONCE: Duration = Duration::from_secs(3);
 
-fn resident_kib(server: &Server) -> u64 {
+pub(crate) fn resident_kib(server: &Server) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", server.id())).expect("the server runs");
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("its memory");
     line.trim().trim_end_matches(" kB").parse().expect("a number")

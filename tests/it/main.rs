@@ -45,6 +45,7 @@ mod stalls;
 mod storefront;
 mod strangers;
 mod support;
+mod tls;
 mod tokens;
 mod top;
 mod verdict;

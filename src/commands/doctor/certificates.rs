@@ -32,7 +32,9 @@ enum Use {
 fn files(config: &Config) -> Vec<(&'static str, Use, Option<&Path>, Option<&Path>)> {
     let (redis, webhook) = (&config.redis, &config.webhook);
     let (own, key) = (redis.tls_certificate_file.as_deref(), redis.tls_key_file.as_deref());
+    let (public, public_key) = (&config.server.tls_certificate_file, &config.server.tls_key_file);
     vec![
+        ("server.tls_certificate_file", Use::Own, public.as_deref(), public_key.as_deref()),
         ("redis.tls_ca_file", Use::Authorities, redis.tls_ca_file.as_deref(), None),
         ("redis.tls_certificate_file", Use::Own, own, key),
         ("webhook.tls_ca_file", Use::Authorities, webhook.tls_ca_file.as_deref(), None),

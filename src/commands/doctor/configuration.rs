@@ -21,8 +21,8 @@ pub(super) fn findings(loaded: &Loaded) -> Vec<Finding> {
 }
 
 /// Whether the public listener itself speaks TLS.
-fn has_tls(_config: &Config) -> bool {
-    false
+fn has_tls(config: &Config) -> bool {
+    config.server.tls_certificate_file.is_some()
 }
 
 fn faults(loaded: &Loaded) -> Vec<Finding> {

@@ -71,9 +71,11 @@ fn words_of_scope_and_trim_are_read_exactly() {
 #[test]
 fn a_certificate_needs_its_key() {
     for key in ["tls_certificate_file", "tls_key_file"] {
-        let folder = Folder::new();
-        let text = format!("{SECRETS}[redis]\nurl = \"rediss://localhost\"\n{key} = \"x.pem\"\n");
-        let refusal = refusal(folder.load_file(&text));
-        assert!(refusal.starts_with("redis.tls_certificate_file: needs redis.tls_key_file"), "{refusal}");
+        for (section, other) in [("redis", "url = \"rediss://localhost\""), ("server", "workers = 1")] {
+            let text = format!("{SECRETS}[{section}]\n{other}\n{key} = \"x.pem\"\n");
+            let refusal = refusal(Folder::new().load_file(&text));
+            let expected = format!("{section}.tls_certificate_file: needs {section}.tls_key_file");
+            assert!(refusal.starts_with(&expected), "{refusal}");
+        }
     }
 }

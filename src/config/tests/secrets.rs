@@ -91,3 +91,19 @@ fn the_key_of_webhooks_has_its_own_form_and_a_url_needs_one() {
     let file = folder.file("key", &format!("{key}\n"));
     assert!(load(&format!("{url}secret_file = {file:?}\n")).is_ok());
 }
+
+#[test]
+fn what_is_shown_is_a_configuration_file_without_secrets() {
+    let folder = Folder::new();
+    let path = folder.file("a\n\"b\".toml", &format!("{SECRETS}[redis]\nurl = \"redis://:canary@10.0.0.1\"\n"));
+    let loaded = load(Sources { file: Some(path), ..Sources::default() }).expect("valid");
+    let shown = show(&loaded, false);
+    let table: toml::Table = shown.parse().expect("valid TOML");
+    assert_eq!(table["auth"]["jwt_secret"].as_str(), Some("***"));
+    assert_eq!(table["feed"]["token"].as_str(), Some(""));
+    assert_eq!(table["gate"]["throttle"]["window"].as_str(), Some("5s"));
+    assert!(shown.contains("workers = 0  # default\n"), "{shown}");
+    for secret in ["canary", "0123456789abcdef", "fedcba9876543210"] {
+        assert!(!shown.contains(secret) && !format!("{loaded:?}").contains(secret), "{secret}");
+    }
+}

@@ -8,13 +8,13 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
 
 use super::READ;
 use super::chunks::Parsed;
 use super::head_guard::{HeadGuard, NO_BODY, Violation};
 use super::registry::Ticket;
+use super::stream::Stream;
 use crate::http::hangup::Hangup;
 
 /// How long a head may take from its first byte, and a new connection until then. A head fits a few packets.
@@ -29,7 +29,7 @@ const PROGRESS: usize = 4 * 1024;
 /// What an open connection is doing.
 #[expect(clippy::struct_excessive_bools, reason = "reading and writing each have their own, and any may hold with any")]
 pub(super) struct Open {
-    pub(super) stream: TcpStream,
+    pub(super) stream: Stream,
     hangup: Hangup,
     guard: HeadGuard,
     /// Read, and not handed on: a head that is not complete, or what came behind a request.
@@ -62,7 +62,7 @@ pub(super) enum Reading {
 
 impl Open {
     /// A fresh connection.
-    pub(super) fn new(stream: TcpStream, hangup: Hangup) -> Self {
+    pub(super) fn new(stream: Stream, hangup: Hangup) -> Self {
         Self {
             stream,
             hangup,
@@ -236,18 +236,44 @@ impl Open {
             Poll::Ready(count) => count,
             Poll::Pending => 0,
         };
-        if count == bytes.len() && !self.is_blocked {
+        let left = bytes.len() - count + self.stream.unsent();
+        if left == 0 && !self.is_blocked {
             self.awaits_answer = false;
         } else {
-            self.account(count, bytes.len() - count, ticket)?;
+            self.account(count, left, ticket)?;
         }
-        if count > 0 && self.wants_more {
-            self.wants_more = false;
-            cx.waker().wake_by_ref();
+        if count > 0 {
+            self.ask_for_more(cx);
         }
         if written.is_ready() {
             return Poll::Ready(Ok(count));
         }
+        self.poll_stalled(cx, ticket)
+    }
+
+    /// Sends what was encrypted and is not sent yet. A plain connection keeps nothing.
+    pub(super) fn flush(&mut self, cx: &mut Context<'_>, ticket: &mut Ticket) -> Poll<io::Result<()>> {
+        if self.stream.unsent() == 0 {
+            return Poll::Ready(Ok(()));
+        }
+        let flushed = Pin::new(&mut self.stream).poll_flush(cx)?;
+        self.account(0, self.stream.unsent(), ticket)?;
+        if flushed.is_ready() {
+            self.ask_for_more(cx);
+            return Poll::Ready(Ok(()));
+        }
+        self.poll_stalled(cx, ticket)
+    }
+
+    /// The library may be given more than when it last asked.
+    fn ask_for_more(&mut self, cx: &mut Context<'_>) {
+        if std::mem::take(&mut self.wants_more) {
+            cx.waker().wake_by_ref();
+        }
+    }
+
+    /// The client takes nothing; that is an error after its time, or once others need what it holds.
+    fn poll_stalled<T>(&mut self, cx: &mut Context<'_>, ticket: &Ticket) -> Poll<io::Result<T>> {
         if !ticket.is_stuck(cx.waker()) {
             return Poll::Ready(Err(io::Error::other("too much is written that nobody takes")));
         }

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
@@ -144,6 +144,33 @@ pub(crate) async fn raw_exchange(address: SocketAddr, bytes: &[u8]) -> Result<Ra
         tokio::select! { () = send => unreachable!("the sender never ends"), received = receive => received };
     let response = received.map_err(|_| Error::from(ErrorKind::TimedOut))?.ok().flatten();
     Ok(RawAnswer { response, connection })
+}
+
+/// Requests and answers on a connection that somebody else has made: encrypted, or of another kind.
+pub(crate) struct Conversation<S>(Connection<S>);
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
+    pub(crate) fn over(stream: S) -> Self {
+        Self(Connection { stream, buffer: Vec::new() })
+    }
+
+    /// Sends a whole request as text and reads its answer.
+    ///
+    /// # Errors
+    /// If none comes.
+    pub(crate) async fn say(&mut self, request: &str) -> Result<Response> {
+        let exchange = async {
+            self.0.stream.write_all(request.as_bytes()).await?;
+            self.0.stream.flush().await?;
+            self.0.read_response().await?.ok_or_else(|| ErrorKind::UnexpectedEof.into())
+        };
+        timeout(PATIENCE, exchange).await.unwrap_or(Err(ErrorKind::TimedOut.into()))
+    }
+
+    /// The stream itself.
+    pub(crate) fn stream(&mut self) -> &mut S {
+        &mut self.0.stream
+    }
 }
 
 struct Connection<S = TcpStream> {

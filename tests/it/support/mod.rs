@@ -6,6 +6,7 @@
 #![expect(clippy::disallowed_methods, reason = "waits for processes, which wake nobody, and reads the seed of a run")]
 
 mod browser;
+mod certificate;
 mod checks;
 mod client;
 mod crowd;
@@ -24,6 +25,7 @@ mod webhook;
 use std::net::TcpListener;
 
 pub(crate) use browser::{Browser, Colours, Screen};
+pub(crate) use certificate::Certificate;
 pub(crate) use checks::{assert_conservation, assert_problem, but_for_its_id, live_of, problem_code, same_promise};
 pub(crate) use client::{Client, RawAnswer, Response, raw_exchange};
 pub(crate) use crowd::{Attempt, Tally, crowd, crowd_counting};
