@@ -34,6 +34,7 @@ mod worker;
 use std::io::{self, Write as _};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::dev::Server;
 use actix_web::{App, HttpServer, web};
@@ -41,8 +42,11 @@ use doorbuster_actors::data_file::Medium;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
+use crate::background::Background;
 use crate::config::{Config, InventorySource, Loaded};
 use crate::redis_client::{RedisAddress, UnusableAddress};
+use crate::service_manager;
+use crate::service_manager::watchdog::Watchdog;
 use crate::signals::{Signals, Told};
 use gauges::Gauges;
 use ops::State;
@@ -86,11 +90,15 @@ pub enum InventoryError {
     Panicked,
 }
 
-/// Runs an inventory until it is told to close. Call it on a thread with an actix system.
+/// How often the status line is looked at.
+const TICK: Duration = Duration::from_secs(1);
+
+/// Runs an inventory until it is told to close; `passed` is the socket that takes the place of a new one. Call it on a
+/// thread with an actix system.
 ///
 /// # Errors
 /// A key that cannot be used, a data file that is in use or fails, an address that is taken.
-pub async fn run(loaded: &Loaded) -> Result<(), InventoryError> {
+pub async fn run(loaded: &Loaded, passed: Option<TcpListener>) -> Result<(), InventoryError> {
     let mut signals = Signals::listen()?;
     let config = &loaded.config;
     let path = &config.inventory.path;
@@ -99,7 +107,7 @@ pub async fn run(loaded: &Loaded) -> Result<(), InventoryError> {
     let gauges = Arc::new(Gauges::new(cursor, store.dead_letters()?));
     let source = source(config, &store)?;
 
-    let (server, address) = serve(config, &gauges)?;
+    let (server, address) = serve(config, passed, &gauges)?;
     let answering = actix_web::rt::spawn(server);
     announce(address)?;
     if let Some(warning) = Medium::of(path).warning() {
@@ -109,13 +117,16 @@ pub async fn run(loaded: &Loaded) -> Result<(), InventoryError> {
 
     let store: SharedStore = Arc::new(Mutex::new(Some(store)));
     let stop = Arc::<Stop>::default();
+    let told = Arc::clone(&gauges);
     let worker = Worker::new(Arc::clone(&store), cursor, source, config.inventory.rate, gauges, Arc::clone(&stop));
     let ended = start(worker)?;
+    let (_telling, _watching) = tell_manager(&told, address)?;
     let outcome = tokio::select! {
-        () = closing(&mut signals) => Ok(()),
+        () = closing(&mut signals, &told, address) => Ok(()),
         ended = ended => ended.map_err(|_| InventoryError::Panicked)?.map_err(InventoryError::Store),
     };
     tracing::info!("closing");
+    service_manager::stopping("closing");
     stop.set();
     // Waits for the transaction that runs now; after that there will be none. The worker itself may still wait for the
     // feed, and is not waited for.
@@ -125,10 +136,31 @@ pub async fn run(loaded: &Loaded) -> Result<(), InventoryError> {
 }
 
 /// Nothing of the inventory's can be read again while it runs: that is said, and it goes on.
-async fn closing(signals: &mut Signals) {
+async fn closing(signals: &mut Signals, gauges: &Gauges, address: SocketAddr) {
     while signals.next().await == Told::Reload {
+        service_manager::reloading();
         tracing::info!("SIGHUP: the inventory takes its keys over at a start only");
+        service_manager::ready(&gauges.status(address));
     }
+}
+
+/// From now on the service manager hears how we are. Only this thread has to turn: the one that answers reads the data
+/// file, and may hang as long as its disk does.
+fn tell_manager(gauges: &Arc<Gauges>, address: SocketAddr) -> io::Result<(Background, Option<Background>)> {
+    let watchdog = Watchdog::asked_for();
+    watchdog.watch_this_thread("main");
+    let watching = watchdog.start()?;
+    let mut last = gauges.status(address);
+    service_manager::ready(&last);
+    let gauges = Arc::clone(gauges);
+    let tell = move || {
+        let status = gauges.status(address);
+        if status != last {
+            service_manager::status(&status);
+            last = status;
+        }
+    };
+    Ok((Background::start("status", TICK, tell)?, watching))
 }
 
 fn source(config: &Config, store: &Store) -> Result<Source, InventoryError> {
@@ -146,11 +178,19 @@ fn source(config: &Config, store: &Store) -> Result<Source, InventoryError> {
 }
 
 /// One thread answers: operators are few.
-fn serve(config: &Config, gauges: &Arc<Gauges>) -> Result<(Server, SocketAddr), InventoryError> {
+fn serve(
+    config: &Config,
+    passed: Option<TcpListener>,
+    gauges: &Arc<Gauges>,
+) -> Result<(Server, SocketAddr), InventoryError> {
     let (address, path) = (config.inventory.listen, &config.inventory.path);
     let failed = |source| InventoryError::Listen { address, source };
-    let listener = TcpListener::bind(address).map_err(failed)?;
+    let is_passed = passed.is_some();
+    let listener = passed.map_or_else(|| TcpListener::bind(address), Ok).map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
+    if is_passed {
+        tracing::info!(address = %bound, "the socket was passed by the service manager, and no other is opened");
+    }
     let state = State { gauges: Arc::clone(gauges), reader: Arc::new(Mutex::new(Reader::open(path)?)) };
     let server = HttpServer::new(move || App::new().app_data(web::ThinData(state.clone())).configure(ops::routes));
     let server = server

@@ -21,11 +21,14 @@
 //! | [`fields`] | what is wrong with a document's members, in plain words |
 //! | [`logs`] | what an operator hears |
 //! | [`signals`] | what a signal means to a process that serves |
+//! | [`service_manager`] | what it tells the service manager that started it, and which sockets it has from there |
+//! | [`background`] | threads beside the work |
 
 #![forbid(unsafe_code)]
 
 pub mod api;
 pub mod auth;
+pub mod background;
 pub mod catalogue;
 pub mod commands;
 pub mod config;
@@ -41,5 +44,6 @@ pub mod ops;
 pub mod payment;
 pub mod redis_client;
 pub mod server;
+pub mod service_manager;
 pub mod signals;
 pub mod webhook;

@@ -2,7 +2,6 @@
 //! **Owns:** which part is handed to which.
 //! **Never:** does the work of a part.
 
-mod background;
 mod banner;
 mod build;
 mod check;
@@ -11,6 +10,7 @@ mod descriptors;
 mod file_watch;
 mod housekeeping;
 mod listener;
+mod manager;
 mod operations;
 mod port_file;
 mod reload;
@@ -20,6 +20,7 @@ mod stall_watch;
 mod workers;
 
 use std::io;
+use std::net::TcpListener;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -32,11 +33,14 @@ use crate::config::{ConfigError, Loaded};
 use crate::feed::FeedError;
 use crate::payment::UnfitKey;
 use crate::redis_client::UnusableAddress;
+use crate::service_manager;
 use crate::signals::{Signals, Told};
 use crate::webhook::WebhookError;
 
 use build::Server;
 pub use check::check;
+use listener::Passed;
+use manager::Manager;
 use port_file::PortFile;
 pub use reload::ReadAgain;
 use reload::Reload;
@@ -79,6 +83,12 @@ pub enum ServeError {
         /// What the system says.
         source: io::Error,
     },
+    /// A socket that was passed, where nobody said that the server may be reached.
+    #[error(
+        "the {0} socket that was passed can be reached from other machines, and nothing says who may buy and operate: \
+         give a configuration file, or --dev"
+    )]
+    Exposed(&'static str),
     /// Too few files may be open.
     #[error(
         "server.max_connections: {needed} open files are needed and {limit} are allowed: raise the limit (`ulimit -n`, \
@@ -122,23 +132,30 @@ pub enum ServeError {
     Ended(#[from] io::Error),
 }
 
+/// The listeners by the names that their sockets have where they are passed to the process.
+pub const LISTENERS: [&str; 2] = ["public", "operations"];
+
 /// Runs a server until it is told to end, with one actor slow if a fault is to be injected. `read_again` reads the
-/// configuration once more when it is told to. Call it on a thread with an actix system.
+/// configuration once more when it is told to. `passed` are sockets of [`LISTENERS`] to be used instead of new ones.
+/// Call it on a thread with an actix system.
 pub async fn run(
     loaded: &Loaded,
     read_again: ReadAgain<'_>,
+    passed: [Option<TcpListener>; 2],
     injected_delay: Option<InjectedDelay>,
 ) -> Result<(), ServeError> {
     let mut signals = Signals::listen()?;
+    let passed = Passed::new(loaded, passed)?;
     if let Some(InjectedDelay { item, by }) = &injected_delay {
         tracing::warn!(%item, ?by, "fault injection: the actor of this item is slow");
     }
     let mut port_file = PortFile::clear(&loaded.config)?;
-    let mut server = Server::build(loaded, injected_delay)?;
+    let mut server = Server::build(loaded, passed, injected_delay)?;
     server.sale.started().await;
     server.redis_tried().await;
     port_file.write(server.listen, server.ops_listen)?;
     banner::print(loaded, &server);
+    let manager = Manager::start(&server)?;
     let mut takers = vec![
         reload::origins(Arc::clone(&server.cors)),
         reload::token_keys(Arc::clone(&server.identity)),
@@ -150,8 +167,11 @@ pub async fn run(
     takers.extend(server.redis.as_ref().map(|redis| reload::redis(Arc::clone(redis.client()))));
     let reload = Reload::new(loaded, read_again, takers);
     while signals.next().await == Told::Reload {
+        service_manager::reloading();
         reload.run();
+        manager.ready();
     }
+    manager.closing();
     // Who finds no file need not ask a server that is closing.
     shutdown::in_time("the port file", move || drop(port_file)).await;
     server.close(&mut signals).await

@@ -26,6 +26,8 @@ const SERVER: &[(&str, &str)] = &[
     ("config", ""),
     ("logs", ""),
     ("signals", ""),
+    ("background", ""),
+    ("service_manager", "background"),
     ("payment", "config fields json_object actors::ids actors::item actors::payment"),
     ("catalogue", "config fields actors::ids actors::item actors::time"),
     ("redis_client", "config"),
@@ -51,14 +53,15 @@ const SERVER: &[(&str, &str)] = &[
     ),
     (
         "server",
-        "api auth catalogue config export feed gate http ops payment redis_client signals webhook actors::data_file \
-         actors::ids actors::item actors::ledger actors::payment actors::request actors::sale actors::time",
+        "api auth background catalogue config export feed gate http ops payment redis_client service_manager signals \
+         webhook actors::data_file actors::ids actors::item actors::ledger actors::payment actors::request \
+         actors::sale actors::time",
     ),
-    ("inventory", "config http redis_client signals actors::data_file"),
+    ("inventory", "background config http redis_client service_manager signals actors::data_file"),
     (
         "commands",
-        "auth catalogue config export feed inventory logs server signals webhook actors::data_file actors::entry \
-         actors::ids actors::item actors::ledger actors::payment actors::sale actors::time",
+        "auth catalogue config export feed inventory logs server service_manager signals webhook actors::data_file \
+         actors::entry actors::ids actors::item actors::ledger actors::payment actors::sale actors::time",
     ),
     ("main", "commands logs signals actors::sale"),
 ];
@@ -166,6 +169,7 @@ const PLACES: &[(&str, &[&str], &str)] = &[
     (
         "thread::Builder",
         &[
+            "src/background",
             "src/server",
             "src/export",
             "src/feed",

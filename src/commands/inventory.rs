@@ -11,6 +11,7 @@ use super::failure::Failure;
 use super::{Cli, load_with_secrets, tell_what_was_found};
 use crate::config::Purpose;
 use crate::inventory::{self, InventoryError};
+use crate::service_manager::sockets;
 use crate::signals::survive_from_the_start;
 
 /// `doorbuster inventory`.
@@ -33,9 +34,10 @@ impl Inventory {
 /// Runs the inventory system until it is told to end.
 pub(super) fn run(cli: &Cli) -> Result<ExitCode, Failure> {
     survive_from_the_start()?;
+    let [passed] = sockets::receive(["inventory"])?;
     let loaded = load_with_secrets(cli.sources(), &[Purpose::Pull])?;
     tell_what_was_found(&loaded);
-    actix_web::rt::System::new().block_on(inventory::run(&loaded))?;
+    actix_web::rt::System::new().block_on(inventory::run(&loaded, passed))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -15,6 +15,7 @@ use super::{Cli, load_with_secrets, tell_what_was_found};
 use crate::config::{Loaded, Purpose};
 use crate::feed::FeedError;
 use crate::server::{self, ServeError};
+use crate::service_manager::sockets::{self, UnfitSocket};
 use crate::signals::survive_from_the_start;
 use crate::webhook::WebhookError;
 
@@ -55,10 +56,11 @@ impl Serve {
 /// Runs the server until it is told to end.
 pub(super) fn run(cli: &Cli, options: &Serve) -> Result<ExitCode, Failure> {
     survive_from_the_start()?;
+    let passed = sockets::receive(server::LISTENERS)?;
     let read = || load_with_secrets(cli.sources(), &[Purpose::Serve]);
     let loaded = read()?;
     tell_what_was_found(&loaded);
-    actix_web::rt::System::new().block_on(server::run(&loaded, &read, options.slow_item.clone()))?;
+    actix_web::rt::System::new().block_on(server::run(&loaded, &read, passed, options.slow_item.clone()))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -72,6 +74,12 @@ fn injected_delay(text: &str) -> Result<InjectedDelay, String> {
     let item = item.parse().map_err(|bad| format!("{bad}"))?;
     let by = humantime::parse_duration(by).map_err(|bad| bad.to_string())?;
     if by > MAX_DELAY { Err("must be at most 1s".to_owned()) } else { Ok(InjectedDelay { item, by }) }
+}
+
+impl From<UnfitSocket> for Failure {
+    fn from(unfit: UnfitSocket) -> Self {
+        Self::configuration(unfit)
+    }
 }
 
 impl From<ServeError> for Failure {
@@ -89,6 +97,7 @@ impl From<ServeError> for Failure {
             | ServeError::Redis(_)
             | ServeError::Webhook(WebhookError::Receiver(_))
             | ServeError::Listen { .. }
+            | ServeError::Exposed(_)
             | ServeError::Descriptors { .. }
             | ServeError::PortFile { .. } => Self::configuration(error),
             ServeError::Ended(_)

@@ -2,6 +2,7 @@
 //! **Owns:** the names of the metrics.
 //! **Never:** holds anything up: the worker writes, the listener reads.
 
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use parking_lot::Mutex;
@@ -103,6 +104,18 @@ impl Gauges {
             0 if self.connected.get() == 0 => None,
             last_seq => Some(last_seq.saturating_sub(cursor)),
         }
+    }
+
+    /// How it is, in one line.
+    #[must_use]
+    pub(super) fn status(&self, address: SocketAddr) -> String {
+        if let Some(reason) = self.refusal() {
+            return format!("applies nothing: {reason}; on {address}");
+        }
+        let cursor = self.cursor.get();
+        let feed = if self.connected.get() == 1 { "connected" } else { "not connected" };
+        let lag = self.lag(cursor).map_or_else(|| "unknown".to_owned(), |lag| lag.to_string());
+        format!("feed {feed}, cursor {cursor}, lag {lag}, dead letters {}; on {address}", self.dead_letters.get())
     }
 
     /// Nothing is applied any more, for that reason.

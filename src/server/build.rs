@@ -18,12 +18,11 @@ use doorbuster_actors::sale::InjectedDelay;
 use tokio::sync::oneshot;
 
 use super::ServeError;
-use super::background::Background;
 use super::clock_watch::{self, Following};
 use super::descriptors;
 use super::file_watch::{self, Files};
 use super::housekeeping;
-use super::listener;
+use super::listener::{self, Passed};
 use super::operations;
 use super::sale;
 use super::shutdown;
@@ -37,6 +36,7 @@ use crate::api::rate_limits::RateLimits;
 use crate::api::request_checks::{self, RequestChecks};
 use crate::api::storefront::Storefront;
 use crate::auth::Identity;
+use crate::background::Background;
 use crate::config::{Config, Loaded, StreamTrim};
 use crate::feed::Feed;
 use crate::feed::redis::{Relay, RelaySettings};
@@ -52,10 +52,12 @@ use crate::http::order_view::Shown;
 use crate::http::query_config;
 use crate::http::response_counters::ResponseCounters;
 use crate::http::trusted_proxies::TrustedProxies;
+use crate::ops::monitor::Monitor;
 use crate::ops::telemetry::disk::Disk;
 use crate::ops::tokens::Tokens;
 use crate::payment::Keys;
 use crate::redis_client::{Command, RedisAddress};
+use crate::service_manager::watchdog::Watchdog;
 use crate::signals::Signals;
 use crate::webhook::Webhook;
 
@@ -79,6 +81,8 @@ pub(super) struct Server {
     pub(super) ops_tokens: Arc<Tokens>,
     pub(super) payment_keys: Arc<ArcSwap<Keys>>,
     pub(super) pay_page: Arc<ArcSwapOption<PayPage>>,
+    pub(super) monitor: Arc<Monitor>,
+    pub(super) watchdog: Arc<Watchdog>,
     closing: Arc<AtomicBool>,
     responses: Arc<Vec<Arc<ResponseCounters>>>,
     public: ServerHandle,
@@ -94,7 +98,7 @@ pub(super) struct Server {
 
 impl Server {
     /// Bottom-up: sockets, sale, gate, listeners.
-    pub(super) fn build(loaded: &Loaded, injected_delay: Option<InjectedDelay>) -> Result<Self, ServeError> {
+    pub(super) fn build(loaded: &Loaded, passed: Passed, slow: Option<InjectedDelay>) -> Result<Self, ServeError> {
         let config = &loaded.config;
         let (identity, payment_keys) = (Arc::new(identity(loaded)?), Keys::read(config)?);
         let redis = open_redis(config)?;
@@ -103,12 +107,11 @@ impl Server {
         let limits = limits(config, descriptors)?;
         let (connections, per_address) = (limits.connections, limits.per_address);
         tracing::info!(connections, per_address, "room for public connections");
-        let public_socket = listener::bind("server.listen", config.server.listen)?;
-        let ops_socket = listener::bind("server.ops_listen", config.server.ops_listen)?;
+        let (public_socket, ops_socket) = passed.or_bind(config)?;
         let (listen, ops_listen) = (public_socket.local_addr()?, ops_socket.local_addr()?);
 
         let workers = workers(config);
-        let sale = Arc::new(sale::open(loaded, workers, injected_delay)?);
+        let sale = Arc::new(sale::open(loaded, workers, slow)?);
         clock_watch::look_at_start(&sale.view().clock);
         let medium = Medium::of(&config.storage.path);
         let shown = Shown { durability: sale::promised(config, &medium) };
@@ -120,11 +123,11 @@ impl Server {
         let relay = start_relay(config, shared.redis.as_ref(), &feed)?;
         let webhook = Webhook::start(config, &sale.view().clock, &feed)?.map(Arc::new);
         let beside = (&feed, webhook.as_ref(), disk);
-        let operations = operations::open((ops_socket, listen), descriptors, loaded, &shared, beside)?;
+        let (operations, monitor) = operations::open((ops_socket, listen), descriptors, loaded, &shared, beside)?;
         let (closing, responses) = (Arc::clone(&shared.gate.closing), Arc::clone(&shared.responses));
         let identity = Arc::clone(&shared.identity);
         let (ops_tokens, payment_keys) = (Arc::clone(&shared.ops_tokens), Arc::clone(&shared.payment_keys));
-        let pay_page = Arc::clone(&shared.pay_page);
+        let (pay_page, watchdog) = (Arc::clone(&shared.pay_page), Arc::clone(&shared.watchdog));
         let workers = (usize::from(workers), WorkerFactory::new(shared));
         let cors = Arc::new(Cors::new(config.server.allowed_origins.clone()));
         let public = open_public(public_socket, (loaded, Arc::clone(&cors)), workers, &closing, limits)?;
@@ -138,6 +141,8 @@ impl Server {
             ops_tokens,
             payment_keys,
             pay_page,
+            monitor,
+            watchdog,
             closing,
             responses,
             public,
@@ -271,6 +276,7 @@ fn share(
         funnels: Arc::new((0..workers).map(|_| Arc::new(Funnel::default())).collect()),
         responses: Arc::new((0..workers).map(|_| Arc::new(ResponseCounters::default())).collect()),
         streams,
+        watchdog: Watchdog::asked_for(),
         rate_limits: RateLimits::new(config.gate.throttle.window, config.gate.bucket.rate),
     }
 }

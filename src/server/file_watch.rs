@@ -9,8 +9,8 @@ use std::time::Duration;
 use doorbuster_actors::data_file::Names;
 use doorbuster_actors::sale::SaleView;
 
-use super::background::Background;
 use crate::auth::Identity;
+use crate::background::Background;
 use crate::ops::telemetry::disk::Disk;
 
 const TICK: Duration = Duration::from_secs(1);

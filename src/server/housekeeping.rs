@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use doorbuster_actors::sale::SaleView;
 
-use super::background::Background;
 use super::clock_watch::{ClockWatch, Following};
+use crate::background::Background;
 use crate::gate::throttle::LocalThrottle;
 
 const TICK: Duration = Duration::from_secs(1);

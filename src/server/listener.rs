@@ -15,7 +15,8 @@ use actix_web::dev::{AppConfig, Server, ServerHandle};
 use doorbuster_actors::request::Reason;
 use tokio::net::TcpStream;
 
-use super::ServeError;
+use super::{LISTENERS, ServeError};
+use crate::config::{Cause, Config, Loaded};
 use crate::http::connection::{Connection, Connections, NoRoom};
 use crate::http::hangup::{Hangup, WithHangup};
 use crate::http::problem::Problem;
@@ -29,8 +30,35 @@ const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// Heads are timed where they are collected.
 const NO_HEAD_TIMEOUT: Duration = Duration::ZERO;
 
+/// Sockets that were passed to the process: they take the place of new ones.
+pub(super) struct Passed([Option<TcpListener>; 2]);
+
+impl Passed {
+    /// The sockets of [`LISTENERS`]. Who is in development mode because nobody can come in stays there only if that is
+    /// so.
+    pub(super) fn new(loaded: &Loaded, sockets: [Option<TcpListener>; 2]) -> Result<Self, ServeError> {
+        for (socket, name) in sockets.iter().zip(LISTENERS) {
+            let Some(socket) = socket else { continue };
+            let address = socket.local_addr()?;
+            tracing::info!(%address, "the {name} socket was passed by the service manager, and no other is opened");
+            if loaded.cause == Cause::NothingGiven && !address.ip().to_canonical().is_loopback() {
+                return Err(ServeError::Exposed(name));
+            }
+        }
+        Ok(Self(sockets))
+    }
+
+    /// The sockets to serve on.
+    pub(super) fn or_bind(self, config: &Config) -> Result<(TcpListener, TcpListener), ServeError> {
+        let [public, operations] = self.0;
+        let or_bind = |passed: Option<TcpListener>, key, address| passed.map_or_else(|| bind(key, address), Ok);
+        let public = or_bind(public, "server.listen", config.server.listen)?;
+        Ok((public, or_bind(operations, "server.ops_listen", config.server.ops_listen)?))
+    }
+}
+
 /// Binds an address and listens on it.
-pub(super) fn bind(key: &'static str, address: SocketAddr) -> Result<TcpListener, ServeError> {
+fn bind(key: &'static str, address: SocketAddr) -> Result<TcpListener, ServeError> {
     let failed = |source| ServeError::Listen { key, address, source };
     let socket = if address.is_ipv4() { tokio::net::TcpSocket::new_v4() } else { tokio::net::TcpSocket::new_v6() };
     let socket = socket.map_err(failed)?;

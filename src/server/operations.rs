@@ -43,16 +43,17 @@ const MAX_UNFLUSHED: usize = 16 << 20;
 /// The same of all clients.
 const MAX_UNFLUSHED_TOTAL: usize = 64 << 20;
 
-/// Opens the listener, with one worker.
+/// Opens the listener, with one worker; answers with who keeps the verdict.
 pub(super) fn open(
     (socket, public): (TcpListener, SocketAddr),
     descriptors: usize,
     loaded: &Loaded,
     shared: &Shared,
     (feed, webhook, disk): (&Arc<Feed>, Option<&Arc<Webhook>>, Arc<Disk>),
-) -> Result<ServerHandle, ServeError> {
+) -> Result<(ServerHandle, Arc<Monitor>), ServeError> {
     let config = &loaded.config;
     let telemetry = Arc::new(telemetry(shared, feed, webhook.cloned(), disk));
+    let monitor = Arc::new(Monitor::of(Arc::clone(&telemetry)));
     let openapi = ops::openapi::document(&format!("http://{public}{}", config.server.base_path), loaded.mode);
     let proxies = TrustedProxies::new(&config.server.trusted_proxies);
     let limits = Limits {
@@ -66,10 +67,12 @@ pub(super) fn open(
     };
     let keep_alive = config.server.keep_alive;
     let (config, sale, shown) = (config.clone(), Arc::clone(&shared.sale), shared.shown);
-    let tokens = Arc::clone(&shared.ops_tokens);
+    let (tokens, watchdog) = (Arc::clone(&shared.ops_tokens), Arc::clone(&shared.watchdog));
+    let watched = Arc::clone(&monitor);
     let app = move || {
+        watchdog.watch_this_thread("operations");
         let client = SaleClient { handle: sale.guest() };
-        let state = equip(&config, Arc::clone(&tokens), (client, shown), &telemetry, &openapi);
+        let state = equip(&config, Arc::clone(&tokens), (client, shown), (&telemetry, &watched), &openapi);
         let (failures, proxies) = (Arc::clone(&telemetry.auth_failures), proxies.clone());
         App::new()
             .app_data(query_config())
@@ -80,7 +83,8 @@ pub(super) fn open(
             .wrap(from_fn(request_context::carry))
             .configure(ops::routes)
     };
-    listener::open("operations", socket, 1, (&Connections::new(limits), keep_alive), app)
+    let handle = listener::open("operations", socket, 1, (&Connections::new(limits), keep_alive), app)?;
+    Ok((handle, monitor))
 }
 
 /// What the handlers of the worker that calls work with.
@@ -88,22 +92,21 @@ fn equip(
     config: &Config,
     tokens: Arc<Tokens>,
     (client, shown): (SaleClient, Shown),
-    telemetry: &Arc<Telemetry>,
+    (telemetry, monitor): (&Arc<Telemetry>, &Arc<Monitor>),
     openapi: &Bytes,
 ) -> ops::OpsState {
-    let monitor = Arc::new(Monitor::of(Arc::clone(telemetry)));
     ops::OpsState {
         tokens,
-        snapshots: Snapshots::start(Arc::clone(telemetry), Arc::clone(&monitor)),
-        metrics: Rc::new(Metrics::of(Arc::clone(telemetry), Arc::clone(&monitor), config.ops.public_metrics)),
+        snapshots: Snapshots::start(Arc::clone(telemetry), Arc::clone(monitor)),
+        metrics: Rc::new(Metrics::of(Arc::clone(telemetry), Arc::clone(monitor), config.ops.public_metrics)),
         telemetry: Arc::clone(telemetry),
         items: Rc::new(ops::items::Items { client: client.clone() }),
         orders: Rc::new(ops::orders::Orders { client: client.clone(), shown }),
         payments: Rc::new(ops::payments::Payments { client: client.clone(), feed: Arc::clone(&telemetry.feed) }),
         journal: Rc::new(ops::journal::Journal { feed: Arc::clone(&telemetry.feed) }),
         downloads: Arc::new(Downloads::of(config.storage.path.clone())),
-        invariants: Rc::new(ops::invariants::Invariants { client, monitor: Arc::clone(&monitor) }),
-        monitor,
+        invariants: Rc::new(ops::invariants::Invariants { client, monitor: Arc::clone(monitor) }),
+        monitor: Arc::clone(monitor),
         feed: Arc::clone(&telemetry.feed),
         webhook: telemetry.webhook.clone(),
         pages: Rc::default(),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use doorbuster_actors::sale::{LedgerStatus, SaleView, storage_failed};
 
-use super::background::Background;
+use crate::background::Background;
 
 /// How often it looks.
 const TICK: Duration = Duration::from_millis(250);

@@ -33,6 +33,7 @@ use crate::http::response_counters::ResponseCounters;
 use crate::http::sale_client::SaleClient;
 use crate::ops::tokens::Tokens;
 use crate::payment::Keys;
+use crate::service_manager::watchdog::Watchdog;
 
 /// All that the workers share.
 pub(super) struct Shared {
@@ -52,6 +53,7 @@ pub(super) struct Shared {
     pub(super) funnels: Arc<Vec<Arc<Funnel>>>,
     pub(super) responses: Arc<Vec<Arc<ResponseCounters>>>,
     pub(super) streams: StreamLimits,
+    pub(super) watchdog: Arc<Watchdog>,
     pub(super) rate_limits: Option<RateLimits>,
 }
 
@@ -70,6 +72,7 @@ impl WorkerFactory {
     pub(super) fn equip(&self) -> (Rc<ApiState>, Arc<ResponseCounters>) {
         let worker = self.started.fetch_add(1, Ordering::Relaxed);
         let handle = self.shared.sale.start_core(CoreId(worker));
+        self.shared.watchdog.watch_this_thread(format!("worker {worker}"));
         let worker = usize::from(worker);
         (Rc::new(self.shared.state(worker, handle)), Arc::clone(&self.shared.responses[worker]))
     }

@@ -38,6 +38,7 @@ mod recovery;
 mod replay;
 mod sale;
 mod salvage;
+mod service_manager;
 mod stalls;
 mod storefront;
 mod strangers;

@@ -10,8 +10,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::support::{
-    Attempt, Client, Item, Response, Server, Setup, admin_authorization, assert_conservation, assert_problem,
-    authorization, sample,
+    Attempt, Client, Item, Response, Server, ServiceManager, Setup, admin_authorization, assert_conservation,
+    assert_problem, authorization, sample,
 };
 
 /// The shim of the tests of the sale, which can let a call wait until its control file has gone.
@@ -95,6 +95,24 @@ async fn until_ready(server: &Server, is_ready: bool) -> Value {
         assert!(begun.elapsed() < TOLD_WITHIN, "still {}: {}", answer.status, answer.text());
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+}
+
+#[tokio::test]
+async fn a_disk_that_stands_still_is_no_reason_for_a_watchdog_to_end_the_process() {
+    let manager = ServiceManager::new();
+    let watched = |setup: Setup| setup.environment("NOTIFY_SOCKET", manager.path());
+    // Long enough for a busy machine, short enough for several looks while the disk stands still.
+    let shop = Shop::open(|setup| watched(setup).environment("WATCHDOG_USEC", "2000000"));
+    shop.freeze();
+    let in_flight = async { assert_problem(&buy(&shop.server, "bob", None).await.0, 503, "outcome-unknown") };
+    tokio::join!(until_ready(&shop.server, false), in_flight);
+    manager.wait_for("STATUS=Stopped: ");
+    for _ in 0..8 {
+        manager.wait_for("WATCHDOG=1");
+    }
+    assert_eq!(ops(&shop.server, "/readyz").await.status, 503, "it still stands still");
+    shop.thaw();
+    until_ready(&shop.server, true).await;
 }
 
 #[tokio::test]

@@ -14,6 +14,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::server::send;
+use super::service_manager::{PassedSocket, passing};
 use super::{ADMIN_TOKEN, JWT_SECRET};
 
 /// How long anything that must happen may take on a busy machine.
@@ -34,6 +35,8 @@ pub(crate) struct Inventory {
     keys: BTreeMap<String, String>,
     child: Option<Child>,
     url: String,
+    environment: Vec<(String, String)>,
+    passed: Option<PassedSocket>,
 }
 
 /// An answer of its listener.
@@ -62,12 +65,24 @@ impl Inventory {
             ("inventory.source", source.to_owned()),
         ];
         let keys = keys.into_iter().map(|(key, value)| (key.to_owned(), format!("{value:?}"))).collect();
-        Self { directory, keys, child: None, url: String::new() }
+        Self { directory, keys, child: None, url: String::new(), environment: Vec::new(), passed: None }
     }
 
     /// Sets `section.key` to a raw TOML value; counts from the next start.
     pub(crate) fn set(&mut self, key: &str, raw_toml: &str) -> &mut Self {
         self.keys.insert(key.to_owned(), raw_toml.to_owned());
+        self
+    }
+
+    /// Sets a variable of its environment.
+    pub(crate) fn environment(&mut self, name: &str, value: &str) -> &mut Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Passes a socket on to it, as systemd does.
+    pub(crate) fn passing(&mut self, socket: PassedSocket) -> &mut Self {
+        self.passed = Some(socket);
         self
     }
 
@@ -87,7 +102,12 @@ impl Inventory {
         std::fs::write(&file, text).expect("the directory takes files");
         let log = File::options().create(true).append(true).open(self.directory.path().join("stderr.log"));
         let mut command = Command::new(env!("CARGO_BIN_EXE_doorbuster"));
-        command.args(["inventory", "--config"]).arg(file).stdin(Stdio::null()).stderr(log.expect("a log file"));
+        command.args(["inventory", "--config"]).arg(file).stdin(Stdio::null());
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        if let Some(passed) = &self.passed {
+            command = passing(&command, std::slice::from_ref(passed), "");
+        }
+        command.stderr(log.expect("a log file"));
         command
     }
 

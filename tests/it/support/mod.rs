@@ -15,6 +15,7 @@ mod nginx;
 mod redis_server;
 mod scrape;
 mod server;
+mod service_manager;
 mod setup;
 mod token;
 mod webhook;
@@ -31,6 +32,7 @@ pub(crate) use nginx::Nginx;
 pub(crate) use redis_server::RedisServer;
 pub(crate) use scrape::{metric, metrics_page, sample};
 pub(crate) use server::{Server, Stopped};
+pub(crate) use service_manager::{PassedSocket, ServiceManager};
 pub(crate) use setup::{Item, Setup};
 pub(crate) use token::{
     Claims, admin_authorization, authorization, base64url, hs256, key_pair, now_s, sealed, signature, token,

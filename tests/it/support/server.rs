@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use super::service_manager::{PassedSocket, passing};
+
 /// How long a start or an orderly stop may take on a busy machine.
 const START_LIMIT: Duration = Duration::from_secs(30);
 /// How often the port file and the child are looked at.
@@ -29,6 +31,8 @@ pub(super) struct Launch {
     pub(super) wrapper: Vec<String>,
     /// Variables of its environment.
     pub(super) environment: Vec<(String, String)>,
+    /// Sockets that it has from its service manager.
+    pub(super) passed: Vec<PassedSocket>,
 }
 
 /// A running (or killed) server.
@@ -72,6 +76,12 @@ impl Server {
         let directory = tempfile::tempdir().expect("a temporary directory");
         Self::start_in(directory, Vec::new(), Launch::default())
             .unwrap_or_else(|stopped| panic!("the server did not start: {stopped}"))
+    }
+
+    /// The same on a socket that it is passed.
+    pub(crate) fn start_in_development_mode_on(socket: PassedSocket) -> Result<Self, Stopped> {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        Self::start_in(directory, Vec::new(), Launch { passed: vec![socket], ..Launch::default() })
     }
 
     /// Starts a server without a configuration file, with these variables and arguments; listeners on loopback unless
@@ -298,8 +308,11 @@ fn spawn(directory: &Path, launch: &Launch) -> Child {
     }
     command.args(&launch.arguments).envs(launch.rust_log.iter().map(|filter| ("RUST_LOG", filter)));
     command.envs(launch.environment.iter().map(|(name, value)| (name, value)));
-    command.stdin(Stdio::null()).stdout(open(Server::STDOUT_FILE)).stderr(open(Server::STDERR_FILE));
-    command.spawn().expect("the binary runs")
+    command.stdin(Stdio::null()).stdout(open(Server::STDOUT_FILE));
+    if !launch.passed.is_empty() {
+        command = passing(&command, &launch.passed, Server::STDOUT_FILE);
+    }
+    command.stderr(open(Server::STDERR_FILE)).spawn().expect("the binary runs")
 }
 
 fn wait_until_ready(directory: &Path, child: &mut Child) -> Result<(SocketAddr, SocketAddr), Stopped> {

@@ -10,6 +10,7 @@ use std::path::Path;
 use tempfile::TempDir;
 
 use super::server::{Launch, Server, Stopped};
+use super::service_manager::PassedSocket;
 use super::{ADMIN_TOKEN, JWT_SECRET, WEBHOOK_SECRET};
 
 /// One item of the catalogue.
@@ -126,6 +127,18 @@ impl Setup {
     /// Starts the server by a program that becomes it, for example `.under(&["prlimit", "--fsize=65536"])`.
     pub(crate) fn under(mut self, wrapper: &[&str]) -> Self {
         self.launch.wrapper = wrapper.iter().map(|word| (*word).to_owned()).collect();
+        self
+    }
+
+    /// Sets a variable of the server's environment.
+    pub(crate) fn environment(mut self, name: &str, value: &str) -> Self {
+        self.launch.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Passes a socket on to the server, as systemd does; at most two.
+    pub(crate) fn passing(mut self, socket: PassedSocket) -> Self {
+        self.launch.passed.push(socket);
         self
     }
 

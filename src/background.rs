@@ -1,4 +1,4 @@
-//! **Job:** a thread beside the sale that does something again and again, and ends with the server.
+//! **Job:** a thread beside the work of a process that does something again and again, and ends with it.
 //! **Owns:** the pace, and how long its end is waited for.
 //! **Never:** waits for ever: a thread may hang in a call to a disk that stands still.
 
@@ -11,7 +11,7 @@ use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, bounded};
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The thread; told to end when this is dropped.
-pub(super) struct Background {
+pub struct Background {
     name: &'static str,
     stop: Option<Sender<Infallible>>,
     ended: Receiver<Infallible>,
@@ -19,11 +19,10 @@ pub(super) struct Background {
 
 impl Background {
     /// Does `work` every `tick`, the first time after one.
-    pub(super) fn start(
-        name: &'static str,
-        tick: Duration,
-        mut work: impl FnMut() + Send + 'static,
-    ) -> std::io::Result<Self> {
+    ///
+    /// # Errors
+    /// There is no thread for it.
+    pub fn start(name: &'static str, tick: Duration, mut work: impl FnMut() + Send + 'static) -> std::io::Result<Self> {
         let (stop, stopped) = bounded(0);
         let (ends, ended) = bounded(0);
         let run = move || {
