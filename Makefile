@@ -16,7 +16,8 @@ SHEAR = target/tools/cargo-shear-1.14.0/bin/cargo-shear
 CARGO_DEB = target/tools/cargo-deb-3.8.0/bin/cargo-deb
 
 .DEFAULT_GOAL = help
-.PHONY: help test quick lint fmt fix doc deny unused prepare staged deb dist bench crash-campaign power-campaign damage-campaign
+.PHONY: help test quick lint fmt fix doc deny unused prepare staged deb dist bench crash-campaign power-campaign damage-campaign \
+  units-campaign
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -127,3 +128,9 @@ power-campaign: prepare ## power cuts at every write of a longer sale, TIMES tim
 # Flips one bit of every byte of the files that a killed server leaves, instead of a sample's.
 damage-campaign: prepare ## a flipped bit in every byte of the files of a killed server
 	BIT_ROT=every cargo test --release --locked --test it damage:: -- --nocapture
+
+# Boots a Debian of its own in namespaces (root, debootstrap) and lives through what happens to an installation there.
+units-campaign: deb ## the package and its units under a systemd that really runs
+	$(MAKE) --no-print-directory prepare TOOLS=debootstrap:debootstrap
+	$(CARGO_DEB) --no-build --profile $(PACKAGE_PROFILE) --locked --deb-version $(VERSION)-2 --output target/units/later.deb
+	tests/units-campaign.sh target/packages/doorbuster_$(VERSION)-1_*.deb target/units/later.deb target/units

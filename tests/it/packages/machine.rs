@@ -7,17 +7,18 @@ use std::fs;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::time::Duration;
 
 use tempfile::TempDir;
 
 use super::units::Unit;
-use crate::support::{PassedSocket, ServiceManager, passing, terminate, text};
+use crate::support::{PassedSocket, ServiceManager, passing, send, text, wait};
 
 /// Where dpkg and its helpers are; a user's own path may lack the last two.
 const PATH: &str = "/usr/bin:/bin:/usr/sbin:/sbin";
 
-/// Enters the tree with what a program needs of the system, and becomes it: `$1` tree, `$2` the folder of the notification
-/// socket, `$3` the working directory, then the command.
+/// Enters the tree with what a program needs of the system, and becomes it: `$1` tree, `$2` the folder of the
+/// notification socket, `$3` the working directory, then the command.
 const ENTER: &str = r#"
 set -e
 tree=$1 notify=$2 home=$3
@@ -152,15 +153,18 @@ impl Service<'_> {
     /// The line of `ExecStart=`, with the environment that systemd gives it and nothing else.
     fn command(&self, manager: &ServiceManager) -> Command {
         let home = self.unit.value("WorkingDirectory");
+        // A twentieth of what the unit grants, so that the test need not wait long for the first word.
         let seconds: u64 = self.unit.value("WatchdogSec").trim_end_matches('s').parse().expect("seconds");
+        let watchdog = Duration::from_secs(seconds) / 20;
         let notify = Path::new(manager.path()).parent().expect("a folder");
         let mut command = Command::new("unshare");
         command.args(["--map-root-user", "--mount", "sh", "-c", ENTER, "sh"]);
         command.arg(self.machine.tree()).arg(notify).arg(&home).args(self.unit.value("ExecStart").split(' '));
         let sockets: Vec<_> = self.sockets.iter().map(|(_, socket)| socket.clone()).collect();
-        let mut command = passing(command, &sockets, "");
+        // What it prints is its log too, as systemd has it.
+        let mut command = passing(&command, &sockets, "/dev/stderr");
         command.env_clear().env("PATH", PATH).env("HOME", &home).env("USER", self.unit.value("User"));
-        command.env("NOTIFY_SOCKET", manager.path()).env("WATCHDOG_USEC", (seconds * 1_000_000).to_string());
+        command.env("NOTIFY_SOCKET", manager.path()).env("WATCHDOG_USEC", watchdog.as_micros().to_string());
         command
     }
 
@@ -182,9 +186,10 @@ pub(super) struct Running {
 }
 
 impl Running {
-    /// As `systemctl stop` does, in the time that the unit grants.
+    /// As `systemctl stop` does.
     pub(super) fn terminate(&mut self) -> ExitStatus {
-        terminate(&mut self.child)
+        send(self.child.id(), "TERM");
+        wait(&mut self.child)
     }
 }
 

@@ -3,7 +3,6 @@
 //! **Never:** compiles anything.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -31,34 +30,8 @@ fn name(path: &Path) -> &str {
     path.to_str().expect("temporary paths are text")
 }
 
-/// What is packed as the program.
-pub(super) enum Binary {
-    /// The program that is tested; it has symbols in the dev profile.
-    Tested,
-    /// Something that only prints what packing asks for: where the program does not matter, it need not be large.
-    Idle,
-}
-
-impl Binary {
-    pub(super) fn under_test() -> Self {
-        Self::Tested
-    }
-
-    pub(super) fn idle() -> Self {
-        Self::Idle
-    }
-
-    fn write_to(&self, path: &Path) {
-        let tested = env!("CARGO_BIN_EXE_doorbuster");
-        match self {
-            Self::Tested => succeed("strip", &["-o", name(path), tested]),
-            Self::Idle => {
-                fs::write(path, format!("#!/bin/sh\nexec {tested} \"$@\"\n")).expect("an own folder");
-                fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("an own file");
-            }
-        }
-    }
-}
+/// The program that is tested.
+pub(super) const TESTED: &str = env!("CARGO_BIN_EXE_doorbuster");
 
 /// A program with all that is packed beside it.
 pub(super) struct Stage {
@@ -66,12 +39,12 @@ pub(super) struct Stage {
 }
 
 impl Stage {
-    pub(super) fn new(folder: &Path, binary: &Binary, version: &str) -> Self {
+    /// `program` is packed, without the symbols that it has in the dev profile.
+    pub(super) fn new(folder: &Path, program: &str, version: &str) -> Self {
         let target = folder.join("target");
         fs::create_dir_all(target.join("release")).expect("an own folder");
-        let program = target.join("release/doorbuster");
-        binary.write_to(&program);
-        succeed("deploy/stage.sh", &[name(&program), name(&target.join("release/package")), version]);
+        succeed("strip", &["-o", name(&target.join("release/doorbuster")), program]);
+        succeed("deploy/stage.sh", &[TESTED, name(&target.join("release/package")), version]);
         Self { target }
     }
 

@@ -27,12 +27,12 @@ pub(crate) use checks::{assert_conservation, assert_problem, but_for_its_id, liv
 pub(crate) use client::{Client, RawAnswer, Response, raw_exchange};
 pub(crate) use crowd::{Attempt, Tally, crowd, crowd_counting};
 pub(crate) use evidence::{beside, doorbuster, everything_in, flip, text};
-pub(crate) use inventory::{Books, Held, Inventory, PATIENCE};
+pub(crate) use inventory::{Books, Held, Inventory, PATIENCE, wait};
 pub(crate) use nginx::Nginx;
 pub(crate) use redis_server::RedisServer;
 pub(crate) use scrape::{metric, metrics_page, sample};
-pub(crate) use server::{Server, Stopped};
-pub(crate) use service_manager::{PassedSocket, ServiceManager};
+pub(crate) use server::{Server, Stopped, send};
+pub(crate) use service_manager::{PassedSocket, ServiceManager, passing};
 pub(crate) use setup::{Item, Setup};
 pub(crate) use token::{
     Claims, admin_authorization, authorization, base64url, hs256, key_pair, now_s, sealed, signature, token,
