@@ -53,7 +53,7 @@ mkdir -p "$group"
 ) >"$folder/systemd.log" 2>&1 &
 outer=$!
 # unshare takes no notice of SIGTERM, and systemd dies with it.
-trap 'kill -KILL "$outer" 2>/dev/null || true; wait "$outer" 2>/dev/null || true; rmdir "$group" 2>/dev/null || true' EXIT
+trap 'kill -KILL "$outer" 2>/dev/null || true; wait "$outer" 2>/dev/null || true; find "$group" -depth -type d -exec rmdir {} + 2>/dev/null || true' EXIT
 
 inside() {
     init=$(pgrep --parent "$outer") &&
