@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::Version;
 use actix_web::http::header::{
     ACCEPT, CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, HeaderValue, LOCATION, ORIGIN, TRANSFER_ENCODING,
 };
+use actix_web::http::{ConnectionType, Version};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpResponse};
 use doorbuster_actors::request::Reason;
@@ -29,8 +29,8 @@ pub const MAX_URI: usize = 8 * 1024;
 
 /// What the check works with, on one worker.
 pub struct RequestChecks {
-    /// Set when the server closes.
-    pub closing: Arc<AtomicBool>,
+    /// Set when the server has been told to end.
+    pub draining: Arc<AtomicBool>,
     /// Whose pages may buy.
     pub cors: Arc<Cors>,
     /// Who is believed about the client.
@@ -54,23 +54,27 @@ pub async fn check(
     let early = context.within(|| checks.early(&request));
     if let Some(early) = early.or_else(|| checks.cors.preflight(&request, &checks.proxies)) {
         let mut response = request.into_response(early);
-        checks.cors.mark(origin.as_ref(), response.headers_mut());
-        context.close(&mut response);
-        checks.responses.count(response.status().as_u16());
+        checks.finish(&context, origin.as_ref(), &mut response);
         return Ok(response.map_into_right_body());
     }
     let mut response = context.scope(next.call(request)).await?;
-    checks.cors.mark(origin.as_ref(), response.headers_mut());
-    context.close(&mut response);
-    checks.responses.count(response.status().as_u16());
-    if checks.closing.load(Ordering::Relaxed) {
-        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-        response.response_mut().head_mut().set_connection_type(actix_web::http::ConnectionType::Close);
-    }
+    checks.finish(&context, origin.as_ref(), &mut response);
     Ok(response.map_into_left_body())
 }
 
 impl RequestChecks {
+    /// What every answer gets. While the server ends, it is the last one on its connection: who has more to ask
+    /// connects to the next server.
+    fn finish<B>(&self, context: &RequestContext, origin: Option<&HeaderValue>, response: &mut ServiceResponse<B>) {
+        self.cors.mark(origin, response.headers_mut());
+        context.close(response);
+        self.responses.count(response.status().as_u16());
+        if self.draining.load(Ordering::Relaxed) {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+        }
+    }
+
     /// The answer to a request whose route is not even looked at.
     fn early(&self, request: &ServiceRequest) -> Option<HttpResponse> {
         match self.base_path.strip(request.path()) {

@@ -12,6 +12,7 @@
 
 mod chunks;
 mod head_guard;
+mod open;
 mod registry;
 
 use std::io;
@@ -21,27 +22,18 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, Sleep, timeout};
+use tokio::time::timeout;
 
 use super::hangup::Hangup;
 use super::problem::Problem;
-use chunks::Parsed;
-use head_guard::{HeadGuard, NO_BODY, Violation, bare_refusal};
+use head_guard::{Violation, bare_refusal};
+use open::{Open, Reading};
 
 pub use head_guard::MAX_HEAD;
 pub use registry::{Connections, Limits, NoRoom, SLACK, Ticket};
 
 /// Most bytes of one read: what the library makes room for.
 pub const READ: usize = 8 * 1024;
-
-/// How long a head may take from its first byte, and a new connection until then. A head fits a few packets.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// How long a body may take that nobody waits for. Who reads one gives up after five seconds and says so.
-const BODY_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Bytes that a client must have taken before it has more time for the rest.
-const PROGRESS: usize = 4 * 1024;
 
 /// How long a refused client may go on sending: if we closed at once, the reset could overtake our answer.
 const LINGER: Duration = Duration::from_secs(1);
@@ -62,52 +54,11 @@ enum State {
     Left,
 }
 
-/// What an open connection is doing.
-#[expect(clippy::struct_excessive_bools, reason = "reading and writing each have their own, and any may hold with any")]
-struct Open {
-    stream: TcpStream,
-    hangup: Hangup,
-    guard: HeadGuard,
-    /// Read, and not handed on: a head that is not complete, or what came behind a request.
-    held: Vec<u8>,
-    /// So many of them may be handed on.
-    released: usize,
-    has_read: bool,
-    /// The head of the current request was handed on, and its body has not come.
-    is_in_body: bool,
-    /// A request was handed on, and nothing has been written since.
-    awaits_answer: bool,
-    /// The socket took less than it was given.
-    is_blocked: bool,
-    /// The body ended in what is none: the library sees the end of the connection.
-    is_cut: bool,
-    /// The library asked for more when it could not be given.
-    wants_more: bool,
-    reading: Option<Pin<Box<Sleep>>>,
-    writing: Option<Pin<Box<Sleep>>>,
-    progress: usize,
-}
-
 impl Connection {
     /// A fresh connection that was let in with a ticket.
     #[must_use]
     pub fn new(stream: TcpStream, ticket: Ticket, hangup: Hangup) -> Self {
-        let open = Open {
-            stream,
-            hangup,
-            guard: HeadGuard::default(),
-            held: Vec::new(),
-            released: 0,
-            has_read: false,
-            is_in_body: false,
-            awaits_answer: false,
-            is_blocked: false,
-            is_cut: false,
-            wants_more: false,
-            reading: None,
-            writing: None,
-            progress: 0,
-        };
+        let open = Open::new(stream, hangup);
         Self { state: State::Open(Box::new(open)), ticket }
     }
 
@@ -145,191 +96,6 @@ async fn say_and_leave(mut stream: TcpStream, refusal: Vec<u8>) -> io::Result<()
         Ok(())
     };
     timeout(LINGER, leave).await.unwrap_or(Ok(()))
-}
-
-/// What a reading came to.
-enum Reading {
-    /// Bytes were handed on, or the connection has ended.
-    Ready,
-    Pending,
-    Refused(Violation),
-}
-
-impl Open {
-    fn read(&mut self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>, ticket: &Ticket) -> io::Result<Reading> {
-        loop {
-            if self.hand_on(buffer) || self.is_cut {
-                return Ok(Reading::Ready);
-            }
-            if self.is_closed() && !self.held.is_empty() {
-                self.wants_more = true;
-                return Ok(Reading::Pending);
-            }
-            if !self.held.is_empty() {
-                match self.guard.step(&mut self.held) {
-                    Ok(Parsed::Incomplete) => {}
-                    Ok(Parsed::Lengthless(at)) => {
-                        drop(self.held.splice(at..at, NO_BODY.iter().copied()));
-                        continue;
-                    }
-                    Ok(step) => {
-                        self.released = self.follow(step);
-                        continue;
-                    }
-                    Err(violation) => return Ok(Reading::Refused(violation)),
-                }
-            }
-            let before = buffer.filled().len();
-            if Pin::new(&mut self.stream).poll_read(cx, buffer)?.is_pending() {
-                return Ok(self.wait(cx, ticket));
-            }
-            let count = buffer.filled().len() - before;
-            if count == 0 {
-                return Ok(Reading::Ready);
-            }
-            // A client that comes back at the moment it is told to end is served all the same; it ends afterwards.
-            let _unless_it_ends = ticket.is_busy();
-            self.has_read = true;
-            if self.held.is_empty() && !self.is_closed() {
-                // The usual case: a whole request, and nothing to copy.
-                match self.hand_on_read(buffer, before) {
-                    Ok(true) => return Ok(Reading::Ready),
-                    Ok(false) => {}
-                    Err(violation) => return Ok(Reading::Refused(violation)),
-                }
-            }
-            self.held.extend_from_slice(&buffer.filled()[before..]);
-            buffer.set_filled(before);
-        }
-    }
-
-    /// Leaves in the buffer what of the bytes just read belongs to one request, and holds the rest back. Returns
-    /// whether it was anything.
-    fn hand_on_read(&mut self, buffer: &mut ReadBuf<'_>, before: usize) -> Result<bool, Violation> {
-        let step = self.guard.step(&mut buffer.filled_mut()[before..]).inspect_err(|_| buffer.set_filled(before));
-        let step = step?;
-        if matches!(step, Parsed::Incomplete | Parsed::Lengthless(_)) {
-            return Ok(false);
-        }
-        let passed = self.follow(step);
-        self.held.extend_from_slice(&buffer.filled()[before + passed..]);
-        buffer.set_filled(before + passed);
-        Ok(true)
-    }
-
-    /// Whether the library is not to be given another request now.
-    fn is_closed(&self) -> bool {
-        self.is_blocked || (self.awaits_answer && self.guard.is_between_requests())
-    }
-
-    /// Whether the last request was answered, as far as can be seen here, and the next one has not begun.
-    fn is_idle(&self) -> bool {
-        let has_nothing = self.held.is_empty() && self.guard.is_between_requests();
-        has_nothing && !self.is_blocked && !self.awaits_answer && !self.hangup.is_streaming()
-    }
-
-    /// Gives what was released. Returns whether it was anything.
-    fn hand_on(&mut self, buffer: &mut ReadBuf<'_>) -> bool {
-        let count = self.released.min(buffer.remaining());
-        if count == 0 {
-            return false;
-        }
-        buffer.put_slice(&self.held[..count]);
-        self.held.drain(..count);
-        self.released -= count;
-        if self.held.is_empty() && self.held.capacity() > READ {
-            self.held = Vec::new();
-        }
-        true
-    }
-
-    /// Takes note of what was found, and returns how many bytes may be handed on.
-    fn follow(&mut self, step: Parsed) -> usize {
-        let (count, is_end) = match step {
-            Parsed::Incomplete | Parsed::Lengthless(_) => (0, false),
-            Parsed::More(count) => (count, false),
-            Parsed::End(count) => (count, true),
-            Parsed::Cut(count) => {
-                self.is_cut = true;
-                (count, true)
-            }
-        };
-        // The time of a head is over when its body begins.
-        if is_end || !self.is_in_body {
-            self.reading = None;
-        }
-        self.is_in_body = !is_end;
-        self.awaits_answer |= is_end;
-        count
-    }
-
-    /// Nothing has come. Between requests that may be so for as long as the library likes; in the middle of one, or
-    /// before the first, only for a while.
-    fn wait(&mut self, cx: &mut Context<'_>, ticket: &Ticket) -> Reading {
-        let patience = if !self.guard.is_between_requests() {
-            BODY_TIMEOUT
-        } else if !self.held.is_empty() || !self.has_read {
-            HEAD_TIMEOUT
-        } else {
-            if self.is_idle() && !ticket.waits(cx.waker()) {
-                return Reading::Ready;
-            }
-            return Reading::Pending;
-        };
-        if self.guard.is_between_requests() && !ticket.waits(cx.waker()) {
-            return Reading::Ready;
-        }
-        let timer = self.reading.get_or_insert_with(|| Box::pin(tokio::time::sleep(patience)));
-        if timer.as_mut().poll(cx).is_pending() {
-            return Reading::Pending;
-        }
-        let is_slow_head = self.guard.is_between_requests() && !self.held.is_empty();
-        if is_slow_head { Reading::Refused(Violation::SlowHead) } else { Reading::Ready }
-    }
-
-    fn write(&mut self, cx: &mut Context<'_>, bytes: &[u8], ticket: &mut Ticket) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write(cx, bytes)?;
-        let count = match written {
-            Poll::Ready(count) => count,
-            Poll::Pending => 0,
-        };
-        if count == bytes.len() && !self.is_blocked {
-            self.awaits_answer = false;
-        } else {
-            self.account(count, bytes.len() - count, ticket)?;
-        }
-        if count > 0 && self.wants_more {
-            self.wants_more = false;
-            cx.waker().wake_by_ref();
-        }
-        if written.is_ready() {
-            return Poll::Ready(Ok(count));
-        }
-        if !ticket.is_stuck(cx.waker()) {
-            return Poll::Ready(Err(io::Error::other("too much is written that nobody takes")));
-        }
-        let timer = self.writing.get_or_insert_with(|| Box::pin(tokio::time::sleep(ticket.limits().write_stall)));
-        ready!(timer.as_mut().poll(cx));
-        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client takes nothing")))
-    }
-
-    /// The socket took only a part, or takes again after it had not.
-    fn account(&mut self, taken: usize, left: usize, ticket: &mut Ticket) -> io::Result<()> {
-        self.awaits_answer &= taken == 0;
-        self.is_blocked = left > 0;
-        self.progress += taken;
-        if left == 0 {
-            (self.writing, self.progress) = (None, 0);
-            let _unless_it_ends = ticket.is_busy();
-        } else if let Some(timer) = &mut self.writing
-            && self.progress >= PROGRESS
-        {
-            self.progress = 0;
-            timer.as_mut().reset(Instant::now() + ticket.limits().write_stall);
-        }
-        let is_within = ticket.leave_unflushed(left);
-        is_within.then_some(()).ok_or_else(|| io::Error::other("too much is written that nobody takes"))
-    }
 }
 
 impl AsyncRead for Connection {

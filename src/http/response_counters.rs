@@ -45,6 +45,12 @@ impl ResponseCounters {
         self.inside.load(Ordering::Relaxed)
     }
 
+    /// Answers so far.
+    #[must_use]
+    pub fn answered(&self) -> u64 {
+        self.counts.iter().map(|count| count.load(Ordering::Relaxed)).sum()
+    }
+
     /// An answer goes out.
     pub fn count(&self, status: u16) {
         if let Some(count) = self.counts.get(usize::from(status.saturating_sub(FIRST))) {
@@ -79,6 +85,7 @@ mod tests {
         for status in [201, 409, 201, 599, 100, 7, 600] {
             responses.count(status);
         }
+        assert_eq!(responses.answered(), 5);
         let seen: Vec<_> = responses.observe().collect();
         assert_eq!(seen, [(100, 2), (201, 2), (409, 1), (599, 1)], "what is below 100 cannot be sent");
     }

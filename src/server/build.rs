@@ -2,13 +2,12 @@
 //! **Owns:** every part that lives as long as the server.
 //! **Never:** knows what a request is.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use actix_web::dev::ServerHandle;
 use actix_web::middleware::from_fn;
 use actix_web::{App, web};
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -22,7 +21,7 @@ use super::clock_watch::{self, Following};
 use super::descriptors;
 use super::file_watch::{self, Files};
 use super::housekeeping;
-use super::listener::{self, Passed};
+use super::listener::{self, Listener, Passed, Socket};
 use super::operations;
 use super::sale;
 use super::shutdown;
@@ -83,10 +82,11 @@ pub(super) struct Server {
     pub(super) pay_page: Arc<ArcSwapOption<PayPage>>,
     pub(super) monitor: Arc<Monitor>,
     pub(super) watchdog: Arc<Watchdog>,
+    draining: Arc<AtomicBool>,
     closing: Arc<AtomicBool>,
     responses: Arc<Vec<Arc<ResponseCounters>>>,
-    public: ServerHandle,
-    operations: ServerHandle,
+    public: Listener,
+    operations: Listener,
     feed: Arc<Feed>,
     relay: Option<Relay>,
     pub(super) webhook: Option<Arc<Webhook>>,
@@ -108,7 +108,7 @@ impl Server {
         let (connections, per_address) = (limits.connections, limits.per_address);
         tracing::info!(connections, per_address, "room for public connections");
         let (public_socket, ops_socket) = passed.or_bind(config)?;
-        let (listen, ops_listen) = (public_socket.local_addr()?, ops_socket.local_addr()?);
+        let (listen, ops_listen) = (public_socket.address()?, ops_socket.address()?);
 
         let workers = workers(config);
         let sale = Arc::new(sale::open(loaded, workers, slow)?);
@@ -124,13 +124,14 @@ impl Server {
         let webhook = Webhook::start(config, &sale.view().clock, &feed)?.map(Arc::new);
         let beside = (&feed, webhook.as_ref(), disk);
         let (operations, monitor) = operations::open((ops_socket, listen), descriptors, loaded, &shared, beside)?;
-        let (closing, responses) = (Arc::clone(&shared.gate.closing), Arc::clone(&shared.responses));
+        let (draining, closing) = (Arc::clone(&shared.draining), Arc::clone(&shared.gate.closing));
+        let responses = Arc::clone(&shared.responses);
         let identity = Arc::clone(&shared.identity);
         let (ops_tokens, payment_keys) = (Arc::clone(&shared.ops_tokens), Arc::clone(&shared.payment_keys));
         let (pay_page, watchdog) = (Arc::clone(&shared.pay_page), Arc::clone(&shared.watchdog));
         let workers = (usize::from(workers), WorkerFactory::new(shared));
         let cors = Arc::new(Cors::new(config.server.allowed_origins.clone()));
-        let public = open_public(public_socket, (loaded, Arc::clone(&cors)), workers, &closing, limits)?;
+        let public = open_public(public_socket, (loaded, Arc::clone(&cors)), workers, &draining, limits)?;
         Ok(Self {
             listen,
             ops_listen,
@@ -143,6 +144,7 @@ impl Server {
             pay_page,
             monitor,
             watchdog,
+            draining,
             closing,
             responses,
             public,
@@ -163,13 +165,11 @@ impl Server {
         }
     }
 
-    /// Top-down: readiness off, listeners closed, purchases in flight answered, ledger written and closed.
+    /// Top-down: readiness off, listeners closed, who is connected served and let go, ledger written and closed.
     pub(super) async fn close(self, signals: &mut Signals) -> Result<(), ServeError> {
+        self.draining.store(true, Ordering::Relaxed);
+        shutdown::drain(&self.public, &self.responses, signals).await;
         self.closing.store(true, Ordering::Relaxed);
-        // Stops accepting at once; its future would also wait for idle connections, which nobody needs.
-        let stopping = actix_web::rt::spawn(self.public.stop(true));
-        shutdown::quiet(&self.responses, signals).await;
-        stopping.abort();
         // Who waits for an entry is answered; the files of the feed are closed before the ledger's, which ends last.
         let (feed, relay, webhook) = (self.feed, self.relay, self.webhook);
         let close_feed = move || {
@@ -182,7 +182,9 @@ impl Server {
         shutdown::in_time("the feed", close_feed).await;
         let closed = tokio::time::timeout(shutdown::CLOSE_PATIENCE, self.sale.close()).await;
         drop(self.watches);
-        self.operations.stop(false).await;
+        self.operations.pause().await;
+        self.operations.stop().await;
+        self.public.stop().await;
         closed.map_err(|_still_waiting| ServeError::Stalled(shutdown::CLOSE_PATIENCE))??;
         tracing::info!("closed");
         Ok(())
@@ -276,6 +278,7 @@ fn share(
         funnels: Arc::new((0..workers).map(|_| Arc::new(Funnel::default())).collect()),
         responses: Arc::new((0..workers).map(|_| Arc::new(ResponseCounters::default())).collect()),
         streams,
+        draining: Arc::new(AtomicBool::new(false)),
         watchdog: Watchdog::asked_for(),
         rate_limits: RateLimits::new(config.gate.throttle.window, config.gate.bucket.rate),
     }
@@ -307,21 +310,21 @@ pub(super) fn limits(config: &Config, descriptors: usize) -> Result<Limits, Serv
 }
 
 fn open_public(
-    socket: TcpListener,
+    socket: Socket,
     (loaded, cors): (&Loaded, Arc<Cors>),
     (count, workers): (usize, WorkerFactory),
-    closing: &Arc<AtomicBool>,
+    draining: &Arc<AtomicBool>,
     limits: Limits,
-) -> Result<ServerHandle, ServeError> {
-    let (closing, workers) = (Arc::clone(closing), Arc::new(workers));
+) -> Result<Listener, ServeError> {
+    let (draining, workers) = (Arc::clone(draining), Arc::new(workers));
     let (mode, server) = (loaded.mode, &loaded.config.server);
     let (keep_alive, base_path) = (server.keep_alive, server.base_path.clone());
     let proxies = TrustedProxies::new(&server.trusted_proxies);
     let app = move || {
         let (state, responses) = workers.equip();
         let (base_path, proxies) = (base_path.clone(), proxies.clone());
-        let (closing, cors) = (Arc::clone(&closing), Arc::clone(&cors));
-        let checks = Rc::new(RequestChecks { closing, cors, proxies, base_path: base_path.clone(), responses });
+        let (draining, cors) = (Arc::clone(&draining), Arc::clone(&cors));
+        let checks = Rc::new(RequestChecks { draining, cors, proxies, base_path: base_path.clone(), responses });
         App::new()
             .app_data(query_config())
             .app_data(web::ThinData(state))

@@ -3,6 +3,7 @@
 //! **Never:** knows a route.
 
 use std::fmt;
+use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use actix_http::{HttpService, Request, Response};
 use actix_service::{IntoServiceFactory, ServiceFactory, ServiceFactoryExt as _, fn_service, map_config};
 use actix_web::dev::{AppConfig, Server, ServerHandle};
 use doorbuster_actors::request::Reason;
+use rustix::net::{Shutdown, shutdown};
 use tokio::net::TcpStream;
 
 use super::{LISTENERS, ServeError};
@@ -33,6 +35,19 @@ const NO_HEAD_TIMEOUT: Duration = Duration::ZERO;
 /// Sockets that were passed to the process: they take the place of new ones.
 pub(super) struct Passed([Option<TcpListener>; 2]);
 
+/// A socket to serve on.
+pub(super) struct Socket {
+    listener: TcpListener,
+    /// Others hold it, too: who connects after we have ended waits for who comes next.
+    is_passed: bool,
+}
+
+impl Socket {
+    pub(super) fn address(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+}
+
 impl Passed {
     /// The sockets of [`LISTENERS`]. Who is in development mode because nobody can come in stays there only if that is
     /// so.
@@ -49,9 +64,12 @@ impl Passed {
     }
 
     /// The sockets to serve on.
-    pub(super) fn or_bind(self, config: &Config) -> Result<(TcpListener, TcpListener), ServeError> {
+    pub(super) fn or_bind(self, config: &Config) -> Result<(Socket, Socket), ServeError> {
         let [public, operations] = self.0;
-        let or_bind = |passed: Option<TcpListener>, key, address| passed.map_or_else(|| bind(key, address), Ok);
+        let or_bind = |passed: Option<TcpListener>, key, address| {
+            let is_passed = passed.is_some();
+            passed.map_or_else(|| bind(key, address), Ok).map(|listener| Socket { listener, is_passed })
+        };
         let public = or_bind(public, "server.listen", config.server.listen)?;
         Ok((public, or_bind(operations, "server.ops_listen", config.server.ops_listen)?))
     }
@@ -68,14 +86,51 @@ fn bind(key: &'static str, address: SocketAddr) -> Result<TcpListener, ServeErro
     socket.listen(BACKLOG).and_then(tokio::net::TcpListener::into_std).map_err(failed)
 }
 
+/// A listener that serves.
+pub(super) struct Listener {
+    handle: ServerHandle,
+    connections: Arc<Connections>,
+    /// The socket, unless others hold it, too.
+    own: Option<TcpListener>,
+}
+
+impl Listener {
+    /// Lets nobody in any more; who is in may go on asking. The library's own end is none for us: it drops connections
+    /// that no worker has taken over yet, and ends workers whose items others still sell.
+    pub(super) async fn pause(&self) {
+        self.handle.pause().await;
+        // Nobody would ever serve who waits there now; on a socket that was passed the next process does.
+        if let Some(own) = &self.own
+            && let Err(error) = shutdown(own, Shutdown::Read)
+        {
+            tracing::debug!(%error, "a listener cannot be shut");
+        }
+    }
+
+    /// Connections now.
+    pub(super) fn open_connections(&self) -> usize {
+        self.connections.open()
+    }
+
+    /// Lets those go who ask for nothing.
+    pub(super) fn end_idle(&self) {
+        self.connections.end_idle();
+    }
+
+    /// Ends it, whoever is connected.
+    pub(super) async fn stop(self) {
+        self.handle.stop(false).await;
+    }
+}
+
 /// Serves `app` on a socket, with so many workers; connections on which nothing is asked are kept for `keep_alive`.
 pub(super) fn open<F, I, S, B>(
     name: &'static str,
-    socket: TcpListener,
+    socket: Socket,
     workers: usize,
     (connections, keep_alive): (&Arc<Connections>, Duration),
     app: F,
-) -> Result<ServerHandle, ServeError>
+) -> Result<Listener, ServeError>
 where
     F: Fn() -> I + Clone + Send + 'static,
     I: IntoServiceFactory<S, Request>,
@@ -88,16 +143,11 @@ where
     // The library would stop accepting: then nobody could be told, and nobody could take a place.
     let server = Server::build().workers(workers).backlog(BACKLOG).max_concurrent_connections(usize::MAX >> 1);
     let server = server.disable_signals();
-    let stopping = server.graceful_shutdown_signal();
-    let connections = Arc::clone(connections);
+    let admitting = Arc::clone(connections);
     let connection = move || {
-        let (stopping, connections) = (stopping.clone(), Arc::clone(&connections));
+        let connections = Arc::clone(&admitting);
         let requests = HttpService::<WithHangup<Connection>, _, _>::build()
             .on_connect_ext(WithHangup::introduce)
-            .graceful_shutdown_signal(move || {
-                let stopping = stopping.clone();
-                async move { stopping.notified().await }
-            })
             .keep_alive(keep_alive)
             .client_request_timeout(NO_HEAD_TIMEOUT)
             .client_disconnect_timeout(DISCONNECT_TIMEOUT)
@@ -105,10 +155,12 @@ where
             .h1(map_config(app(), |()| AppConfig::default()));
         fn_service(move |stream| std::future::ready(accept(stream, &connections))).and_then(requests)
     };
-    let server = server.listen(name, socket, connection)?.run();
+    let Socket { listener, is_passed } = socket;
+    let own = if is_passed { None } else { Some(listener.try_clone()?) };
+    let server = server.listen(name, listener, connection)?.run();
     let handle = server.handle();
     actix_web::rt::spawn(server);
-    Ok(handle)
+    Ok(Listener { handle, connections: Arc::clone(connections), own })
 }
 
 /// Lets a new connection in. What cannot be set or known of it is no reason to turn it away.
@@ -128,7 +180,7 @@ fn accept(
             let refusal = refusal.to_bytes(connections.limits().base_path.clone());
             // As much as the socket takes at once: a client for whom there is no room is not waited for.
             let _courtesy = stream.try_write(&refusal);
-            Err(DispatchError::Io(std::io::Error::other("no room for another connection")))
+            Err(DispatchError::Io(io::Error::other("no room for another connection")))
         }
     }
 }

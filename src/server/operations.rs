@@ -2,12 +2,11 @@
 //! **Owns:** what its handlers are equipped with.
 //! **Never:** answers a request.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
-use actix_web::dev::ServerHandle;
 use actix_web::middleware::from_fn;
 use actix_web::web::Bytes;
 use actix_web::{App, web};
@@ -15,7 +14,7 @@ use doorbuster_actors::payment::Provider;
 
 use super::ServeError;
 use super::descriptors::ops_connections;
-use super::listener;
+use super::listener::{self, Listener, Socket};
 use super::workers::Shared;
 use crate::config::{Config, Loaded};
 use crate::export::Downloads;
@@ -45,12 +44,12 @@ const MAX_UNFLUSHED_TOTAL: usize = 64 << 20;
 
 /// Opens the listener, with one worker; answers with who keeps the verdict.
 pub(super) fn open(
-    (socket, public): (TcpListener, SocketAddr),
+    (socket, public): (Socket, SocketAddr),
     descriptors: usize,
     loaded: &Loaded,
     shared: &Shared,
     (feed, webhook, disk): (&Arc<Feed>, Option<&Arc<Webhook>>, Arc<Disk>),
-) -> Result<(ServerHandle, Arc<Monitor>), ServeError> {
+) -> Result<(Listener, Arc<Monitor>), ServeError> {
     let config = &loaded.config;
     let telemetry = Arc::new(telemetry(shared, feed, webhook.cloned(), disk));
     let monitor = Arc::new(Monitor::of(Arc::clone(&telemetry)));
@@ -83,8 +82,8 @@ pub(super) fn open(
             .wrap(from_fn(request_context::carry))
             .configure(ops::routes)
     };
-    let handle = listener::open("operations", socket, 1, (&Connections::new(limits), keep_alive), app)?;
-    Ok((handle, monitor))
+    let listener = listener::open("operations", socket, 1, (&Connections::new(limits), keep_alive), app)?;
+    Ok((listener, monitor))
 }
 
 /// What the handlers of the worker that calls work with.
@@ -133,7 +132,7 @@ fn telemetry(shared: &Shared, feed: &Arc<Feed>, webhook: Option<Arc<Webhook>>, d
         redis: shared.redis.clone(),
         disk,
         durability: shared.shown.durability,
-        closing: Arc::clone(&shared.gate.closing),
+        closing: Arc::clone(&shared.draining),
         auth_failures: Arc::default(),
         identity: Arc::clone(&shared.identity),
         process: Process::this(),

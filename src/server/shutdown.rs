@@ -1,4 +1,4 @@
-//! **Job:** waits for the requests in flight when the server is to end, and for what has to be closed.
+//! **Job:** serves who is connected when the server is to end, lets them go, and waits for what has to be closed.
 //! **Owns:** the limits of patience.
 //! **Never:** waits for a client after the second signal, or for ever for a disk that does not answer.
 
@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
+use super::listener::Listener;
 use crate::http::response_counters::ResponseCounters;
 use crate::signals::Signals;
 
@@ -20,26 +21,49 @@ pub(super) const CLOSE_PATIENCE: Duration = Duration::from_secs(10);
 /// The same of what is less than the ledger: a reader, a file beside it.
 const PART_PATIENCE: Duration = Duration::from_secs(2);
 
-/// How often to look whether any request is in flight.
+/// How often to look who is connected, and what is asked.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
-/// Looks in a row that must find nobody: a client who has their answer may be sending the next request on the same
-/// connection, and the last answer has to leave the socket.
-const QUIET_LOOKS: u32 = 5;
+/// Looks in a row that must find nobody connected: a connection that was let in may not have been seen yet.
+const EMPTY_LOOKS: u32 = 5;
 
-/// Waits until no request is in flight, the limit is reached, or a second signal comes.
-pub(super) async fn quiet(workers: &[Arc<ResponseCounters>], signals: &mut Signals) {
-    let waiting = async {
-        let started = Instant::now();
-        let mut quiet_looks = 0;
-        while quiet_looks < QUIET_LOOKS && started.elapsed() < PATIENCE {
+/// Looks in a row, a quarter of a second, in which nothing may be asked before idle connections are let go. A proxy
+/// that has requests for us takes its idle connections for them first, and each of those ends with its answer.
+const QUIET_LOOKS: u32 = 12;
+
+/// How long those who were let go may take to go.
+const LEAVE_PATIENCE: Duration = Duration::from_secs(1);
+
+/// Lets nobody in, serves who is connected, and lets everybody go: each with the answer to what they ask, and when
+/// nobody asks any more, all others. Ends at the limit of patience, or with a second signal.
+pub(super) async fn drain(listener: &Listener, workers: &[Arc<ResponseCounters>], signals: &mut Signals) {
+    let draining = async {
+        listener.pause().await;
+        until_quiet(listener, workers).await;
+        listener.end_idle();
+        let begun = Instant::now();
+        while listener.open_connections() > 0 && begun.elapsed() < LEAVE_PATIENCE {
             tokio::time::sleep(LOOK_EVERY).await;
-            quiet_looks = if workers.iter().all(|worker| worker.in_flight() == 0) { quiet_looks + 1 } else { 0 };
         }
     };
     tokio::select! {
-        () = waiting => {}
+        () = draining => {}
         () = signals.close() => tracing::warn!("a second signal: not waiting for clients"),
+    }
+}
+
+/// Until nobody is connected, or nobody has asked anything for a while.
+async fn until_quiet(listener: &Listener, workers: &[Arc<ResponseCounters>]) {
+    let in_flight = || workers.iter().map(|worker| worker.in_flight()).sum::<usize>();
+    let answered = || workers.iter().map(|worker| worker.answered()).sum::<u64>();
+    let (begun, mut seen) = (Instant::now(), answered());
+    let (mut empty, mut quiet) = (0, 0);
+    while empty < EMPTY_LOOKS && quiet < QUIET_LOOKS && begun.elapsed() < PATIENCE {
+        tokio::time::sleep(LOOK_EVERY).await;
+        let now = answered();
+        quiet = if in_flight() == 0 && now == seen { quiet + 1 } else { 0 };
+        empty = if listener.open_connections() == 0 { empty + 1 } else { 0 };
+        seen = now;
     }
 }
 

@@ -4,7 +4,7 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use doorbuster_actors::ids::CoreId;
@@ -53,6 +53,8 @@ pub(super) struct Shared {
     pub(super) funnels: Arc<Vec<Arc<Funnel>>>,
     pub(super) responses: Arc<Vec<Arc<ResponseCounters>>>,
     pub(super) streams: StreamLimits,
+    /// Set when the server has been told to end.
+    pub(super) draining: Arc<AtomicBool>,
     pub(super) watchdog: Arc<Watchdog>,
     pub(super) rate_limits: Option<RateLimits>,
 }

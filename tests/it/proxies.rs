@@ -6,6 +6,7 @@ mod addresses;
 mod base_path;
 mod events;
 mod pages;
+mod restarts;
 mod tap;
 mod versions;
 

@@ -4,7 +4,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
@@ -60,6 +60,8 @@ pub struct Connections {
     entries: Mutex<slab::Slab<Arc<Entry>>>,
     candidates: Mutex<Vec<(u64, Arc<Entry>)>>,
     by_address: DashMap<IpAddr, usize>,
+    /// Who asks for nothing is let go.
+    is_closing: AtomicBool,
 }
 
 /// What others may know of a connection.
@@ -98,6 +100,7 @@ impl Connections {
             entries: Mutex::default(),
             candidates: Mutex::default(),
             by_address: DashMap::new(),
+            is_closing: AtomicBool::new(false),
         })
     }
 
@@ -111,6 +114,16 @@ impl Connections {
     #[must_use]
     pub fn open(&self) -> usize {
         self.open.load(Ordering::Relaxed)
+    }
+
+    /// From now on connections on which nothing is asked end, and answers without an end do. Whoever has sent a part of
+    /// a request may send the rest.
+    pub fn end_idle(&self) {
+        self.is_closing.store(true, Ordering::Release);
+        let entries: Vec<_> = self.entries.lock().iter().map(|(_, entry)| Arc::clone(entry)).collect();
+        for entry in entries {
+            entry.waker.wake();
+        }
     }
 
     /// Lets a connection in, if need be in the place of one that waits: for its first request, for the rest of one, or
@@ -204,6 +217,16 @@ impl Ticket {
     /// What the listener lets its clients have.
     pub(super) fn limits(&self) -> &Limits {
         &self.connections.limits
+    }
+
+    /// Whether a connection is to end once nothing is asked on it. Look after the waker is in place.
+    pub(super) fn is_closing(&self) -> bool {
+        self.connections.is_closing.load(Ordering::Acquire)
+    }
+
+    /// The connection is sent an answer without an end; `waker` is called when it is to end.
+    pub(super) fn streams(&self, waker: &Waker) {
+        self.entry.waker.register(waker);
     }
 
     /// The connection waits for its client, and may be told to end: then `waker` is called. False if it was.

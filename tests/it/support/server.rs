@@ -197,7 +197,8 @@ impl Server {
         let text = text.replace(&path(self.directory.path()), &path(own.path()));
         std::fs::write(own.path().join(Self::CONFIG_FILE), text).expect("the temporary directory takes files");
         let begun = Instant::now();
-        match Self::start_in(own, Vec::new(), Launch::default()) {
+        let launch = Launch { passed: self.launch.passed.clone(), ..Launch::default() };
+        match Self::start_in(own, Vec::new(), launch) {
             Ok(_) => panic!("a second server became ready on the same data file"),
             Err(stopped) => (stopped, begun.elapsed()),
         }
