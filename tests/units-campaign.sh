@@ -52,8 +52,16 @@ mkdir -p "$group"
     exec unshare --mount --pid --fork --kill-child --uts --ipc --net --cgroup bash -c "$boot" boot "$folder"
 ) >"$folder/systemd.log" 2>&1 &
 outer=$!
-# unshare takes no notice of SIGTERM, and systemd dies with it.
-trap 'kill -KILL "$outer" 2>/dev/null || true; wait "$outer" 2>/dev/null || true; find "$group" -depth -type d -exec rmdir {} + 2>/dev/null || true' EXIT
+end() {
+    # unshare takes no notice of SIGTERM, and systemd dies with it.
+    kill -KILL "$outer" 2>/dev/null || true
+    wait "$outer" 2>/dev/null || true
+    for _ in $(seq 50); do
+        find "$group" -depth -type d -exec rmdir {} + 2>/dev/null && break
+        sleep 0.1
+    done
+}
+trap end EXIT
 
 inside() {
     init=$(pgrep --parent "$outer") &&
