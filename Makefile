@@ -2,17 +2,22 @@
 
 # Debian packages the tests use, and the program each is recognised by.
 TEST_TOOLS = redis-server:redis-server openssl:openssl chromium:chromium chromium-driver:chromedriver strace:strace \
-  nginx:nginx faketime:faketime prometheus:promtool gnumeric:ssconvert curl:curl
+  nginx:nginx faketime:faketime prometheus:promtool gnumeric:ssconvert curl:curl \
+  fakeroot:fakeroot dpkg-dev:dpkg-shlibdeps binutils:strip lintian:lintian systemd:systemd-analyze
 # The same of the peers of `make bench`. pg_ctlcluster comes with the server, not with its clients.
 BENCH_TOOLS = redis-server:redis-server redis-tools:redis-benchmark postgresql:pg_ctlcluster
+# The same of `make deb` and `make dist`.
+PACKAGE_TOOLS = dpkg-dev:dpkg-shlibdeps binutils:strip
 TOOLS = $(TEST_TOOLS)
 
 # Tools that do not come with Rust, by version: another version is another folder.
 DENY = target/tools/cargo-deny-0.20.2/bin/cargo-deny
 SHEAR = target/tools/cargo-shear-1.14.0/bin/cargo-shear
+CARGO_DEB = target/tools/cargo-deb-3.8.0/bin/cargo-deb
 
 .DEFAULT_GOAL = help
-.PHONY: help test quick lint fmt fix doc deny unused prepare bench crash-campaign power-campaign damage-campaign
+.PHONY: help test quick lint fmt fix doc deny unused prepare staged deb dist bench crash-campaign power-campaign damage-campaign \
+  units-campaign
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -63,9 +68,14 @@ $(DENY) $(SHEAR):
 	  --only-binary :all: --target "$$root" --requirement ".ci/$$name.txt" && test -x "$@" \
 	  || cargo install --quiet --debug --locked --version $(from_source) --root "$$root" "$$name"
 
+# Nobody has it prebuilt in this version.
+$(CARGO_DEB):
+	@root=$(abspath $(dir $@)/..); rm -rf "$$root"; echo "installing cargo-deb"; \
+	cargo install --quiet --debug --locked --version 3.8.0 --no-default-features --features lzma --root "$$root" cargo-deb
+
 # Debian starts the services of what it installs (Redis on 6379, Prometheus on 9090), now and at every boot: the tests start
 # their own, so a policy keeps it from that while we install. What was there before is left alone.
-prepare: ## installs the Debian packages that the tests use; leaves no service running
+prepare: $(CARGO_DEB) ## installs the Debian packages that the tests use; leaves no service running
 	@missing=""; \
 	for tool in $(TOOLS); do \
 	  command -v "$${tool#*:}" >/dev/null 2>&1 || missing="$$missing $${tool%:*}"; \
@@ -81,6 +91,20 @@ prepare: ## installs the Debian packages that the tests use; leaves no service r
 	fi; \
 	$$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing || exit 1; \
 	for package in $$missing; do $$sudo systemctl disable --quiet "$$package" >/dev/null 2>&1 || true; done
+
+# What operators install: target/packages/. All dates in it are the commit's.
+PACKAGE_PROFILE := $(or $(PROFILE),dist)
+PACKED = target/$(PACKAGE_PROFILE)
+VERSION := $(shell sed -n 's/^version = "\(.*\)"$$/\1/p' Cargo.toml | head -n 1)
+deb dist staged: TOOLS = $(PACKAGE_TOOLS)
+deb dist staged: export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct)
+staged: prepare
+	cargo build --profile $(PACKAGE_PROFILE) --locked
+	deploy/stage.sh $(PACKED)/doorbuster $(PACKED)/package $(VERSION)-1
+deb: staged ## a Debian package of the profile dist, which takes ten minutes to build (PROFILE=release: three)
+	$(CARGO_DEB) --no-build --profile $(PACKAGE_PROFILE) --locked --output target/packages/
+dist: staged ## the same as a tarball for other systems, with its checksum
+	deploy/tarball.sh $(PACKED)/doorbuster $(PACKED)/package $(VERSION) target/packages
 
 # Our figures, their baselines and the peers, side by side: target/bench/report.md and .json. ROUNDS, SECONDS and
 # OVERLOAD_SECONDS make it longer; QUICK=1 is a smoke test. PROFILE=dist measures what an operator should install, which
@@ -107,3 +131,9 @@ power-campaign: prepare ## power cuts at every write of a longer sale, TIMES tim
 # Flips one bit of every byte of the files that a killed server leaves, instead of a sample's.
 damage-campaign: prepare ## a flipped bit in every byte of the files of a killed server
 	BIT_ROT=every cargo test --release --locked --test it damage:: -- --nocapture
+
+# Boots a Debian of its own in namespaces (root, debootstrap) and lives through what happens to an installation there.
+units-campaign: deb ## the package and its units under a systemd that really runs
+	$(MAKE) --no-print-directory prepare TOOLS=debootstrap:debootstrap
+	$(CARGO_DEB) --no-build --profile $(PACKAGE_PROFILE) --locked --deb-version $(VERSION)-2 --output target/units/later.deb
+	tests/units-campaign.sh target/packages/doorbuster_$(VERSION)-1_*.deb target/units/later.deb target/units

@@ -32,6 +32,7 @@ mod openapi;
 mod operate;
 mod operations;
 mod origins;
+mod packages;
 mod payments;
 mod platform;
 mod proxies;

@@ -30,12 +30,12 @@ pub(crate) use checks::{assert_conservation, assert_problem, but_for_its_id, liv
 pub(crate) use client::{Client, RawAnswer, Response, raw_exchange};
 pub(crate) use crowd::{Attempt, Tally, crowd, crowd_counting};
 pub(crate) use evidence::{beside, doorbuster, everything_in, flip, text};
-pub(crate) use inventory::{Books, Held, Inventory, PATIENCE};
+pub(crate) use inventory::{Books, Held, Inventory, PATIENCE, wait};
 pub(crate) use nginx::Nginx;
 pub(crate) use redis_server::RedisServer;
 pub(crate) use scrape::{metric, metrics_page, sample};
-pub(crate) use server::{Server, Stopped};
-pub(crate) use service_manager::{PassedSocket, ServiceManager};
+pub(crate) use server::{Server, Stopped, send};
+pub(crate) use service_manager::{PassedSocket, ServiceManager, passing};
 pub(crate) use setup::{Item, Setup};
 pub(crate) use shop::{node, shop_at, shop_of, shop_with_limits, three_addresses, three_nodes};
 pub(crate) use token::{

@@ -256,7 +256,7 @@ impl Server {
 }
 
 /// Sends a signal to a process.
-pub(super) fn send(process: u32, signal: &str) {
+pub(crate) fn send(process: u32, signal: &str) {
     // The shell's own `kill` needs no package on the smallest of machines.
     let sent = Command::new("sh").arg("-c").arg(format!("kill -{signal} {process}")).status();
     assert!(sent.expect("a shell").success(), "the signal could not be sent");

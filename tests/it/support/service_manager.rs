@@ -118,7 +118,7 @@ impl PassedSocket {
 
 /// `command`, with these sockets where systemd puts them: descriptors 3 and following. The test's own stay closed to
 /// all other children: a shell has them as its standard input and output, and moves them. At most two.
-pub(super) fn passing(command: &Command, sockets: &[PassedSocket], stdout: &str) -> Command {
+pub(crate) fn passing(command: &Command, sockets: &[PassedSocket], stdout: &str) -> Command {
     let mut shell = Command::new("sh");
     let moved = ["3<&0", "4<&1"][..sockets.len()].join(" ");
     let names: Vec<_> = sockets.iter().map(|socket| socket.name.as_str()).collect();
