@@ -7,7 +7,8 @@ use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use crate::support::{
-    Client, Inventory, Item, PassedSocket, ServiceManager, Setup, Stopped, admin_authorization, authorization,
+    ADMIN_TOKEN, Client, Inventory, Item, PassedSocket, ServiceManager, Setup, Stopped, admin_authorization,
+    authorization,
 };
 
 const SKU: &str = "sku";
@@ -34,12 +35,19 @@ async fn a_server_says_that_it_is_ready_that_it_reads_again_and_that_it_closes()
     assert_eq!(buy(shop, "ann").await, 201, "who is told that it is ready may buy");
     manager.wait_for("STATUS=Healthy: selling");
 
+    // Another admin token in the file: who is told that the server is ready again may use it at once.
+    let file = server.directory().join("doorbuster.toml");
+    let text = std::fs::read_to_string(&file).expect("written at the start");
+    let rotated: String = ADMIN_TOKEN.chars().rev().collect();
+    std::fs::write(&file, text.replace(ADMIN_TOKEN, &rotated)).expect("an own file");
     server.send("HUP");
     let reloading = manager.wait_for("RELOADING=1");
     let since = reloading.lines().find_map(|line| line.strip_prefix("MONOTONIC_USEC=")).expect("a time");
     assert!(since.parse::<u64>().is_ok_and(|since| since > 0), "{reloading}");
-    let then = manager.collect_until("READY=1");
-    assert!(server.stderr().contains("SIGHUP: read again"), "ready once it has read: {then:?}");
+    manager.wait_for("READY=1");
+    let bearer = format!("Bearer {rotated}");
+    let answer = Client::new(ops).get("/invariants", &[("Authorization", &bearer)]).await.expect("an answer");
+    assert_eq!(answer.status, 200, "ready once it has read, not before");
 
     assert!(server.terminate().success());
     let told = manager.last_words().join("");
