@@ -75,7 +75,7 @@ fn run(count: usize, seconds: u64) -> anyhow::Result<Figures> {
     let confirmed = outcomes.iter().find(|one| one["name"] == "confirmed").context("nothing was sold")?;
     let confirmed = confirmed["total"].as_f64().context("a number")?;
     let sold = nodes.iter().map(orders).sum::<anyhow::Result<f64>>()?;
-    anyhow::ensure!(sold == confirmed, "{confirmed} were told, {sold} are in the ledgers");
+    anyhow::ensure!((sold - confirmed).abs() < 0.5, "{confirmed} were told, {sold} are in the ledgers");
     let us = |cpu_s: f64| cpu_s * 1e6 / confirmed;
     let rate = report["goodput_per_s"].as_f64().context("a number")?;
     Ok(Figures { rate, nodes_us: us(after? - before?), nginx_us: us(nginx_s) })

@@ -1,5 +1,5 @@
 //! **Job:** tells the service manager that started the process (systemd, or what speaks its protocol) how it is.
-//! **Owns:** which message means what, and that a message which cannot be sent holds nothing up.
+//! **Owns:** which message means what, and that one which is refused is no reason not to serve.
 //! **Never:** says anything where nobody listens: without `NOTIFY_SOCKET` nothing is sent.
 
 pub mod sockets;

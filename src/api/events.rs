@@ -71,7 +71,7 @@ async fn open(state: &ApiState, request: &HttpRequest) -> Result<HttpResponse, P
         return Ok(event_stream::head());
     }
     let watch = state.orders.items.sale.watchers.watch(order.id, &pass.user, state.events.limits).map_err(crowded)?;
-    let published = lookup::item_of(&state.orders.items.sale, &order.id)?;
+    let published = lookup::item_of(&state.orders.items.sale, order.id)?;
     let known = request.headers().get("Last-Event-ID").and_then(|id| id.to_str().ok()).and_then(status_of);
     let known = known.map(|status| (status, Vec::new()));
     let (client, shown) = (state.orders.client.clone(), state.orders.shown.clone());

@@ -232,7 +232,7 @@ impl Orders {
     fn named(&self, request: &HttpRequest) -> Result<(Arc<PublishedItem>, OrderId), Problem> {
         let id = request.match_info().get("order_id").and_then(|text| text.parse::<OrderId>().ok());
         let id = id.ok_or_else(Problem::not_found)?;
-        Ok((lookup::item_of(&self.items.sale, &id)?, id))
+        Ok((lookup::item_of(&self.items.sale, id)?, id))
     }
 
     async fn cancel(&self, request: &HttpRequest) -> Result<HttpResponse, Problem> {

@@ -150,7 +150,7 @@ impl Payments {
         let (order_reference, payment) = event.reported_by(provider);
         // Authentic, and for another node's order: that one has to write it down.
         if let Ok(order) = order_reference.parse() {
-            lookup::at_home(self.client.view(), &order)?;
+            lookup::at_home(self.client.view(), order)?;
         }
         let receipt = self.client.pay(&order_reference, payment).await?;
         let verdict = receipt.verdict;

@@ -22,7 +22,6 @@ use crate::config::{self, Config};
 
 /// `doorbuster cluster …`.
 #[derive(Subcommand)]
-#[expect(clippy::doc_markdown, reason = "the help is read without markup")]
 pub enum ClusterCommand {
     /// Print which node each item of the catalogue belongs to, or what nginx needs to know of it.
     Map(Map),

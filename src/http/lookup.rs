@@ -20,13 +20,13 @@ pub(crate) fn item(sale: &SaleView, id: &ItemId) -> Result<Arc<PublishedItem>, P
 }
 
 /// The item of an order.
-pub(crate) fn item_of(sale: &SaleView, order: &OrderId) -> Result<Arc<PublishedItem>, Problem> {
+pub(crate) fn item_of(sale: &SaleView, order: OrderId) -> Result<Arc<PublishedItem>, Problem> {
     at_home(sale, order)?;
     sale.directory.find_number(order.item).ok_or_else(Problem::not_found)
 }
 
 /// Refuses an order that another node has taken.
-pub(crate) fn at_home(sale: &SaleView, order: &OrderId) -> Result<(), Problem> {
+pub(crate) fn at_home(sale: &SaleView, order: OrderId) -> Result<(), Problem> {
     sale.cluster.issued_elsewhere(order.item).map_or(Ok(()), |node| Err(Problem::misdirected(node)))
 }
 

@@ -138,7 +138,7 @@ pub(super) async fn cancel(state: web::ThinData<OpsState>, request: HttpRequest,
         state.authorize(&request)?;
         let id = request.match_info().get("order_id").unwrap_or_default().parse();
         let id: OrderId = id.map_err(|_bad| Problem::not_found())?;
-        let published = lookup::item_of(state.orders.client.view(), &id)?;
+        let published = lookup::item_of(state.orders.client.view(), id)?;
         let origin = operator::origin_with_reason(&request, payload).await?;
         let order = state.orders.client.transition(&published, id.order, Transition::Revoke(origin)).await?;
         Ok(respond(&mut HttpResponse::Ok(), &state.orders.shown.order(&order)))
@@ -148,7 +148,7 @@ pub(super) async fn cancel(state: web::ThinData<OpsState>, request: HttpRequest,
 
 impl Orders {
     async fn one(&self, id: OrderId) -> Result<Order, Problem> {
-        let published = lookup::item_of(self.client.view(), &id)?;
+        let published = lookup::item_of(self.client.view(), id)?;
         let before = OrderNumber(id.order.0.saturating_sub(1));
         let found = self.client.find(&published, Query::Page { after: before, limit: 1, status: None }).await?;
         found.into_iter().find(|order| order.id == id).ok_or_else(Problem::not_found)

@@ -54,7 +54,9 @@ impl Item {
     /// A catalogue file of these.
     pub(crate) fn catalogue(items: &[Self]) -> String {
         let mut catalogue = String::new();
-        items.iter().for_each(|item| item.write_to(&mut catalogue));
+        for item in items {
+            item.write_to(&mut catalogue);
+        }
         catalogue
     }
 
