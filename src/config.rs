@@ -18,6 +18,7 @@ mod exposure;
 mod injected;
 mod load;
 mod mode;
+mod ops_address;
 mod origin;
 mod pay_url;
 mod secret;
@@ -45,6 +46,7 @@ pub use explain::example;
 pub use exposure::Exposure;
 pub use load::{Loaded, Sources, Wanted, load};
 pub use mode::{Cause, Mode, Requested};
+pub use ops_address::OpsAddress;
 pub use origin::Origin;
 pub use pay_url::{PayUrl, Place};
 pub use providers::Providers;
@@ -69,9 +71,10 @@ section! {
         /// Address of the public listener; port 0 picks a free one. Default `127.0.0.1:8080`: a proxy on the same
         /// machine is the usual neighbour.
         pub listen: SocketAddr = loopback(8080),
-        /// Address of the operations listener (admin, metrics, dashboard); port 0 picks a free one. Default
-        /// `127.0.0.1:9190`: out of the public's reach, and not 9090, where Prometheus itself listens.
-        pub ops_listen: SocketAddr = loopback(9190),
+        /// Address of the operations listener (admin, metrics, dashboard); port 0 picks a free one. Or a Unix socket,
+        /// like `unix:/run/doorbuster/ops.sock`, for its owner and group (mode 0660). Default `127.0.0.1:9190`: out of
+        /// the public's reach, and not 9090, where Prometheus itself listens.
+        pub ops_listen: OpsAddress = OpsAddress::Tcp(loopback(9190)),
         /// File that receives `{"listen": "…", "ops_listen": "…"}` once the server is ready, and goes with it. Default
         /// empty: none.
         pub port_file: Option<PathBuf> = None,

@@ -17,11 +17,11 @@ mod port_file;
 mod reload;
 mod sale;
 mod shutdown;
+mod socket;
 mod stall_watch;
 mod workers;
 
 use std::io;
-use std::net::TcpListener;
 use std::path::PathBuf;
 
 use doorbuster_actors::ledger::CommitError;
@@ -35,6 +35,7 @@ use crate::http::tls::UnfitPair;
 use crate::payment::UnfitKey;
 use crate::redis_client::UnusableAddress;
 use crate::service_manager;
+use crate::service_manager::sockets::{Listening, UnfitSocket};
 use crate::signals::{Signals, Told};
 use crate::webhook::WebhookError;
 
@@ -84,10 +85,13 @@ pub enum ServeError {
         /// Which key of the configuration.
         key: &'static str,
         /// Address to listen on.
-        address: std::net::SocketAddr,
+        address: String,
         /// What the system says.
         source: io::Error,
     },
+    /// A socket that was passed, and is none for its listener.
+    #[error(transparent)]
+    Passed(#[from] UnfitSocket),
     /// A socket that was passed, where nobody said that the server may be reached.
     #[error(
         "the {0} socket that was passed can be reached from other machines, and nothing says who may buy and operate: \
@@ -146,7 +150,7 @@ pub const LISTENERS: [&str; 2] = ["public", "operations"];
 pub async fn run(
     loaded: &Loaded,
     read_again: ReadAgain<'_>,
-    passed: [Option<TcpListener>; 2],
+    passed: [Option<Listening>; 2],
     injected_delay: Option<InjectedDelay>,
 ) -> Result<(), ServeError> {
     let mut signals = Signals::listen()?;
@@ -158,7 +162,7 @@ pub async fn run(
     let mut server = Server::build(loaded, passed, injected_delay)?;
     server.sale.started().await;
     server.redis_tried().await;
-    port_file.write(server.listen, server.ops_listen)?;
+    port_file.write(server.listen, &server.ops_listen)?;
     banner::print(loaded, &server);
     let manager = Manager::start(&server)?;
     let takers = reload::takers(&server.shared, server.webhook.as_ref());

@@ -33,7 +33,7 @@ use options::{ItemChanges, Reason};
 /// Carries out what the options say.
 pub(super) fn run(cli: &Cli, options: &Admin) -> Result<ExitCode, Failure> {
     let loaded = load_with_secrets(cli.sources(), &[Purpose::Operate])?;
-    let url = options.url.clone().or_else(|| OpsUrl::of(loaded.config.server.ops_listen)).ok_or(OpsError::NoPort)?;
+    let url = options.url.clone().or_else(|| OpsUrl::of(&loaded.config.server.ops_listen)).ok_or(OpsError::NoPort)?;
     let operator = options.operator.clone().or_else(|| Cli::user().and_then(|user| user.parse().ok()));
     let client = OpsClient::new(url, loaded.config.auth.admin_token.expose());
     let desk = Desk { client, operator };

@@ -113,7 +113,7 @@ fn compare(cli: &Cli, compared: &Compared) -> Result<Comparison, Failure> {
     let loaded = load_with_secrets(cli.sources(), &[Purpose::Operate])?;
     let file = compared.file.clone().or_else(|| loaded.config.catalogue.path.clone());
     let file = file.ok_or_else(|| Failure::configuration("catalogue.path: is not set: name the file"))?;
-    let url = compared.url.clone().or_else(|| OpsUrl::of(loaded.config.server.ops_listen)).ok_or(OpsError::NoPort)?;
+    let url = compared.url.clone().or_else(|| OpsUrl::of(&loaded.config.server.ops_listen)).ok_or(OpsError::NoPort)?;
     let client = OpsClient::new(url, loaded.config.auth.admin_token.expose());
     let items =
         catalogue::read(&file).map_err(|error| Failure::configuration(format!("{}: {error}", file.display())))?;

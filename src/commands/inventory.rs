@@ -14,6 +14,9 @@ use crate::inventory::{self, InventoryError};
 use crate::service_manager::sockets;
 use crate::signals::survive_from_the_start;
 
+/// What its socket is called where it is passed to the process.
+const NAME: &str = "inventory";
+
 /// `doorbuster inventory`.
 #[derive(Args)]
 pub struct Inventory {
@@ -34,7 +37,8 @@ impl Inventory {
 /// Runs the inventory system until it is told to end.
 pub(super) fn run(cli: &Cli) -> Result<ExitCode, Failure> {
     survive_from_the_start()?;
-    let [passed] = sockets::receive(["inventory"])?;
+    let [passed] = sockets::receive([NAME])?;
+    let passed = passed.map(|socket| socket.tcp(NAME)).transpose()?;
     let loaded = load_with_secrets(cli.sources(), &[Purpose::Pull])?;
     tell_what_was_found(&loaded);
     actix_web::rt::System::new().block_on(inventory::run(&loaded, passed))?;

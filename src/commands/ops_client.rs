@@ -2,8 +2,11 @@
 //! **Owns:** the connection, and what an answer that is no success means.
 //! **Never:** retries, follows a redirect, or shows the token.
 
+mod local_socket;
+
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -15,6 +18,7 @@ use ureq::{Agent, Body, RequestBuilder};
 
 use super::failure::Failure;
 use super::text::Text;
+use crate::config::OpsAddress;
 
 /// How long an answer may take: the server answers within five seconds, or never.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -75,12 +79,20 @@ impl From<OpsError> for Failure {
 
 /// Where an operations listener is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OpsUrl(String);
+pub enum OpsUrl {
+    /// `http://127.0.0.1:9190`.
+    Http(String),
+    /// `unix:/run/doorbuster/ops.sock`.
+    Unix(PathBuf),
+}
 
 impl FromStr for OpsUrl {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if let Some(OpsAddress::Unix(path)) = OpsAddress::parse(text) {
+            return Ok(Self::Unix(path));
+        }
         if text.starts_with("https://") {
             return Err("https is not built in: look on the machine itself, or through a tunnel");
         }
@@ -88,9 +100,9 @@ impl FromStr for OpsUrl {
         let uri = url.parse::<ureq::http::Uri>().ok().filter(|uri| uri.scheme_str() == Some("http"));
         let is_bare = uri.is_some_and(|uri| uri.host().is_some() && uri.query().is_none() && !url.contains('#'));
         if is_bare && !url.contains('@') {
-            Ok(Self(url.to_owned()))
+            Ok(Self::Http(url.to_owned()))
         } else {
-            Err("expected http://HOST:PORT, and a path if a proxy has it below one")
+            Err("expected http://HOST:PORT, and a path if a proxy has it below one, or unix:/PATH")
         }
     }
 }
@@ -98,19 +110,26 @@ impl FromStr for OpsUrl {
 impl OpsUrl {
     /// Of a server that listens there, seen from its own machine; none if the port is one that the system picks.
     #[must_use]
-    pub fn of(listen: SocketAddr) -> Option<Self> {
+    pub fn of(listen: &OpsAddress) -> Option<Self> {
+        let listen = match listen {
+            OpsAddress::Tcp(address) => *address,
+            OpsAddress::Unix(path) => return Some(Self::Unix(path.clone())),
+        };
         let ip = match listen.ip() {
             IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
             IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
             ip @ (IpAddr::V4(_) | IpAddr::V6(_)) => ip,
         };
-        (listen.port() != 0).then(|| Self(format!("http://{}", SocketAddr::new(ip, listen.port()))))
+        (listen.port() != 0).then(|| Self::Http(format!("http://{}", SocketAddr::new(ip, listen.port()))))
     }
 }
 
 impl fmt::Display for OpsUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        match self {
+            Self::Http(url) => f.write_str(url),
+            Self::Unix(path) => write!(f, "{}", OpsAddress::Unix(path.clone())),
+        }
     }
 }
 
@@ -159,8 +178,13 @@ impl OpsClient {
             .max_redirects(0) // the token is for this listener only
             .proxy(None)
             .timeout_global(Some(PATIENCE))
-            .timeout_connect(Some(CONNECT_PATIENCE));
-        Self { agent: config.build().new_agent(), url, authorization: format!("Bearer {token}") }
+            .timeout_connect(Some(CONNECT_PATIENCE))
+            .build();
+        let agent = match &url {
+            OpsUrl::Http(_) => config.new_agent(),
+            OpsUrl::Unix(path) => local_socket::agent(config, path.clone()),
+        };
+        Self { agent, url, authorization: format!("Bearer {token}") }
     }
 
     pub(super) fn url(&self) -> &OpsUrl {
@@ -202,7 +226,10 @@ impl OpsClient {
     }
 
     fn address(&self, path: &str) -> String {
-        format!("{}{path}", self.url)
+        match &self.url {
+            OpsUrl::Http(url) => format!("{url}{path}"),
+            OpsUrl::Unix(_) => format!("http://localhost{path}"),
+        }
     }
 
     pub(super) fn accepted(
@@ -257,7 +284,9 @@ mod tests {
             assert!(bad.parse::<OpsUrl>().is_err(), "{bad}");
         }
         assert!("https://a".parse::<OpsUrl>().unwrap_err().contains("https"));
-        let url = |listen: &str| OpsUrl::of(listen.parse().unwrap()).map(|url| url.to_string());
+        let url = |listen: &str| OpsUrl::of(&OpsAddress::parse(listen).unwrap()).map(|url| url.to_string());
+        assert_eq!(url("unix:/run/ops.sock").as_deref(), Some("unix:/run/ops.sock"));
+        assert_eq!("unix:/run/ops.sock".parse(), Ok(OpsUrl::Unix("/run/ops.sock".into())));
         assert_eq!(url("0.0.0.0:9190").as_deref(), Some("http://127.0.0.1:9190"));
         assert_eq!(url("[::]:9190").as_deref(), Some("http://[::1]:9190"));
         assert_eq!(url("127.0.0.1:0"), None);

@@ -97,6 +97,7 @@ impl From<ServeError> for Failure {
             | ServeError::Tls(_)
             | ServeError::Redis(_)
             | ServeError::Webhook(WebhookError::Receiver(_))
+            | ServeError::Passed(_)
             | ServeError::Listen { .. }
             | ServeError::Exposed(_)
             | ServeError::Descriptors { .. }

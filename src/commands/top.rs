@@ -59,7 +59,7 @@ use std::process::ExitCode;
 /// Shows the server that the options or the configuration name.
 pub(super) fn run(cli: &Cli, options: &Top) -> Result<ExitCode, Failure> {
     let loaded = load_with_secrets(cli.sources(), &[Purpose::Operate])?;
-    let url = options.url.clone().or_else(|| OpsUrl::of(loaded.config.server.ops_listen)).ok_or(OpsError::NoPort)?;
+    let url = options.url.clone().or_else(|| OpsUrl::of(&loaded.config.server.ops_listen)).ok_or(OpsError::NoPort)?;
     let view = View {
         url,
         token: loaded.config.auth.admin_token.expose(),

@@ -75,8 +75,11 @@ impl fmt::Display for Cause {
 
 /// The listener that other machines can reach, if there is one.
 pub(super) fn public_listener(config: &Config) -> Option<&'static str> {
-    let listeners = [("server.listen", config.server.listen), ("server.ops_listen", config.server.ops_listen)];
-    listeners.into_iter().find(|(_, address)| !is_loopback(*address)).map(|(key, _)| key)
+    let server = &config.server;
+    let listeners = [("server.listen", Some(server.listen)), ("server.ops_listen", server.ops_listen.tcp())];
+    // A socket in the file system is on this machine.
+    let is_public = |address: &Option<SocketAddr>| address.is_some_and(|address| !is_loopback(address));
+    listeners.into_iter().find(|(_, address)| is_public(address)).map(|(key, _)| key)
 }
 
 /// `::ffff:127.0.0.1` is the loopback address of IPv4, too.

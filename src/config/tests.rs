@@ -217,7 +217,7 @@ fn values_on_the_limits_are_taken() {
         ("inventory.source", "redis"),
     ];
     let loaded = load_flags(&flags).expect("valid");
-    assert_eq!(loaded.config.server.listen, loaded.config.server.ops_listen);
+    assert_eq!(Some(loaded.config.server.listen), loaded.config.server.ops_listen.tcp());
 }
 
 #[test]

@@ -121,7 +121,7 @@ fn server(config: &Config) -> Result<(), ConfigError> {
     at_most(server.keep_alive, MAX_KEEP_ALIVE, "server.keep_alive")?;
     let pair = server.tls_certificate_file.is_some() == server.tls_key_file.is_some();
     check(pair, "server.tls_certificate_file", "needs server.tls_key_file, and the other way round")?;
-    let apart = server.listen != server.ops_listen || server.listen.port() == 0;
+    let apart = server.ops_listen.tcp() != Some(server.listen) || server.listen.port() == 0;
     check(apart, "server.ops_listen", "must differ from server.listen")
 }
 

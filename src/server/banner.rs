@@ -30,7 +30,7 @@ const DEVELOPMENT: &str = "\
 
 pub(super) fn print(loaded: &Loaded, server: &Server) {
     let config = &loaded.config;
-    let (shop, ops) = (server.listen, server.ops_listen);
+    let (shop, ops) = (server.listen, &server.ops_listen);
     let base_path = &config.server.base_path;
     let scheme = scheme(server.shared.tls.as_deref());
     let redis = config.redis.url.as_ref().map_or("in process", |_| "Redis");
@@ -40,8 +40,9 @@ pub(super) fn print(loaded: &Loaded, server: &Server) {
         Mode::Development => development(loaded),
         Mode::Production => String::new(),
     };
+    let ops_url = ops.tcp().map_or_else(|| ops.to_string(), |ops| format!("http://{ops}/"));
     text.push_str(&format!(
-        "Doorbuster is open.\n  shop  {scheme}://{shop}{base_path}/\n  ops   http://{ops}/\n  data  {data}\n  \
+        "Doorbuster is open.\n  shop  {scheme}://{shop}{base_path}/\n  ops   {ops_url}\n  data  {data}\n  \
          gate  {redis}\n"
     ));
     if let Some(warning) = server.shared.tls.as_ref().and_then(|tls| tls.warning()) {

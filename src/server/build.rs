@@ -21,10 +21,11 @@ use super::clock_watch::{self, Following};
 use super::descriptors;
 use super::file_watch::{self, Files};
 use super::housekeeping;
-use super::listener::{self, Listener, Passed, Socket, Terms};
+use super::listener::{self, Listener, Passed, Terms};
 use super::operations;
 use super::sale;
 use super::shutdown;
+use super::socket::Socket;
 use super::stall_watch;
 use super::workers::{Shared, WorkerFactory};
 use crate::api;
@@ -36,7 +37,7 @@ use crate::api::request_checks::{self, RequestChecks};
 use crate::api::storefront::Storefront;
 use crate::auth::Identity;
 use crate::background::Background;
-use crate::config::{Config, Loaded, StreamTrim};
+use crate::config::{Config, Loaded, OpsAddress, StreamTrim};
 use crate::feed::Feed;
 use crate::feed::redis::{Relay, RelaySettings};
 use crate::gate;
@@ -73,7 +74,7 @@ const MAX_UNFLUSHED_TOTAL: usize = 256 << 20;
 /// A running server.
 pub(super) struct Server {
     pub(super) listen: SocketAddr,
-    pub(super) ops_listen: SocketAddr,
+    pub(super) ops_listen: OpsAddress,
     pub(super) sale: Arc<Sale>,
     pub(super) medium: Medium,
     pub(super) shared: Arc<Shared>,
@@ -99,8 +100,8 @@ impl Server {
         let limits = limits(config, descriptors)?;
         let (connections, per_address) = (limits.connections, limits.per_address);
         tracing::info!(connections, per_address, "room for public connections");
-        let (public_socket, ops_socket) = passed.or_bind(config)?;
-        let (listen, ops_listen) = (public_socket.address()?, ops_socket.address()?);
+        let (public_socket, ops_socket, listen) = passed.or_bind(config)?;
+        let ops_listen = ops_socket.address()?;
 
         let workers = workers(config);
         let sale = Arc::new(sale::open(loaded, workers, slow)?);

@@ -3,8 +3,10 @@
 //! **Never:** knows a route.
 
 use std::fmt;
+use std::future::ready;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,17 +17,16 @@ use actix_service::{IntoServiceFactory, ServiceFactory, ServiceFactoryExt as _, 
 use actix_web::dev::{AppConfig, Server, ServerHandle};
 use doorbuster_actors::request::Reason;
 use rustix::net::{Shutdown, shutdown};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UnixStream};
 
+use super::socket::{self, BACKLOG, Socket, SocketFile};
 use super::{LISTENERS, ServeError};
 use crate::config::{Cause, Config, Loaded};
 use crate::http::connection::{Connection, Connections, Limits, Stream};
 use crate::http::hangup::{Hangup, WithHangup};
 use crate::http::problem::Problem;
 use crate::http::tls::{PairFiles, Tls, UnfitPair};
-
-/// Connections that may wait to be accepted: the crowd comes in one second.
-pub(super) const BACKLOG: u32 = 4_096;
+use crate::service_manager::sockets::Listening;
 
 /// How long a closed connection may take to go.
 const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -34,28 +35,21 @@ const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 const NO_HEAD_TIMEOUT: Duration = Duration::ZERO;
 
 /// Sockets that were passed to the process: they take the place of new ones.
-pub(super) struct Passed([Option<TcpListener>; 2]);
-
-/// A socket to serve on.
-pub(super) struct Socket {
-    listener: TcpListener,
-    /// Others hold it, too: who connects after we have ended waits for who comes next.
-    is_passed: bool,
-}
-
-impl Socket {
-    pub(super) fn address(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
-    }
-}
+pub(super) struct Passed([Option<Listening>; 2]);
 
 impl Passed {
     /// The sockets of [`LISTENERS`]. Who is in development mode because nobody can come in stays there only if that is
     /// so.
-    pub(super) fn new(loaded: &Loaded, sockets: [Option<TcpListener>; 2]) -> Result<Self, ServeError> {
+    pub(super) fn new(loaded: &Loaded, sockets: [Option<Listening>; 2]) -> Result<Self, ServeError> {
         for (socket, name) in sockets.iter().zip(LISTENERS) {
-            let Some(socket) = socket else { continue };
-            let address = socket.local_addr()?;
+            let address = match socket {
+                None => continue,
+                Some(Listening::Unix(_)) => {
+                    tracing::info!("the {name} socket was passed by the service manager, and no other is opened");
+                    continue;
+                }
+                Some(Listening::Tcp(socket)) => socket.local_addr()?,
+            };
             tracing::info!(%address, "the {name} socket was passed by the service manager, and no other is opened");
             if loaded.cause == Cause::NothingGiven && !address.ip().to_canonical().is_loopback() {
                 return Err(ServeError::Exposed(name));
@@ -64,27 +58,19 @@ impl Passed {
         Ok(Self(sockets))
     }
 
-    /// The sockets to serve on.
-    pub(super) fn or_bind(self, config: &Config) -> Result<(Socket, Socket), ServeError> {
+    /// The sockets to serve on, public and operations, and where the public one is.
+    pub(super) fn or_bind(self, config: &Config) -> Result<(Socket, Socket, SocketAddr), ServeError> {
         let [public, operations] = self.0;
-        let or_bind = |passed: Option<TcpListener>, key, address| {
-            let is_passed = passed.is_some();
-            passed.map_or_else(|| bind(key, address), Ok).map(|listener| Socket { listener, is_passed })
+        let public = public.map(|socket| socket.tcp(LISTENERS[0])).transpose()?;
+        let public = match public {
+            Some(socket) => Socket::passed(Listening::Tcp(socket)),
+            None => socket::bind_public(config)?,
         };
-        let public = or_bind(public, "server.listen", config.server.listen)?;
-        Ok((public, or_bind(operations, "server.ops_listen", config.server.ops_listen)?))
+        let address = public.address()?.tcp().expect("a public listener has a port");
+        let operations =
+            operations.map_or_else(|| socket::bind_operations(config), |passed| Ok(Socket::passed(passed)));
+        Ok((public, operations?, address))
     }
-}
-
-/// Binds an address and listens on it.
-fn bind(key: &'static str, address: SocketAddr) -> Result<TcpListener, ServeError> {
-    let failed = |source| ServeError::Listen { key, address, source };
-    let socket = if address.is_ipv4() { tokio::net::TcpSocket::new_v4() } else { tokio::net::TcpSocket::new_v6() };
-    let socket = socket.map_err(failed)?;
-    // A restart must not wait for the connections of its predecessor.
-    socket.set_reuseaddr(true).map_err(failed)?;
-    socket.bind(address).map_err(failed)?;
-    socket.listen(BACKLOG).and_then(tokio::net::TcpListener::into_std).map_err(failed)
 }
 
 /// On what terms a listener serves.
@@ -111,7 +97,9 @@ pub(super) struct Listener {
     handle: ServerHandle,
     connections: Arc<Connections>,
     /// The socket, unless others hold it, too.
-    own: Option<TcpListener>,
+    own: Option<OwnedFd>,
+    /// Its file, where it has one: it goes with the listener.
+    _file: Option<SocketFile>,
 }
 
 impl Listener {
@@ -165,23 +153,43 @@ where
     let server = server.disable_signals();
     let connections = Connections::new(limits);
     let admitting = Arc::clone(&connections);
-    let connection = move || {
-        let (connections, tls) = (Arc::clone(&admitting), tls.clone());
-        let requests = HttpService::<WithHangup<Connection>, _, _>::build()
+    let requests = move || {
+        HttpService::<WithHangup<Connection>, _, _>::build()
             .on_connect_ext(WithHangup::introduce)
             .keep_alive(keep_alive)
             .client_request_timeout(NO_HEAD_TIMEOUT)
             .client_disconnect_timeout(DISCONNECT_TIMEOUT)
             // No address and no name of ours: no answer depends on them.
-            .h1(map_config(app(), |()| AppConfig::default()));
-        fn_service(move |socket| accept(socket, Arc::clone(&connections), tls.clone())).and_then(requests)
+            .h1(map_config(app(), |()| AppConfig::default()))
     };
-    let Socket { listener, is_passed } = socket;
-    let own = if is_passed { None } else { Some(listener.try_clone()?) };
-    let server = server.listen(name, listener, connection)?.run();
+    let Socket { listening, is_passed, file } = socket;
+    let own = if is_passed { None } else { Some(listening.as_fd().try_clone_to_owned()?) };
+    let server = match listening {
+        Listening::Tcp(socket) => server.listen(name, socket, move || {
+            let (connections, tls) = (Arc::clone(&admitting), tls.clone());
+            fn_service(move |socket| accept(socket, Arc::clone(&connections), tls.clone())).and_then(requests())
+        })?,
+        Listening::Unix(socket) => server.listen_uds(name, socket, move || {
+            let connections = Arc::clone(&admitting);
+            fn_service(move |socket| ready(accept_local(socket, &connections))).and_then(requests())
+        })?,
+    };
+    let server = server.run();
     let handle = server.handle();
     actix_web::rt::spawn(server);
-    Ok(Listener { handle, connections, own })
+    Ok(Listener { handle, connections, own, _file: file })
+}
+
+/// The same from this machine. Nobody there has an address.
+fn accept_local(
+    socket: UnixStream,
+    connections: &Arc<Connections>,
+) -> Result<(WithHangup<Connection>, Option<SocketAddr>), DispatchError> {
+    let Ok(ticket) = connections.admit(None) else {
+        return Err(DispatchError::Io(io::Error::other("no room for another connection")));
+    };
+    let hangup = Hangup::default();
+    Ok((WithHangup::new(Connection::new(Stream::Local(socket), ticket, hangup.clone()), hangup), None))
 }
 
 /// Lets a new connection in. What cannot be set or known of it is no reason to turn it away.

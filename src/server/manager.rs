@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::build::Server;
 use crate::background::Background;
+use crate::config::OpsAddress;
 use crate::ops::monitor::Monitor;
 use crate::service_manager;
 use crate::service_manager::watchdog::Watchdog;
@@ -31,7 +32,7 @@ pub(super) struct Manager {
 struct Line {
     monitor: Arc<Monitor>,
     listen: SocketAddr,
-    ops_listen: SocketAddr,
+    ops_listen: OpsAddress,
 }
 
 impl Line {
@@ -45,7 +46,7 @@ impl Manager {
     /// Of a server that serves: says so. Call it on the thread that waits for signals.
     pub(super) fn start(server: &Server) -> io::Result<Self> {
         let (monitor, watchdog) = (Arc::clone(&server.monitor), Arc::clone(&server.shared.watchdog));
-        let line = Line { monitor, listen: server.listen, ops_listen: server.ops_listen };
+        let line = Line { monitor, listen: server.listen, ops_listen: server.ops_listen.clone() };
         watchdog.watch_this_thread(MAIN);
         let watching = watchdog.start()?;
         let (told, mut last) = (line.clone(), String::new());

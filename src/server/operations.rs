@@ -14,7 +14,8 @@ use doorbuster_actors::payment::Provider;
 
 use super::ServeError;
 use super::descriptors::ops_connections;
-use super::listener::{self, Listener, Socket, Terms};
+use super::listener::{self, Listener, Terms};
+use super::socket::Socket;
 use super::workers::Shared;
 use crate::config::{Config, Loaded};
 use crate::export::Downloads;

@@ -8,7 +8,7 @@ use doorbuster_actors::payment::Provider;
 
 use super::build::{identity, open_redis, redis_commands, workers};
 use super::sale::items_of;
-use super::{ServeError, descriptors, listener};
+use super::{ServeError, descriptors, socket};
 use crate::config::{Config, Loaded};
 use crate::feed;
 use crate::gate::redis::{Trial, try_out};
@@ -32,7 +32,7 @@ pub struct Needs {
 #[must_use]
 pub fn needs(config: &Config) -> Needs {
     let (least, most) = descriptors::needed(config.server.max_connections);
-    Needs { backlog: listener::BACKLOG, workers: workers(config), open_files: least, open_files_in_full: most }
+    Needs { backlog: socket::BACKLOG, workers: workers(config), open_files: least, open_files_in_full: most }
 }
 
 /// The public connections that there is room for with a limit of so many open files; none if a start is refused.

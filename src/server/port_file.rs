@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use doorbuster_actors::ledger::format::is_open_elsewhere;
 
 use super::ServeError;
-use crate::config::Config;
+use crate::config::{Config, OpsAddress};
 
 /// The file, if there is to be one; taken away when this is dropped.
 pub(super) struct PortFile {
@@ -36,9 +36,9 @@ impl PortFile {
     }
 
     /// Written beside and renamed, so that whoever waits for it never reads half of it.
-    pub(super) fn write(&mut self, listen: SocketAddr, ops_listen: SocketAddr) -> Result<(), ServeError> {
+    pub(super) fn write(&mut self, listen: SocketAddr, ops_listen: &OpsAddress) -> Result<(), ServeError> {
         let Some(path) = &self.path else { return Ok(()) };
-        let ports = serde_json::json!({ "listen": listen, "ops_listen": ops_listen }).to_string();
+        let ports = serde_json::json!({ "listen": listen, "ops_listen": ops_listen.to_string() }).to_string();
         let mut draft = path.as_os_str().to_owned();
         draft.push(".new");
         fs::write(&draft, &ports).and_then(|()| fs::rename(&draft, path)).map_err(|source| failed(path, source))?;

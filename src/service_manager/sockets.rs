@@ -7,6 +7,8 @@
 
 use std::io;
 use std::net::TcpListener;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixListener;
 
 use listenfd::ListenFd;
 use rustix::net::sockopt::socket_acceptconn;
@@ -45,7 +47,7 @@ pub enum UnfitSocket {
     #[error("LISTEN_FDNAMES: {0}: two sockets have this name: give each unit its FileDescriptorName=")]
     Twice(&'static str),
     /// Something else than a stream socket that listens.
-    #[error("LISTEN_FDS: {name}: not a TCP socket that listens (ListenStream=, Accept=no): {source}")]
+    #[error("LISTEN_FDS: {name}: not a stream socket that listens (ListenStream=, Accept=no): {source}")]
     Type {
         /// The listener it was for.
         name: &'static str,
@@ -54,12 +56,43 @@ pub enum UnfitSocket {
     },
 }
 
+/// A socket that listens.
+#[derive(Debug)]
+pub enum Listening {
+    /// On a port.
+    Tcp(TcpListener),
+    /// In the file system.
+    Unix(UnixListener),
+}
+
+impl Listening {
+    /// The socket, if it is one of a port.
+    ///
+    /// # Errors
+    /// It is another's.
+    pub fn tcp(self, name: &'static str) -> Result<TcpListener, UnfitSocket> {
+        match self {
+            Self::Tcp(socket) => Ok(socket),
+            Self::Unix(_) => Err(UnfitSocket::Type { name, source: io::Error::other("it is a Unix socket") }),
+        }
+    }
+}
+
+impl AsFd for Listening {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Tcp(socket) => socket.as_fd(),
+            Self::Unix(socket) => socket.as_fd(),
+        }
+    }
+}
+
 /// The sockets that were passed to this process, one or none for each of its listeners. Those without a name are taken
 /// in this order. Call it once, before there are threads.
 ///
 /// # Errors
 /// What was passed does not fit.
-pub fn receive<const N: usize>(listeners: [&'static str; N]) -> Result<[Option<TcpListener>; N], UnfitSocket> {
+pub fn receive<const N: usize>(listeners: [&'static str; N]) -> Result<[Option<Listening>; N], UnfitSocket> {
     let passed = sd_notify::listen_fds_with_names().map_err(UnfitSocket::Variables)?;
     let places = places(listeners, passed.map(|(_, name)| name).collect())?;
     let mut received = [const { None }; N];
@@ -69,7 +102,13 @@ pub fn receive<const N: usize>(listeners: [&'static str; N]) -> Result<[Option<T
     let mut sockets = ListenFd::from_env();
     for (index, place) in places.into_iter().enumerate() {
         let unfit = |source| UnfitSocket::Type { name: listeners[place], source };
-        let socket = sockets.take_tcp_listener(index).map_err(unfit)?;
+        let tcp = sockets.take_tcp_listener(index).map(|socket| socket.map(Listening::Tcp));
+        // What the first try refuses is left where it was.
+        let unix = |error| match sockets.take_unix_listener(index) {
+            Ok(socket) => Ok(socket.map(Listening::Unix)),
+            Err(_neither) => Err(error),
+        };
+        let socket = tcp.or_else(unix).map_err(unfit)?;
         let socket = socket.ok_or_else(|| unfit(io::ErrorKind::NotFound.into()))?;
         if !socket_acceptconn(&socket).map_err(|error| unfit(error.into()))? {
             return Err(unfit(io::Error::other("it does not listen")));

@@ -31,6 +31,7 @@ mod nodes;
 mod openapi;
 mod operate;
 mod operations;
+mod ops_socket;
 mod origins;
 mod packages;
 mod payments;

@@ -5,7 +5,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::finding::Finding;
-use crate::config::{Config, Loaded, Mode, Purpose, demand};
+use crate::config::{Config, Loaded, Mode, OpsAddress, Purpose, demand};
 use crate::server;
 
 pub(super) fn findings(loaded: &Loaded) -> Vec<Finding> {
@@ -16,7 +16,10 @@ pub(super) fn findings(loaded: &Loaded) -> Vec<Finding> {
     findings.extend(exposures(loaded));
     findings.extend(payment(Paying::of(loaded)));
     findings.push(public_listener(config.server.listen, has_tls(config), !config.server.trusted_proxies.is_empty()));
-    findings.push(ops_listener(config.server.ops_listen));
+    findings.push(match &config.server.ops_listen {
+        OpsAddress::Tcp(address) => ops_listener(*address),
+        local @ OpsAddress::Unix(_) => Finding::ok("ops-listener", format!("{local}: reached from this machine only")),
+    });
     findings
 }
 

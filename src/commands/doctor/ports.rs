@@ -16,8 +16,11 @@ const OURS: &str = "doorbuster";
 const HOLDER: &str = "systemd";
 
 pub(super) fn findings(config: &Config, is_running: bool) -> Vec<Finding> {
-    let listeners = [("server.listen", config.server.listen), ("server.ops_listen", config.server.ops_listen)];
-    listeners.map(|(key, address)| judge(key, address, &look(address), is_running)).into()
+    // Whether a Unix socket can be made, a start finds out: its folder is the service's own.
+    let listeners =
+        [("server.listen", Some(config.server.listen)), ("server.ops_listen", config.server.ops_listen.tcp())];
+    let given = listeners.into_iter().filter_map(|(key, address)| Some((key, address?)));
+    given.map(|(key, address)| judge(key, address, &look(address), is_running)).collect()
 }
 
 /// What became of an attempt to listen.

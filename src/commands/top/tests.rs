@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 use serde_json::{Value, json};
 
 use crate::commands::ops_client::OpsUrl;
+use crate::config::OpsAddress;
 
 pub(super) const TOKEN: &str = "Qw8eRt5yUi2oPa9sDf6gHj3kLz0xCv7b";
 
@@ -35,7 +36,7 @@ impl Server {
     }
 
     pub(super) fn url(&self) -> OpsUrl {
-        OpsUrl::of(self.address).unwrap()
+        OpsUrl::of(&OpsAddress::Tcp(self.address)).unwrap()
     }
 
     pub(super) fn asked(&self) -> Vec<String> {
@@ -45,7 +46,7 @@ impl Server {
 
 /// Where nobody listens any more.
 pub(super) fn closed() -> OpsUrl {
-    OpsUrl::of(TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()).unwrap()
+    OpsUrl::of(&OpsAddress::Tcp(TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap())).unwrap()
 }
 
 fn serve(mut stream: TcpStream, answer: fn(&str) -> Vec<u8>, log: &Mutex<Vec<String>>) -> std::io::Result<()> {

@@ -344,11 +344,14 @@ fn wait_until_ready(directory: &Path, child: &mut Child) -> Result<(SocketAddr, 
     }
 }
 
-/// The addresses, once the port file is there and whole.
+/// The addresses, once the port file is there and whole. An operations listener that is a Unix socket has none.
 fn read_ports(directory: &Path) -> Option<(SocketAddr, SocketAddr)> {
     let text = std::fs::read_to_string(directory.join(Server::PORT_FILE)).ok()?;
     let ports: Value = serde_json::from_str(&text).ok()?;
-    let address = |name: &str| ports[name].as_str()?.parse().ok();
+    let address = |name: &str| match ports[name].as_str()? {
+        text if text.starts_with("unix:") => Some(SocketAddr::from(([0, 0, 0, 0], 0))),
+        text => text.parse().ok(),
+    };
     Some((address("listen")?, address("ops_listen")?))
 }
 
