@@ -130,7 +130,6 @@ const MAX_FILE: usize = 400;
 
 /// Files that are longer, with how long they may be and why.
 const LONG_FILES: &[(&str, usize, &str)] = &[
-    ("src/config.rs", 520, "every key on one page"),
     ("tests/it/bad_inputs.rs", 550, "one table of inputs"),
     ("actors/tests/it/sale.rs", 500, "what a sale without HTTP holds, one test each"),
     ("tests/it/sale.rs", 500, "the promises of one sale, one test each"),
