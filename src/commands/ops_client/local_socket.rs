@@ -51,10 +51,8 @@ struct Connected {
 
 /// Sockets say that they would block when their time is over.
 fn in_time(error: io::Error, timeout: &NextTimeout) -> Error {
-    match error.kind() {
-        ErrorKind::WouldBlock | ErrorKind::TimedOut => Error::Timeout(timeout.reason),
-        _other => error.into(),
-    }
+    let is_over = matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut);
+    if is_over { Error::Timeout(timeout.reason) } else { error.into() }
 }
 
 impl Transport for Connected {
