@@ -83,8 +83,6 @@ mod tests {
             ("1-9c40-100000", "K011AKA0014641B"),
             ("1-1267-75bcd15", "H014VY049N302H"),
             ("1-e1781-1e", "P0110000000000YT"),
-            ("1-1b4d89f-3c1", "Q011000000000100A"),
-            ("1-ffffffff-ffffffff", "R014T0KXR34T0KXR3C"),
         ] {
             assert_eq!(canonical(old), new);
             assert_eq!(canonical(new), new, "what is new already");
