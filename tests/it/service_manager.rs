@@ -170,9 +170,9 @@ fn a_socket_that_does_not_fit_is_refused_by_its_name() {
     let connected = std::net::TcpStream::connect(listener.local_addr().expect("bound")).expect("it listens");
     let file = OwnedFd::from(tempfile::tempfile().expect("a file"));
     for (sockets, words) in [
-        (vec![("public", udp)], "LISTEN_FDS: public: not a TCP socket that listens"),
-        (vec![("operations", connected.into())], "LISTEN_FDS: operations: not a TCP socket that listens"),
-        (vec![("", tcp()), ("", file)], "LISTEN_FDS: operations: not a TCP socket that listens"),
+        (vec![("public", udp)], "LISTEN_FDS: public: not a stream socket that listens"),
+        (vec![("operations", connected.into())], "LISTEN_FDS: operations: not a stream socket that listens"),
+        (vec![("", tcp()), ("", file)], "LISTEN_FDS: operations: not a stream socket that listens"),
         (vec![("shop", tcp())], "LISTEN_FDNAMES: shop: there is no such listener"),
         (vec![("public", tcp()), ("public", tcp())], "LISTEN_FDNAMES: public: two sockets have this name"),
     ] {
