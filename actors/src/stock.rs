@@ -159,7 +159,7 @@ impl Stock {
     }
 
     /// At a start: nobody who ordered when the clock was ahead has longer to pay than somebody who orders now.
-    pub(crate) fn bound_deadlines(&mut self, now: Timestamp, pay_within: Option<Duration>) {
+    pub fn bound_deadlines(&mut self, now: Timestamp, pay_within: Option<Duration>) {
         if let Some(pay_within) = pay_within.filter(|_| self.latest > now) {
             self.book.bound_deadlines(now, now.plus(pay_within));
         }

@@ -132,17 +132,21 @@ impl Clock {
     /// # Errors
     /// [`ImpossibleClock`] if the ledger ends more than [`MAX_AHEAD`] after now.
     pub fn start(ledger_end: Timestamp) -> Result<Self, ImpossibleClock> {
-        Self::start_at(wall_clock(), ledger_end)
+        Self::start_at(wall_clock(), ledger_end, Instant::now())
     }
 
-    fn start_at(wall_clock: Timestamp, ledger_end: Timestamp) -> Result<Self, ImpossibleClock> {
+    /// The same for a wall clock that says `wall_clock` at the instant `started`.
+    ///
+    /// # Errors
+    /// As [`Clock::start`].
+    pub fn start_at(wall_clock: Timestamp, ledger_end: Timestamp, started: Instant) -> Result<Self, ImpossibleClock> {
         let ahead = ledger_end.since(wall_clock);
         if ahead > MAX_AHEAD {
             return Err(ImpossibleClock { ledger_end, wall_clock });
         }
         let lead = if ahead <= MAX_LEAD { ahead } else { Duration::ZERO };
         let first = Course { from: Duration::ZERO, at: wall_clock, lead, grace: Grace::default() };
-        Ok(Self { started: Instant::now(), ledger_end, course: Arc::new(ArcSwap::from_pointee(first)) })
+        Ok(Self { started, ledger_end, course: Arc::new(ArcSwap::from_pointee(first)) })
     }
 
     /// The server's time now.
@@ -184,7 +188,8 @@ impl Clock {
         self.follow_at(wall_clock(), instant.saturating_duration_since(self.started), pay_within)
     }
 
-    fn follow_at(&self, wall: Timestamp, from: Duration, pay_within: Duration) -> Drift {
+    /// The same for a wall clock that says `wall` so long after the start.
+    pub fn follow_at(&self, wall: Timestamp, from: Duration, pay_within: Duration) -> Drift {
         let before = self.course.load().moment(from);
         let drift = Drift::between(before.now, wall);
         let (lead, grace) = match drift {
@@ -215,7 +220,7 @@ mod tests {
     }
 
     fn started(wall: Timestamp, ledger_end: Timestamp) -> Clock {
-        Clock::start_at(wall, ledger_end).expect("less than a week")
+        Clock::start_at(wall, ledger_end, Instant::now()).expect("less than a week")
     }
 
     fn reading(clock: &Clock, elapsed: Duration) -> Moment {
@@ -246,7 +251,7 @@ mod tests {
     #[test]
     fn a_clock_that_contradicts_the_ledger_by_more_than_a_week_is_refused() {
         let ledger_end = noon().plus(MAX_AHEAD + SECOND);
-        let refused = Clock::start_at(noon(), ledger_end).expect_err("it is impossible");
+        let refused = Clock::start_at(noon(), ledger_end, Instant::now()).expect_err("it is impossible");
         assert_eq!(refused, ImpossibleClock { ledger_end, wall_clock: noon() });
     }
 
