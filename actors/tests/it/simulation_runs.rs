@@ -1,0 +1,50 @@
+//! **Job:** runs short simulations, and shows that a simulation finds what it is there to find.
+//! **Owns:** which seeds run in the tests, and how many a control may take.
+//! **Never:** stands for a campaign: `cargo run --release -p doorbuster-actors --example simulate` does that.
+
+use crate::simulation::{Control, Stats, plan, run, tell};
+use crate::support::seed;
+
+/// Short, so that many fit into a few seconds of a build without optimisation.
+const PURCHASES: usize = 40;
+
+/// Runs of the first test.
+const RUNS: u64 = 3_000;
+
+#[test]
+fn no_promise_is_broken_in_any_simulated_run() {
+    let (first, mut stats) = (seed(), Stats::default());
+    for seed in first..first + RUNS {
+        let report = run(&plan::draw(seed, PURCHASES), None, false);
+        if report.violation.is_some() {
+            panic!("{}", tell(seed, PURCHASES, None).unwrap_or_default());
+        }
+        stats.add(&report.stats);
+    }
+    println!("{RUNS} runs: {stats:?}");
+    // What did not happen was not tried.
+    let Stats { attempts, placed, told, commits, roll_backs, crashes, compared } = stats;
+    let seldom = [placed, told, commits, roll_backs, crashes, compared].into_iter().min();
+    assert!(attempts > RUNS * 20 && seldom > Some(RUNS / 10), "{stats:?}");
+}
+
+#[test]
+fn a_seed_is_one_run_and_two_seeds_are_two() {
+    let trace = |seed| run(&plan::draw(seed, PURCHASES), None, false).trace;
+    for seed in seed()..seed() + 20 {
+        assert_eq!(trace(seed), trace(seed), "seed {seed}");
+        assert_ne!(trace(seed), trace(seed + 1), "seed {seed}");
+    }
+}
+
+#[test]
+fn each_planted_fault_is_found_within_a_few_hundred_runs_and_told_as_a_short_story() {
+    let first = seed();
+    for (control, name) in Control::ALL {
+        let finds = |seed: &u64| run(&plan::draw(*seed, PURCHASES), Some(control), false).violation.is_some();
+        let found = (first..first + 300).find(finds).unwrap_or_else(|| panic!("{name} was not found"));
+        let story = tell(found, PURCHASES, Some(control)).expect("it fails again");
+        println!("{name}, after {} runs:\n{story}\n", found - first + 1);
+        assert!(story.lines().count() < 40, "{name} is no short story:\n{story}");
+    }
+}

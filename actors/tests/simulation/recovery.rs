@@ -1,0 +1,153 @@
+//! **Job:** the way back to what is durable: after a commit that failed, after a crash, at every start.
+//! **Owns:** in which order a start folds, sets its clock, and compares.
+//! **Never:** folds by itself: the ledger's own code does.
+
+use doorbuster_actors::entry::{Change, Status};
+use doorbuster_actors::ids::ItemNumber;
+use doorbuster_actors::sale::Batch;
+use doorbuster_actors::stock::Stock;
+use doorbuster_actors::time::{MAX_AHEAD, MAX_LEAD, Timestamp};
+
+use super::Control;
+use super::plan::{Restart, moment};
+use super::server::{Core, Decision, Recovery, Server, clock_at, say};
+use super::violation::{Outcome, hold};
+
+impl Server<'_> {
+    pub(crate) fn roll_back(&mut self, decisions: &[Decision]) -> Outcome {
+        self.stats.roll_backs += 1;
+        self.epoch += 1;
+        decisions.iter().for_each(|decision| self.refuse(decision));
+        self.twin = self.disk.fold()?;
+        for core in &mut self.cores {
+            let (stocks, suspense) = (self.twin.recovered.stocks.clone(), self.twin.recovered.suspense.clone());
+            core.restore = Some(Recovery { epoch: self.epoch, stocks, suspense });
+        }
+        Ok(())
+    }
+
+    /// The state after a failed commit reaches a core; until then it has gone on deciding on the old one.
+    pub(crate) fn restore(&mut self, core: usize) -> Outcome {
+        let core = core % self.cores.len();
+        let Some(Recovery { epoch, stocks, suspense }) = self.cores[core].restore.take() else { return Ok(()) };
+        say!(self, "core {core} goes back to what is durable");
+        self.cores[core].epoch = epoch;
+        let now = self.moment()?.now;
+        let cores = self.cores.len();
+        for (item, stock) in stocks.into_iter().enumerate().filter(|(item, _)| item % cores == core) {
+            self.stocks[item] = stock;
+            self.bound(item, now);
+        }
+        if core == 0 {
+            self.suspense = suspense;
+        }
+        Ok(())
+    }
+
+    /// As a core and a start do with what was folded.
+    fn bound(&mut self, item: usize, now: Timestamp) {
+        self.stocks[item].bound_deadlines(now, self.policy.pay_within);
+        self.twin.recovered.stocks[item].bound_deadlines(now, self.policy.pay_within);
+        self.judge.unbind(item);
+        self.judge.items[item].bound(now, self.policy.pay_within);
+        self.history.is_bounded |= self.twin.recovered.latest > now;
+    }
+
+    /// Everything in memory is gone.
+    pub(crate) fn crash(&mut self) -> Outcome {
+        let restart = Restart { is_clean: false, down_ms: 100, skew_ms: None, policy: None, loses: 1 };
+        self.restart(&restart)
+    }
+
+    pub(crate) fn restart(&mut self, restart: &Restart) -> Outcome {
+        if restart.is_clean {
+            self.settle()?;
+        }
+        let on_the_way = self.cores.iter().map(|core| core.outbox.len()).sum::<usize>() + self.batch.take().len();
+        if self.control == Some(Control::LoseAcknowledged) && !restart.is_clean {
+            self.disk.lose(restart.loses);
+        }
+        self.stats.crashes += u64::from(!restart.is_clean);
+        self.now_ms += restart.down_ms;
+        self.skew_ms = restart.skew_ms.unwrap_or(self.skew_ms);
+        self.policy = restart.policy.unwrap_or(self.policy);
+        let how = if restart.is_clean { "a clean end" } else { "crash" };
+        let (rows, skew) = (self.disk.last_seq(), self.skew_ms);
+        say!(self, "{how}: {on_the_way} decisions are lost, {rows} rows stay, the wall clock is {skew} ms off");
+        self.start(self.shop.items.len())
+    }
+
+    pub(crate) fn start(&mut self, known: usize) -> Outcome {
+        let fold = self.disk.fold()?;
+        let (found, told) = (fold.seq, self.judge.seq);
+        hold(found >= told, "I14", || format!("the ledger ends at {found}, {told} was acknowledged"))?;
+        self.publish()?;
+        self.start_clock(fold.recovered.latest);
+        self.twin = fold;
+        self.batch = Batch::new(self.shop.batch);
+        self.cores = (0..self.shop.cores).map(|_| Core::default()).collect();
+        (self.opened_ms, self.epoch, self.failure) = (None, 0, None);
+        self.hand_overs.clear();
+        let now = self.moment()?.now;
+        let created = self.twin.recovered.stocks.len();
+        for (definition, number) in self.shop.items.iter().zip(1..).take(known).skip(created) {
+            self.disk.write(&Stock::creation(ItemNumber(number), definition.clone(), now));
+        }
+        self.publish()?;
+        self.stocks = if self.control == Some(Control::ForgetKeys) {
+            self.without_keys()
+        } else {
+            self.twin.recovered.stocks.clone()
+        };
+        self.suspense = self.twin.recovered.suspense.clone();
+        (0..self.stocks.len()).for_each(|item| self.bound(item, now));
+        self.remember_keys();
+        self.judge.agrees(&self.stocks, &self.suspense)?;
+        self.history.agrees(&self.stocks, &self.judge)
+    }
+
+    fn start_clock(&mut self, ledger_end: Timestamp) {
+        let wall = moment(self.now_ms + self.skew_ms);
+        let clock = clock_at(wall, ledger_end, self.origin).unwrap_or_else(|| {
+            // Refused: somebody sets the clock, not well, and starts again.
+            let late = i64::try_from(MAX_AHEAD.as_millis()).expect("a week") - 1_000;
+            self.skew_ms = (ledger_end.millis() - late) - moment(self.now_ms).millis();
+            say!(self, "the clock cannot be right, the start is refused; it is set to {} ms off", self.skew_ms);
+            let wall = moment(self.now_ms + self.skew_ms);
+            clock_at(wall, ledger_end, self.origin).expect("less than a week")
+        });
+        (self.clock, self.started_ms) = (clock, self.now_ms);
+        self.last_now = self.clock.at(self.origin).now;
+        self.judge.is_misdated |= ledger_end.since(self.last_now) > MAX_LEAD;
+    }
+
+    fn remember_keys(&mut self) {
+        self.used_keys.clear();
+        for (item, judged) in self.judge.items.iter().enumerate() {
+            for order in &judged.orders {
+                if let Some(key) = &order.key {
+                    self.used_keys.insert((item, order.user.to_string(), key.as_str().to_owned()));
+                }
+            }
+        }
+    }
+
+    /// The control: a start that does not bring the keys of orders back.
+    fn without_keys(&self) -> Vec<Stock> {
+        let mut stocks: Vec<Stock> = Vec::new();
+        for seq in 1..=self.disk.last_seq() {
+            let mut entry = self.disk.row(seq).to_entry().expect("the fold has read it");
+            if let Change::Order(change) = &mut entry.change
+                && change.status == Status::Pending
+            {
+                change.key = None;
+            }
+            let Some(index) = (entry.item.ordinal() as usize).checked_sub(1) else { continue };
+            match stocks.get_mut(index) {
+                Some(stock) => stock.apply(&entry).expect("the fold has followed it"),
+                None => stocks.push(Stock::create(&entry).expect("the fold has followed it")),
+            }
+        }
+        stocks
+    }
+}
