@@ -79,7 +79,7 @@ fn a_batch_is_closed_when_it_is_full_and_never_splits_a_decision() {
     let (mut decisions, mut batch) = (decisions(), Batch::new(policy(3, FOR_EVER)));
     assert_eq!(push(&mut batch, decisions.paid_order()), None, "two entries");
     assert_eq!(push(&mut batch, decisions.paid_order()), Some(CommitTrigger::Full), "four");
-    assert_eq!(batch.take().iter().map(|entries| entries.len()).sum::<usize>(), 4);
+    assert_eq!(batch.take().iter().map(Entries::len).sum::<usize>(), 4);
     assert_eq!(push(&mut batch, decisions.paid_order()), None, "it counts from the start again");
 }
 

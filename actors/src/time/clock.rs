@@ -189,6 +189,7 @@ impl Clock {
     }
 
     /// The same for a wall clock that says `wall` so long after the start.
+    #[must_use = "says which way it went"]
     pub fn follow_at(&self, wall: Timestamp, from: Duration, pay_within: Duration) -> Drift {
         let before = self.course.load().moment(from);
         let drift = Drift::between(before.now, wall);

@@ -4,12 +4,13 @@
 
 use doorbuster_actors::entry::Entries;
 use doorbuster_actors::ids::{IdempotencyKey, OrderId, OrderNumber, UserId};
-use doorbuster_actors::item::{Amount, Currency, ItemDefinition};
+use doorbuster_actors::item::{Amount, Currency, ItemDefinition, SaleState};
 use doorbuster_actors::payment::{Origin, Payment, PaymentResult, Provider};
 use doorbuster_actors::request::{Control, Query, Rejection, Repayment, Reservation};
 use doorbuster_actors::stock::Decision;
-use doorbuster_actors::time::Moment;
+use doorbuster_actors::time::{Moment, Timestamp};
 
+use super::history::Wanted;
 use super::plan::{Act, Event, Fate, NAMES, Operation, Step, moment};
 use super::server::{Answer, Server, say};
 use super::violation::{Outcome, hold};
@@ -22,19 +23,19 @@ fn key(text: &str) -> IdempotencyKey {
     text.parse().expect("a legal key")
 }
 
-/// An order that there is, or one of two that there are not.
+/// An order that there is, or the next one, which there is not.
 fn number(raw: u32, orders: usize) -> OrderNumber {
-    OrderNumber(1 + raw % (u32::try_from(orders).expect("few") + 2))
+    OrderNumber(1 + raw % (u32::try_from(orders).expect("few") + 1))
 }
 
 impl Event {
     fn payment(self, price: i64, currency: Currency) -> Payment {
-        let Self { reference, event, .. } = self;
+        let Self { reference, id, .. } = self;
         let (provider, event, reference) = if self.is_own {
             let kind = if matches!(self.result, PaymentResult::Refunded(_)) { "r" } else { "e" };
             (Provider::Own, format!("{kind}{reference}"), format!("{kind}{reference}"))
         } else {
-            (Provider::Stripe, format!("evt_{event}"), format!("pi_{reference}"))
+            (Provider::Stripe, format!("evt_{id}"), format!("pi_{reference}"))
         };
         Payment {
             provider,
@@ -61,7 +62,7 @@ impl Server<'_> {
             Act::Cancel { buyer, item, order, is_own, fate } => {
                 self.cancel((NAMES[*buyer], *item), *order, *is_own, *fate)
             }
-            Act::Look { buyer, item, fate } => self.look(NAMES[*buyer], *item, *fate),
+            Act::Look { buyer, item, key, fate } => self.look((NAMES[*buyer], *item), *key, *fate),
             Act::Operate { item, operation, fate } => self.operate(*item, *operation, *fate),
             Act::Tick { most } => self.tick(*most),
             Act::Pass { core } => self.pass(*core),
@@ -89,13 +90,27 @@ impl Server<'_> {
         }
     }
 
-    /// Whether the throttle lets an attempt pass; a key that made an order need not ask.
-    fn is_admitted(&mut self, buyer: &str, item: usize, key: Option<&String>) -> bool {
-        let Some(limit) = self.shop.throttle else { return true };
-        let is_known = |key: &String| self.used_keys.contains(&(item, buyer.to_owned(), key.clone()));
-        if key.is_some_and(is_known) {
-            return true;
+    /// Whether the gate lets an attempt pass; a key that made an order need not ask.
+    fn admits(&mut self, (item, buyer, key, quantity): &Wanted, now: Timestamp) -> Outcome<bool> {
+        let is_known = |key: &String| self.used_keys.contains(&(*item, buyer.clone(), key.clone()));
+        if key.as_ref().is_some_and(is_known) {
+            return Ok(true);
         }
+        let published = &self.published[*item];
+        if published.state(now) == SaleState::SoldOut {
+            self.stats.see("refusal by the gate: sold out");
+            self.check_sold_out(*item, *quantity, published.remaining())?;
+            return Ok(false);
+        }
+        let is_admitted = self.has_attempts(buyer);
+        if !is_admitted {
+            self.stats.see("refusal by the throttle");
+        }
+        Ok(is_admitted)
+    }
+
+    fn has_attempts(&mut self, buyer: &str) -> bool {
+        let Some(limit) = self.shop.throttle else { return true };
         let attempts = self.throttled.entry((buyer.to_owned(), self.now_ms / 1_000)).or_default();
         *attempts += 1;
         *attempts <= limit
@@ -106,25 +121,28 @@ impl Server<'_> {
         if item >= self.stocks.len() || fate == Fate::RequestLost {
             return Ok(());
         }
-        if !self.is_admitted(buyer, item, key_text.as_ref()) {
-            say!(self, "{buyer} is throttled");
+        let (policy, now) = (self.policy, self.moment()?);
+        let wanted = (item, buyer.to_owned(), key_text.clone(), quantity);
+        if !self.admits(&wanted, now.now)? {
+            say!(self, "{buyer} is refused by the gate");
             return Ok(());
         }
-        let wanted = (item, buyer.to_owned(), key_text.clone(), quantity);
         let reservation = Reservation { user: user(buyer), quantity, key: key_text.as_deref().map(self::key) };
-        let (policy, now) = (self.policy, self.moment()?);
         let decision = self.stocks[item].reserve(reservation, &policy, now);
         let name = super::plan::ITEMS[item];
         let under = key_text.map_or(String::new(), |key| format!(" with key {key}"));
         say!(self, "{buyer} buys {quantity} of {name}{under} ({fate:?}) → {}", tale(&decision));
         let (entries, answer) = match decision {
-            Decision::Placed(order, entries) => {
-                self.stats.placed += 1;
-                (entries, Answer::Placed(wanted, order))
+            Decision::Placed(order, entries) => (entries, Answer::Placed(wanted, order)),
+            Decision::Replayed(order) => {
+                self.stats.see("replay");
+                (Entries::new(), Answer::Replayed(wanted, order))
             }
-            Decision::Replayed(order) => (Entries::new(), Answer::Replayed(wanted, order)),
             Decision::Rejected(rejection) => {
-                self.check_sold_out(item, quantity, rejection)?;
+                self.stats.see(rejection.reason().as_str());
+                if let Rejection::SoldOut { remaining } = rejection {
+                    self.check_sold_out(item, quantity, remaining)?;
+                }
                 (Entries::new(), Answer::Nothing)
             }
         };
@@ -132,12 +150,11 @@ impl Server<'_> {
     }
 
     /// Nobody is told "sold out" while units are left that nobody can be holding.
-    fn check_sold_out(&self, item: usize, quantity: u32, rejection: Rejection) -> Outcome {
+    fn check_sold_out(&self, item: usize, quantity: u32, remaining: u32) -> Outcome {
         let balance = self.stocks[item].balance();
-        let Rejection::SoldOut { remaining } = rejection else { return Ok(()) };
         let are_held = u64::from(balance.live) + u64::from(quantity) > u64::from(balance.supply);
-        let is_right = are_held && remaining + balance.live == balance.supply;
-        hold(is_right, "I11", || format!("{rejection:?} for {quantity} units at {balance:?}"))
+        let is_right = (are_held || quantity == 0) && remaining + balance.live == balance.supply;
+        hold(is_right, "I11", || format!("{remaining} are said to be left for {quantity} at {balance:?}"))
     }
 
     fn pay(&mut self, event: Event, fate: Fate) -> Outcome {
@@ -155,6 +172,7 @@ impl Server<'_> {
             let received = stock.pay(number, &payment, &policy, now);
             let item = stock.number();
             if let Ok((verdict, order)) = received.answer {
+                self.stats.see(verdict.as_str());
                 say!(self, "{} for order {} of {} ({fate:?}) → {verdict:?}", word(&payment), number.0, order.item);
                 let key = (item, number.0, payment.provider, payment.reference.as_str().to_owned());
                 let is_elsewhere = (payment.provider != Provider::Own)
@@ -165,6 +183,7 @@ impl Server<'_> {
             }
         }
         let (entries, verdict) = self.suspense.receive(&payment, "nobody's", now.now);
+        self.stats.see(verdict.as_str());
         say!(self, "{} for no order ({fate:?}) → {verdict:?}", word(&payment));
         let key = (doorbuster_actors::entry::NO_ITEM, 0, payment.provider, payment.reference.as_str().to_owned());
         let money = payment.is_paid().then_some(key);
@@ -177,6 +196,7 @@ impl Server<'_> {
             let now = self.moment()?.now;
             let entries = self.suspense.hand_over(provider, &reference, order, now);
             if !entries.is_empty() {
+                self.stats.see("money handed over from no order to one");
                 say!(self, "{reference:?} is handed over to order {order}");
             }
             self.decided(0, entries, Answer::Nothing, true)?;
@@ -204,12 +224,22 @@ impl Server<'_> {
         self.decided(self.core_of(item), settled.entries, answer, fate == Fate::Answered)
     }
 
-    fn look(&mut self, buyer: &str, item: usize, fate: Fate) -> Outcome {
+    /// A buyer asks what a key has made, or which orders they have.
+    fn look(&mut self, (buyer, item): (&str, usize), key: Option<u8>, fate: Fate) -> Outcome {
         if fate == Fate::RequestLost || item >= self.stocks.len() {
             return Ok(());
         }
-        let orders = self.stocks[item].find(&Query::AllOf { user: user(buyer) });
-        let answer = Answer::Found { item, user: buyer.to_owned(), orders };
+        let stock = &self.stocks[item];
+        let answer = if let Some(key) = key {
+            let (text, quantity) = (format!("k{key}"), super::plan::quantity_of(key));
+            match stock.lookup_by_key(&user(buyer), quantity, &self::key(&text)) {
+                Decision::Replayed(order) => Answer::Replayed((item, buyer.to_owned(), Some(text), quantity), order),
+                Decision::Placed(..) | Decision::Rejected(_) => Answer::Nothing,
+            }
+        } else {
+            let orders = stock.find(&Query::AllOf { user: user(buyer) });
+            Answer::Found { item, user: buyer.to_owned(), orders }
+        };
         self.decided(self.core_of(item), Entries::new(), answer, fate == Fate::Answered)
     }
 
@@ -219,23 +249,22 @@ impl Server<'_> {
         }
         let (now, is_heard, core) = (self.moment()?, fate == Fate::Answered, self.core_of(item));
         let origin = Origin { operator: Some("op".into()), ..Origin::default() };
-        let (entries, answer) = match operation {
-            Operation::Revoke(raw) => {
-                let stock = &mut self.stocks[item];
-                let settled = stock.revoke(number(raw, stock.orders()), &origin, now);
-                (settled.entries, settled.answer.map_or(Answer::Nothing, Answer::Settled))
-            }
-            Operation::Repay(event) => return self.repay(item, event, origin, (now, is_heard)),
-            operation => {
-                let control = self.wanted(item, operation);
-                let done = self.stocks[item].control(&control, Some(Box::new(origin)), now);
-                let answer = match (&done, &control) {
-                    (Ok(_), Control::Restock { quantity }) => Answer::Moved { item, more: *quantity, less: 0 },
-                    (Ok(_), Control::Withdraw { quantity }) => Answer::Moved { item, more: 0, less: *quantity },
-                    (Ok(_) | Err(_), _) => Answer::Nothing,
-                };
-                (done.unwrap_or_default(), answer)
-            }
+        if let Operation::Repay(event) = operation {
+            return self.repay(item, event, origin, (now, is_heard));
+        }
+        let (entries, answer) = if let Operation::Revoke(raw) = operation {
+            let stock = &mut self.stocks[item];
+            let settled = stock.revoke(number(raw, stock.orders()), &origin, now);
+            (settled.entries, settled.answer.map_or(Answer::Nothing, Answer::Settled))
+        } else {
+            let control = self.wanted(item, operation);
+            let done = self.stocks[item].control(&control, Some(Box::new(origin)), now);
+            let answer = match (&done, &control) {
+                (Ok(_), Control::Restock { quantity }) => Answer::Moved { item, more: *quantity, less: 0 },
+                (Ok(_), Control::Withdraw { quantity }) => Answer::Moved { item, more: 0, less: *quantity },
+                (Ok(_) | Err(_), _) => Answer::Nothing,
+            };
+            (done.unwrap_or_default(), answer)
         };
         say!(self, "the owner: {operation:?} of {} ({fate:?}): {} rows", super::plan::ITEMS[item], entries.len());
         self.decided(core, entries, answer, is_heard)
@@ -272,7 +301,7 @@ impl Server<'_> {
         let stock = &mut self.stocks[item];
         let money = event.payment(0, stock.definition().currency);
         // The price of an order has no payment.
-        let payment = (event.event % 2 == 0).then_some((money.provider, money.reference));
+        let payment = event.id.is_multiple_of(2).then_some((money.provider, money.reference));
         let repayment = Repayment { payment, origin };
         let Some(raw) = event.order else {
             let entries = self.suspense.repay(&repayment, now.now).unwrap_or_default();

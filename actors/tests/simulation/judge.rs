@@ -32,6 +32,7 @@ pub(crate) struct JudgedOrder {
 
 /// An item, counted from its entries.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "switches that the owner sets one by one")]
 pub(crate) struct JudgedItem {
     pub(crate) definition: ItemDefinition,
     pub(crate) supply: u32,

@@ -11,10 +11,12 @@
 //! | `disk` | rows as the ledger's table has them |
 //! | `judge` | what is durable, counted a second time |
 //! | `history` | what clients were told |
+//! | `controls` | faults that must be found |
 //! | `consumer` | an inventory behind the feed |
 
 mod clients;
 mod consumer;
+mod controls;
 mod disk;
 mod history;
 mod judge;
@@ -23,64 +25,34 @@ mod recovery;
 mod server;
 mod violation;
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+pub(crate) use controls::Control;
 use plan::{Plan, Restart};
 use server::Server;
 pub(crate) use violation::Violation;
 use violation::{Outcome, hold};
 
-/// A fault of the harness that a simulation must find, so that we know that it can find one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Control {
-    /// Clients hear of a decision at once.
-    AnswerBeforeCommit,
-    /// A crash takes durable rows away.
-    LoseAcknowledged,
-    /// The feed's consumer saves its cursor before the effect.
-    FeedCursorFirst,
-    /// A start does not know which keys have made orders.
-    ForgetKeys,
-    /// What comes back on sale comes back twice.
-    DoubleRelease,
-    /// What was decided on entries that were rolled back is written.
-    IgnoreEpoch,
-}
-
-impl Control {
-    pub(crate) const ALL: [(Self, &'static str); 6] = [
-        (Self::AnswerBeforeCommit, "answer-before-commit"),
-        (Self::LoseAcknowledged, "lose-acknowledged"),
-        (Self::FeedCursorFirst, "feed-cursor-first"),
-        (Self::ForgetKeys, "forget-keys-at-restart"),
-        (Self::DoubleRelease, "double-release"),
-        (Self::IgnoreEpoch, "ignore-epoch"),
-    ];
-}
-
 /// What a run was made of.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Stats {
     /// Purchases that were tried.
     pub(crate) attempts: u64,
-    pub(crate) placed: u64,
-    pub(crate) told: u64,
-    pub(crate) commits: u64,
-    pub(crate) roll_backs: u64,
-    pub(crate) crashes: u64,
-    /// How often live and replayed state were compared.
-    pub(crate) compared: u64,
+    /// How often what happened: kinds of entries, reasons, verdicts, faults.
+    pub(crate) seen: BTreeMap<&'static str, u64>,
 }
 
 impl Stats {
+    pub(crate) fn see(&mut self, what: &'static str) {
+        *self.seen.entry(what).or_default() += 1;
+    }
+
     pub(crate) fn add(&mut self, other: &Self) {
         self.attempts += other.attempts;
-        self.placed += other.placed;
-        self.told += other.told;
-        self.commits += other.commits;
-        self.roll_backs += other.roll_backs;
-        self.crashes += other.crashes;
-        self.compared += other.compared;
+        for (what, times) in &other.seen {
+            *self.seen.entry(what).or_default() += times;
+        }
     }
 }
 
@@ -100,7 +72,7 @@ pub(crate) fn run(plan: &Plan, control: Option<Control>, is_told: bool) -> Repor
     let run = AssertUnwindSafe(|| match Server::open(&plan.shop, control, is_told) {
         Ok(mut server) => {
             let outcome = live(&mut server, plan);
-            (report.stats, report.trace) = (server.stats, server.trace);
+            (report.stats, report.trace) = (std::mem::take(&mut server.stats), server.trace);
             report.story = server.story.take().unwrap_or_default();
             outcome
         }

@@ -17,6 +17,14 @@ pub(crate) const NOON_MS: i64 = 1_795_608_000_000;
 pub(crate) const NAMES: [&str; 12] =
     ["ann", "bob", "cyd", "dan", "eve", "fay", "gus", "hal", "ida", "jon", "kim", "leo"];
 
+/// Keys that a buyer has for an item.
+const KEYS: u8 = 6;
+
+/// What is usually bought under a key.
+pub(crate) fn quantity_of(key: u8) -> u32 {
+    1 + u32::from(key) % 2
+}
+
 /// The items of all runs.
 pub(crate) const ITEMS: [&str; 3] = ["lamp", "mug", "vase"];
 
@@ -63,7 +71,7 @@ pub(crate) struct Event {
     pub(crate) order: Option<u32>,
     pub(crate) is_own: bool,
     pub(crate) reference: u8,
-    pub(crate) event: u8,
+    pub(crate) id: u8,
     pub(crate) result: PaymentResult,
     pub(crate) more: i64,
     pub(crate) is_foreign: bool,
@@ -141,6 +149,7 @@ pub(crate) enum Act {
     Look {
         buyer: usize,
         item: usize,
+        key: Option<u8>,
         fate: Fate,
     },
     Operate {
@@ -232,10 +241,10 @@ impl Dice {
             image_url: None,
             unit_price: Amount::new(self.one_of(&[0, 1, 1990, 1990])).expect("in range"),
             currency: self.one_of(&["EUR", "CNY"]).parse().expect("a currency"),
-            stock: self.one_of(&[0, 1, 1, 2, 3, 8, 20, 40]),
-            per_user_limit: self.one_of(&[1, 1, 2, 3, 9]),
-            opens_at: self.sometimes(4, |dice| moment(i64::from(dice.below(20_000)))),
-            closes_at: self.sometimes(4, |dice| moment(20_001 + i64::from(dice.below(100_000)))),
+            stock: self.one_of(&[0, 1, 2, 3, 8, 20, 40, 80]),
+            per_user_limit: self.one_of(&[1, 1, 2, 3, 9, 30]),
+            opens_at: self.sometimes(6, |dice| moment(i64::from(dice.below(20_000)))),
+            closes_at: self.sometimes(6, |dice| moment(20_001 + i64::from(dice.below(100_000)))),
         }
     }
 
@@ -274,12 +283,15 @@ impl Dice {
                 let (buyer, order) = (self.place(NAMES.len()), self.0.u32(..));
                 Act::Cancel { buyer, item, order, is_own: !self.once_in(6), fate: self.fate() }
             }
-            430..480 => Act::Look { buyer: self.place(NAMES.len()), item, fate: self.fate() },
+            430..480 => {
+                let key = self.sometimes(2, |dice| dice.0.u8(0..KEYS));
+                Act::Look { buyer: self.place(NAMES.len()), item, key, fate: self.fate() }
+            }
             480..525 => Act::Operate { item, operation: self.operation(item), fate: self.fate() },
             525..560 => Act::Tick { most: 1 + self.place(4) },
             560..640 => Act::Pass { core },
-            640..720 => Act::Idle,
-            720..736 => Act::Restore { core },
+            640..715 => Act::Idle,
+            715..736 => Act::Restore { core },
             736..742 => Act::FailNext(self.one_of(&[
                 Failure::Definite,
                 Failure::Definite,
@@ -297,9 +309,9 @@ impl Dice {
     }
 
     fn buy(&mut self, item: usize) -> Act {
-        let key = (!self.once_in(4)).then(|| u8::try_from(self.below(6)).expect("small"));
+        let key = (!self.once_in(4)).then(|| self.0.u8(0..KEYS));
         // The payload belongs to the key, but for clients that confuse their keys.
-        let usual = key.map_or(1, |key| 1 + u32::from(key) % 2);
+        let usual = key.map_or(1, quantity_of);
         let quantity = if self.once_in(8) { self.below(4) } else { usual };
         Act::Buy { buyer: self.place(NAMES.len()), item, quantity, key, fate: self.fate() }
     }
@@ -316,7 +328,7 @@ impl Dice {
             order: (!self.once_in(12)).then(|| self.0.u32(..)),
             is_own: self.once_in(2),
             reference: self.0.u8(0..24),
-            event: self.0.u8(0..24),
+            id: self.0.u8(0..24),
             result,
             more: self.one_of(&[0, 0, 0, 0, 0, -1, 1, 1_000]),
             is_foreign: self.once_in(16),

@@ -2,9 +2,8 @@
 //! **Owns:** in which order a start folds, sets its clock, and compares.
 //! **Never:** folds by itself: the ledger's own code does.
 
-use doorbuster_actors::entry::{Change, Status};
-use doorbuster_actors::ids::ItemNumber;
-use doorbuster_actors::sale::Batch;
+use doorbuster_actors::ids::{CoreId, ItemNumber};
+use doorbuster_actors::sale::{Batch, PublishedItem};
 use doorbuster_actors::stock::Stock;
 use doorbuster_actors::time::{MAX_AHEAD, MAX_LEAD, Timestamp};
 
@@ -15,9 +14,10 @@ use super::violation::{Outcome, hold};
 
 impl Server<'_> {
     pub(crate) fn roll_back(&mut self, decisions: &[Decision]) -> Outcome {
-        self.stats.roll_backs += 1;
         self.epoch += 1;
-        decisions.iter().for_each(|decision| self.refuse(decision));
+        for decision in decisions {
+            self.refuse(decision);
+        }
         self.twin = self.disk.fold()?;
         for core in &mut self.cores {
             let (stocks, suspense) = (self.twin.recovered.stocks.clone(), self.twin.recovered.suspense.clone());
@@ -35,6 +35,7 @@ impl Server<'_> {
         let now = self.moment()?.now;
         let cores = self.cores.len();
         for (item, stock) in stocks.into_iter().enumerate().filter(|(item, _)| item % cores == core) {
+            self.published[item].restore(&self.stocks[item], &stock);
             self.stocks[item] = stock;
             self.bound(item, now);
         }
@@ -50,7 +51,10 @@ impl Server<'_> {
         self.twin.recovered.stocks[item].bound_deadlines(now, self.policy.pay_within);
         self.judge.unbind(item);
         self.judge.items[item].bound(now, self.policy.pay_within);
-        self.history.is_bounded |= self.twin.recovered.latest > now;
+        if self.twin.recovered.latest > now {
+            self.stats.see("ledger ahead of server time");
+            self.history.is_bounded = true;
+        }
     }
 
     /// Everything in memory is gone.
@@ -67,7 +71,7 @@ impl Server<'_> {
         if self.control == Some(Control::LoseAcknowledged) && !restart.is_clean {
             self.disk.lose(restart.loses);
         }
-        self.stats.crashes += u64::from(!restart.is_clean);
+        self.stats.see(if restart.is_clean { "clean end" } else { "crash" });
         self.now_ms += restart.down_ms;
         self.skew_ms = restart.skew_ms.unwrap_or(self.skew_ms);
         self.policy = restart.policy.unwrap_or(self.policy);
@@ -100,7 +104,11 @@ impl Server<'_> {
             self.twin.recovered.stocks.clone()
         };
         self.suspense = self.twin.recovered.suspense.clone();
-        (0..self.stocks.len()).for_each(|item| self.bound(item, now));
+        for item in 0..self.stocks.len() {
+            self.bound(item, now);
+        }
+        let publish = |stock: &Stock| PublishedItem::new(stock, CoreId(0), false);
+        self.published = self.stocks.iter().map(publish).collect();
         self.remember_keys();
         self.judge.agrees(&self.stocks, &self.suspense)?;
         self.history.agrees(&self.stocks, &self.judge)
@@ -110,6 +118,7 @@ impl Server<'_> {
         let wall = moment(self.now_ms + self.skew_ms);
         let clock = clock_at(wall, ledger_end, self.origin).unwrap_or_else(|| {
             // Refused: somebody sets the clock, not well, and starts again.
+            self.stats.see("start refused because of the clock");
             let late = i64::try_from(MAX_AHEAD.as_millis()).expect("a week") - 1_000;
             self.skew_ms = (ledger_end.millis() - late) - moment(self.now_ms).millis();
             say!(self, "the clock cannot be right, the start is refused; it is set to {} ms off", self.skew_ms);
@@ -130,24 +139,5 @@ impl Server<'_> {
                 }
             }
         }
-    }
-
-    /// The control: a start that does not bring the keys of orders back.
-    fn without_keys(&self) -> Vec<Stock> {
-        let mut stocks: Vec<Stock> = Vec::new();
-        for seq in 1..=self.disk.last_seq() {
-            let mut entry = self.disk.row(seq).to_entry().expect("the fold has read it");
-            if let Change::Order(change) = &mut entry.change
-                && change.status == Status::Pending
-            {
-                change.key = None;
-            }
-            let Some(index) = (entry.item.ordinal() as usize).checked_sub(1) else { continue };
-            match stocks.get_mut(index) {
-                Some(stock) => stock.apply(&entry).expect("the fold has followed it"),
-                None => stocks.push(Stock::create(&entry).expect("the fold has followed it")),
-            }
-        }
-        stocks
     }
 }

@@ -3,13 +3,14 @@
 //! **Never:** decides about an order, or looks at a real clock: time is what the steps add up to.
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use doorbuster_actors::entry::{Change, Entries, Entry, Order, Status};
+use doorbuster_actors::entry::{Entries, Entry, Order};
 use doorbuster_actors::ids::{IdempotencyKey, OrderId};
-use doorbuster_actors::ledger::Fold;
+use doorbuster_actors::ledger::{Fold, Kind};
 use doorbuster_actors::payment::Provider;
-use doorbuster_actors::sale::Batch;
+use doorbuster_actors::sale::{Batch, PublishedItem};
 use doorbuster_actors::stock::{SalePolicy, Stock};
 use doorbuster_actors::suspense::Suspense;
 use doorbuster_actors::time::{Clock, Moment, Timestamp};
@@ -83,6 +84,8 @@ pub(crate) struct Server<'p> {
     /// What the durable entries lead to.
     pub(crate) twin: Fold,
     pub(crate) stocks: Vec<Stock>,
+    /// What the gate knows of each item.
+    pub(crate) published: Vec<Arc<PublishedItem>>,
     pub(crate) suspense: Suspense,
     pub(crate) policy: SalePolicy,
     pub(crate) cores: Vec<Core>,
@@ -136,6 +139,7 @@ impl<'p> Server<'p> {
             consumer: Consumer::default(),
             twin: Fold::default(),
             stocks: Vec::new(),
+            published: Vec::new(),
             suspense: Suspense::default(),
             policy: shop.policy,
             cores: Vec::new(),
@@ -207,21 +211,14 @@ impl<'p> Server<'p> {
                 self.used_keys.insert((*item, user.clone(), key.clone()));
             }
         }
+        if let Some(Entry { item, .. }) = entries.first()
+            && let Some(index) = item.ordinal().checked_sub(1)
+        {
+            self.published[index as usize].publish(&self.stocks[index as usize], &entries);
+        }
         let epoch = self.cores[core].epoch;
         self.cores[core].outbox.push_back(Decision { entries, answer, is_heard, epoch });
         Ok(())
-    }
-
-    /// The control: units come back twice, the second time in memory only.
-    fn release_again(&mut self, entries: &[Entry]) {
-        for entry in entries {
-            let Change::Order(change) = &entry.change else { continue };
-            if matches!(change.status, Status::Cancelled | Status::Expired) {
-                let control = doorbuster_actors::request::Control::Restock { quantity: change.quantity };
-                let stock = &mut self.stocks[entry.item.ordinal() as usize - 1];
-                let _never_written = stock.control(&control, None, entry.at);
-            }
-        }
     }
 
     /// A core hands its outbox to the writer.
@@ -230,6 +227,7 @@ impl<'p> Server<'p> {
         // A crash on the way empties it.
         while let Some(decision) = self.cores[core].outbox.pop_front() {
             if decision.epoch < self.epoch && self.control != Some(Control::IgnoreEpoch) {
+                self.stats.see("decision of an older epoch");
                 self.refuse(&decision);
                 continue;
             }
@@ -268,15 +266,18 @@ impl<'p> Server<'p> {
         match failure {
             Some(Failure::Definite) => {
                 say!(self, "the commit of {entries} rows fails for certain: all is folded again");
+                self.stats.see("commit that fails for certain");
                 self.roll_back(&decisions)?;
                 return Ok(true);
             }
             Some(Failure::UnknownLost) => {
                 say!(self, "the commit of {entries} rows fails, nobody knows whether (not): the process ends");
+                self.stats.see("commit whose lost outcome is unknown");
                 self.crash()?;
                 return Ok(false);
             }
             Some(Failure::UnknownWritten) => {
+                self.stats.see("commit whose written outcome is unknown");
                 self.write(&decisions);
                 say!(self, "the commit of {entries} rows fails, nobody knows whether (it did): the process ends");
                 self.crash()?;
@@ -287,7 +288,7 @@ impl<'p> Server<'p> {
         self.write(&decisions);
         self.publish()?;
         if entries > 0 {
-            self.stats.commits += 1;
+            self.stats.see("commit");
             say!(self, "{entries} rows are durable, the last is {}", self.disk.last_seq());
         }
         for decision in decisions {
@@ -311,7 +312,10 @@ impl<'p> Server<'p> {
             let row = self.disk.row(seq);
             self.trace = (self.trace.rotate_left(7) ^ row.checksum.cast_unsigned()).wrapping_mul(0x9E37_79B9_7F4A_7C15);
             match self.twin.follow(&row) {
-                Ok(entry) => self.judge.follow(&entry)?,
+                Ok(entry) => {
+                    self.stats.see(Kind::from_number(row.kind).map_or("?", Kind::as_str));
+                    self.judge.follow(&entry)?;
+                }
                 Err(error) => {
                     // The judge says more of it.
                     if let Ok(entry) = row.to_entry() {
@@ -330,7 +334,7 @@ impl<'p> Server<'p> {
         if !is_quiet || !self.batch.is_empty() || self.control.is_some() {
             return Ok(());
         }
-        self.stats.compared += 1;
+        self.stats.see("comparison of live and replayed");
         let Self { stocks, suspense, twin, .. } = self;
         let differs = stocks.iter().zip(&twin.recovered.stocks).find(|(live, replayed)| live != replayed);
         hold(differs.is_none(), "I18", || format!("live and replayed state differ: {differs:?}"))?;
@@ -361,7 +365,7 @@ impl<'p> Server<'p> {
 
     /// A client hears its answer.
     fn tell(&mut self, answer: Answer) -> Outcome {
-        self.stats.told += 1;
+        self.stats.see("answer");
         self.trace = self.trace.wrapping_add(1).rotate_left(3);
         match answer {
             Answer::Placed(wanted, order) | Answer::Replayed(wanted, order) => {
@@ -375,7 +379,9 @@ impl<'p> Server<'p> {
                 Ok(())
             }
             Answer::Received { order, money, is_elsewhere } => {
-                money.into_iter().for_each(|money| self.history.hear_of_money(money));
+                if let Some(money) = money {
+                    self.history.hear_of_money(money);
+                }
                 self.hand_overs.extend(is_elsewhere);
                 order.iter().try_for_each(|order| self.history.hear(order))
             }
