@@ -220,7 +220,8 @@ impl Server<'_> {
             number.0,
             settled.answer.as_ref().map(|it| it.status)
         );
-        let answer = settled.answer.map_or(Answer::Nothing, Answer::Settled);
+        let cancelled = |order| Answer::Cancelled(asking.to_string(), order);
+        let answer = settled.answer.map_or(Answer::Nothing, cancelled);
         self.decided(self.core_of(item), settled.entries, answer, fate == Fate::Answered)
     }
 

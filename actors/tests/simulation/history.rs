@@ -81,6 +81,12 @@ impl History {
         Ok(())
     }
 
+    /// A buyer hears of an order of theirs.
+    pub(crate) fn hear_own(&mut self, user: &str, order: &Order) -> Outcome {
+        hold(order.user.as_str() == user, "I13", || format!("{user} is told of {order:?}"))?;
+        self.hear(order)
+    }
+
     /// A buyer hears what their key has made.
     pub(crate) fn hear_of_key(&mut self, wanted: &Wanted, order: &Order) -> Outcome {
         let (item, user, key, quantity) = wanted;
@@ -95,14 +101,12 @@ impl History {
 
     /// A buyer hears which orders they have.
     pub(crate) fn hear_list(&mut self, item: usize, user: &str, orders: &[Order]) -> Outcome {
-        let foreign = orders.iter().find(|order| order.user.as_str() != user);
-        hold(foreign.is_none(), "I13", || format!("{user} is shown {foreign:?}"))?;
         let known = self.orders[item].iter().flatten().filter(|order| order.user.as_str() == user);
         for order in known {
             let is_shown = orders.iter().any(|shown| shown.id == order.id);
             hold(is_shown, "I15", || format!("{user} was told of {order:?} and does not find it"))?;
         }
-        orders.iter().try_for_each(|order| self.hear(order))
+        orders.iter().try_for_each(|order| self.hear_own(user, order))
     }
 
     pub(crate) fn hear_of_supply(&mut self, item: usize, more: u32, less: u32) {

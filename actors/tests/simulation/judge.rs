@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use doorbuster_actors::entry::{Change, Entry, NO_ITEM, OrderChange, Status, Switch};
 use doorbuster_actors::ids::{IdempotencyKey, ItemNumber, OrderNumber, UserId};
-use doorbuster_actors::item::{Currency, ItemDefinition};
-use doorbuster_actors::payment::{MoneyBalance, PaymentRecord, Provider};
+use doorbuster_actors::item::{Amount, Currency, ItemDefinition};
+use doorbuster_actors::payment::{MoneyBalance, PaymentRecord, Provider, Verdict};
 use doorbuster_actors::stock::Stock;
 use doorbuster_actors::suspense::Suspense;
 use doorbuster_actors::time::Timestamp;
@@ -61,9 +61,13 @@ pub(crate) struct Judge {
     pub(crate) seq: u64,
     /// Money of which the ledger knows.
     pub(crate) money: HashSet<MoneyKey>,
+    /// Payments that have been counted.
+    counted: HashSet<MoneyKey>,
     unmatched: Received,
     /// The ledger was once far ahead of the clock: entries are dated later than they were decided.
     pub(crate) is_misdated: bool,
+    /// The clock was set forward, and deadlines wait for those who had one.
+    pub(crate) has_grace: bool,
 }
 
 fn add(sums: &mut Received, currency: Currency, amount: i128) {
@@ -150,7 +154,7 @@ impl JudgedItem {
         Ok(())
     }
 
-    fn step(&mut self, change: &OrderChange, at: Timestamp) -> Outcome {
+    fn step(&mut self, change: &OrderChange, at: Timestamp, is_lenient: bool) -> Outcome {
         let index = (change.number.0 as usize).wrapping_sub(1);
         let order = self.orders.get(index).cloned();
         hold(order.is_some(), "I7", || format!("a step of order {}, which there is not", change.number.0))?;
@@ -159,6 +163,10 @@ impl JudgedItem {
         hold(may_follow(from, to), "I7", || format!("order {} goes from {from:?} to {to:?}", change.number.0))?;
         let is_due = to != Status::Expired || order.due.is_some_and(|due| due <= at);
         hold(is_due, "I7", || format!("order {} expires at {at}, before {:?}", change.number.0, order.due))?;
+        let is_over = from == Status::Pending && to != Status::Expired && order.due.is_some_and(|due| due <= at);
+        hold(is_lenient || !is_over, "I7", || {
+            format!("order {} is {to:?} at {at}, after {:?}", change.number.0, order.due)
+        })?;
         match (from.is_live(), to.is_live()) {
             (true, false) => {
                 order.released += 1;
@@ -240,7 +248,7 @@ impl Judge {
     /// Takes in the next durable entry.
     pub(crate) fn follow(&mut self, entry: &Entry) -> Outcome {
         self.seq += 1;
-        self.note_money(entry);
+        self.note_money(entry)?;
         if entry.item == NO_ITEM {
             if let Change::Payment(record) = &entry.change {
                 add(&mut self.unmatched, record.payment.currency, record.owed.minor().into());
@@ -254,6 +262,7 @@ impl Judge {
             self.items.push(JudgedItem::create(entry, definition));
         }
         let (is_misdated, seq) = (self.is_misdated, self.seq);
+        let is_lenient = is_misdated || self.has_grace;
         let item = &mut self.items[index];
         hold(entry.at >= item.latest, "I12", || format!("entry {seq} is older than the one before it"))?;
         item.latest = entry.at;
@@ -263,7 +272,7 @@ impl Judge {
                 if change.status == Status::Pending {
                     item.place(change, entry.at, is_misdated)?;
                 } else {
-                    item.step(change, entry.at)?;
+                    item.step(change, entry.at, is_lenient)?;
                 }
                 let held = item.live_of(&change.user);
                 hold(held == change.user_live, "I3", || format!("{change:?}, counted {held}"))?;
@@ -287,24 +296,30 @@ impl Judge {
         hold(item.remaining + live == item.supply, "I6", || format!("entry {seq}: {live} live, {counted:?}"))
     }
 
-    fn note_money(&mut self, entry: &Entry) {
+    fn note_money(&mut self, entry: &Entry) -> Outcome {
         let event = entry.origin.as_ref().and_then(|origin| origin.event.as_ref());
-        let (order, provider, reference) = match &entry.change {
+        let (order, provider, reference, counts) = match &entry.change {
             Change::Order(OrderChange { status: Status::Paid | Status::RefundDue, number, key: Some(key), .. }) => {
-                (number.0, event.map_or(Provider::Own, |(provider, _)| *provider), key)
+                (number.0, event.map_or(Provider::Own, |(provider, _)| *provider), key, true)
             }
             Change::Payment(record) => {
-                let PaymentRecord { order, payment, .. } = record.as_ref();
-                (order.map_or(0, |order| order.0), payment.provider, &payment.reference)
+                let PaymentRecord { order, payment, verdict, .. } = record.as_ref();
+                // What is over the price comes with the entry of the price.
+                let counts = payment.is_paid() && payment.amount > Amount::ZERO && *verdict != Verdict::Over;
+                (order.map_or(0, |order| order.0), payment.provider, &payment.reference, counts)
             }
             Change::Order(_)
             | Change::Item(_)
             | Change::Settled(_)
             | Change::Restocked { .. }
             | Change::Withdrawn { .. }
-            | Change::Switched(_) => return,
+            | Change::Switched(_) => return Ok(()),
         };
-        self.money.insert((entry.item, order, provider, reference.as_str().to_owned()));
+        let money = (entry.item, order, provider, reference.as_str().to_owned());
+        let is_new = !counts || self.counted.insert(money.clone());
+        hold(is_new, "money", || format!("{money:?} is counted twice"))?;
+        self.money.insert(money);
+        Ok(())
     }
 
     /// Deadlines are those of the entries again, as after every fold.

@@ -13,7 +13,7 @@ use doorbuster_actors::payment::Provider;
 use doorbuster_actors::sale::{Batch, PublishedItem};
 use doorbuster_actors::stock::{SalePolicy, Stock};
 use doorbuster_actors::suspense::Suspense;
-use doorbuster_actors::time::{Clock, Moment, Timestamp};
+use doorbuster_actors::time::{Clock, Drift, Moment, Timestamp};
 
 use super::consumer::Consumer;
 use super::disk::Disk;
@@ -29,6 +29,8 @@ pub(crate) enum Answer {
     Placed(Wanted, Order),
     Replayed(Wanted, Order),
     Settled(Order),
+    /// By the word of somebody who says that they are its buyer.
+    Cancelled(String, Order),
     Found {
         item: usize,
         user: String,
@@ -188,7 +190,8 @@ impl<'p> Server<'p> {
     pub(crate) fn follow_wall(&mut self) {
         let wall = moment(self.now_ms + self.skew_ms);
         let elapsed = self.elapsed();
-        let _drift = self.clock.follow_at(wall, elapsed, self.policy.pay_within.unwrap_or_default());
+        let drift = self.clock.follow_at(wall, elapsed, self.policy.pay_within.unwrap_or_default());
+        self.judge.has_grace |= matches!(drift, Drift::Ahead(_));
     }
 
     pub(crate) fn core_of(&self, item: usize) -> usize {
@@ -373,6 +376,7 @@ impl<'p> Server<'p> {
                 self.history.hear_of_key(&wanted, &order)
             }
             Answer::Settled(order) => self.history.hear(&order),
+            Answer::Cancelled(user, order) => self.history.hear_own(&user, &order),
             Answer::Found { item, user, orders } => self.history.hear_list(item, &user, &orders),
             Answer::Moved { item, more, less } => {
                 self.history.hear_of_supply(item, more, less);
