@@ -151,10 +151,12 @@ impl Stock {
         })
     }
 
-    /// An item does not go back in time, unless its last entry is so far ahead that it was dated by a wrong clock.
-    fn times(&self, Moment { now, due }: Moment) -> Times {
+    /// An item does not go back in time, unless its last entry was dated by a wrong clock: then server time decides until
+    /// it is past that entry. It would leap otherwise once the entry is near.
+    fn times(&self, Moment { now, due, ledger_is_ahead }: Moment) -> Times {
         let late = now.since(due);
-        let now = if self.latest.since(now) <= MAX_LEAD { now.max(self.latest) } else { now };
+        let is_misdated = ledger_is_ahead || self.latest.since(now) > MAX_LEAD;
+        let now = if is_misdated { now } else { now.max(self.latest) };
         Times { now, due: now.minus(late), at: now.max(self.latest) }
     }
 

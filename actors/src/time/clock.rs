@@ -73,20 +73,22 @@ pub struct Moment {
     pub now: Timestamp,
     /// Deadlines up to here have passed. Server time, except for a while after a step forward.
     pub due: Timestamp,
+    /// The ledger ended after `now` at the start: its last entries were dated by a wrong clock.
+    pub ledger_is_ahead: bool,
 }
 
 impl From<Timestamp> for Moment {
     fn from(now: Timestamp) -> Self {
-        Self { now, due: now }
+        Self { now, due: now, ledger_is_ahead: false }
     }
 }
 
 impl Course {
-    fn moment(&self, elapsed: Duration) -> Moment {
+    fn moment(&self, elapsed: Duration, ledger_end: Timestamp) -> Moment {
         let since = elapsed.saturating_sub(self.from);
         let now = self.at.plus(since).plus(self.lead.saturating_sub(since / 2));
         let late = if since < self.grace.lasts { self.grace.by } else { Duration::ZERO };
-        Moment { now, due: now.minus(late) }
+        Moment { now, due: now.minus(late), ledger_is_ahead: now < ledger_end }
     }
 }
 
@@ -158,7 +160,7 @@ impl Clock {
     /// The server's time at `instant`, which was read a moment ago.
     #[must_use]
     pub fn at(&self, instant: Instant) -> Moment {
-        self.course.load().moment(instant.saturating_duration_since(self.started))
+        self.course.load().moment(instant.saturating_duration_since(self.started), self.ledger_end)
     }
 
     /// How far the wall clock is from server time. More than a moment means that somebody has set it.
@@ -191,7 +193,7 @@ impl Clock {
     /// The same for a wall clock that says `wall` so long after the start.
     #[must_use = "says which way it went"]
     pub fn follow_at(&self, wall: Timestamp, from: Duration, pay_within: Duration) -> Drift {
-        let before = self.course.load().moment(from);
+        let before = self.course.load().moment(from, self.ledger_end);
         let drift = Drift::between(before.now, wall);
         let (lead, grace) = match drift {
             Drift::Ahead(_) => (Duration::ZERO, Grace { by: wall.since(before.due), lasts: pay_within }),
@@ -225,7 +227,7 @@ mod tests {
     }
 
     fn reading(clock: &Clock, elapsed: Duration) -> Moment {
-        clock.course.load().moment(elapsed)
+        clock.course.load().moment(elapsed, clock.ledger_end)
     }
 
     #[test]
@@ -233,8 +235,11 @@ mod tests {
         let clock = started(noon(), noon().plus(HOUR));
         let mut before = noon().plus(HOUR);
         for elapsed in (0..=3 * 3600).map(Duration::from_secs) {
-            let Moment { now, due } = reading(&clock, elapsed);
-            assert!(now >= before && now >= noon().plus(elapsed) && due == now, "{elapsed:?}: {now}");
+            let Moment { now, due, ledger_is_ahead } = reading(&clock, elapsed);
+            assert!(
+                now >= before && now >= noon().plus(elapsed) && due == now && !ledger_is_ahead,
+                "{elapsed:?}: {now}"
+            );
             before = now;
         }
         assert_eq!(reading(&clock, HOUR).now, noon().plus(HOUR + HOUR / 2), "half speed");
@@ -246,6 +251,8 @@ mod tests {
         for ahead in [HOUR + SECOND, MAX_AHEAD] {
             let clock = started(noon(), noon().plus(ahead));
             assert_eq!(reading(&clock, MINUTE).now, noon().plus(MINUTE));
+            let said = [ahead - SECOND, ahead].map(|elapsed| reading(&clock, elapsed).ledger_is_ahead);
+            assert_eq!(said, [true, false], "until its end is past");
         }
     }
 
