@@ -2,6 +2,8 @@
 //! **Owns:** what each of them sends, and what is to be told of it.
 //! **Never:** keeps state of its own: who knows what is the server's and the history's.
 
+use std::time::Duration;
+
 use doorbuster_actors::entry::Entries;
 use doorbuster_actors::ids::{IdempotencyKey, OrderId, OrderNumber, UserId};
 use doorbuster_actors::item::{Amount, Currency, ItemDefinition, SaleState};
@@ -11,9 +13,12 @@ use doorbuster_actors::stock::Decision;
 use doorbuster_actors::time::{Moment, Timestamp};
 
 use super::history::Wanted;
-use super::plan::{Act, Event, Fate, NAMES, Operation, Step, moment};
+use super::plan::{Act, Event, Fate, NAMES, Operation, Step, VISITOR, moment};
 use super::server::{Answer, Server, say};
 use super::violation::{Outcome, hold};
+
+/// The contract's longest cool-down.
+const A_DAY: Duration = Duration::from_hours(24);
 
 fn user(name: &str) -> UserId {
     name.parse().expect("a legal user id")
@@ -142,6 +147,9 @@ impl Server<'_> {
                 self.stats.see(rejection.reason().as_str());
                 if let Rejection::SoldOut { remaining } = rejection {
                     self.check_sold_out(item, quantity, remaining)?;
+                }
+                if let Rejection::CoolingDown { retry_after } = rejection {
+                    hold(retry_after <= A_DAY, "I17", || format!("{buyer} is to wait for {retry_after:?}"))?;
                 }
                 (Entries::new(), Answer::Nothing)
             }
@@ -317,6 +325,12 @@ impl Server<'_> {
     fn tick(&mut self, most: usize) -> Outcome {
         let now = self.moment()?;
         for item in 0..self.stocks.len() {
+            if !self.published[item].has_overdue(now.due) {
+                let next = self.stocks[item].next_deadline();
+                let is_due = next.is_some_and(|next| next <= now.due);
+                hold(!is_due, "I7", || format!("the tick at {} does not know of {next:?}", now.due))?;
+                continue;
+            }
             let entries = self.stocks[item].expire(most, now);
             if !entries.is_empty() {
                 say!(self, "the tick finds {} rows of expired orders of {}", entries.len(), super::plan::ITEMS[item]);
@@ -336,8 +350,9 @@ impl Server<'_> {
                 self.operate(item, operation, Fate::Answered)?;
             }
             let left = self.stocks[item].remaining();
+            say!(self, "visitors buy the {left} that are left of {}", super::plan::ITEMS[item]);
             for visitor in 0..=left {
-                let wanted = (item, format!("visitor-{visitor}"), None, 1);
+                let wanted = (item, format!("{VISITOR}-{visitor}"), None, 1);
                 let reservation = Reservation { user: user(&wanted.1), quantity: 1, key: None };
                 let (policy, now) = (self.policy, self.moment()?);
                 let decision = self.stocks[item].reserve(reservation, &policy, now);

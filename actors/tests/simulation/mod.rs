@@ -6,7 +6,7 @@
 //! | file | holds |
 //! |---|---|
 //! | `plan` | what happens, drawn from the seed |
-//! | `server`, `recovery` | the process: outboxes, batch, commit, answers; roll-back, crash, start |
+//! | `server`, `recovery`, `outside` | the process: outboxes, batch, commit; roll-back, crash, start; answers and feed |
 //! | `clients` | buyers, payment providers, the owner, the clock |
 //! | `disk` | rows as the ledger's table has them |
 //! | `judge` | what is durable, counted a second time |
@@ -20,6 +20,7 @@ mod controls;
 mod disk;
 mod history;
 mod judge;
+mod outside;
 pub(crate) mod plan;
 mod recovery;
 mod server;

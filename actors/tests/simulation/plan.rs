@@ -17,6 +17,9 @@ pub(crate) const NOON_MS: i64 = 1_795_608_000_000;
 pub(crate) const NAMES: [&str; 12] =
     ["ann", "bob", "cyd", "dan", "eve", "fay", "gus", "hal", "ida", "jon", "kim", "leo"];
 
+/// How the names of those begin who buy what is left in the end.
+pub(crate) const VISITOR: &str = "visitor";
+
 /// Keys that a buyer has for an item.
 const KEYS: u8 = 6;
 
@@ -360,7 +363,9 @@ impl Dice {
     fn skew(&mut self) -> i64 {
         const MINUTE: i64 = 60_000;
         const HOUR: i64 = 60 * MINUTE;
-        const ALL: [i64; 9] = [0, 0, -5_000, 5_000, -59 * MINUTE, 30 * MINUTE, 3 * HOUR, -50 * HOUR, 8 * 24 * HOUR];
+        // Some are about as far as a ledger may lead server time.
+        const ALL: [i64; 11] =
+            [0, 0, 0, -5_000, 5_000, -59 * MINUTE, 30 * MINUTE, HOUR + 20_000, 3 * HOUR, -50 * HOUR, 8 * 24 * HOUR];
         self.one_of(&ALL)
     }
 

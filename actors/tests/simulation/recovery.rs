@@ -35,9 +35,9 @@ impl Server<'_> {
         let now = self.moment()?.now;
         let cores = self.cores.len();
         for (item, stock) in stocks.into_iter().enumerate().filter(|(item, _)| item % cores == core) {
-            self.published[item].restore(&self.stocks[item], &stock);
-            self.stocks[item] = stock;
+            let decided = std::mem::replace(&mut self.stocks[item], stock);
             self.bound(item, now);
+            self.published[item].restore(&decided, &self.stocks[item]);
         }
         if core == 0 {
             self.suspense = suspense;
@@ -76,8 +76,11 @@ impl Server<'_> {
         self.skew_ms = restart.skew_ms.unwrap_or(self.skew_ms);
         self.policy = restart.policy.unwrap_or(self.policy);
         let how = if restart.is_clean { "a clean end" } else { "crash" };
-        let (rows, skew) = (self.disk.last_seq(), self.skew_ms);
-        say!(self, "{how}: {on_the_way} decisions are lost, {rows} rows stay, the wall clock is {skew} ms off");
+        let (rows, skew, policy) = (self.disk.last_seq(), self.skew_ms, self.policy);
+        say!(
+            self,
+            "{how}: {on_the_way} decisions are lost, {rows} rows stay, the wall clock is {skew} ms off; {policy:?}"
+        );
         self.start(self.shop.items.len())
     }
 
@@ -92,6 +95,7 @@ impl Server<'_> {
         self.cores = (0..self.shop.cores).map(|_| Core::default()).collect();
         (self.opened_ms, self.epoch, self.failure) = (None, 0, None);
         self.hand_overs.clear();
+        self.placed_at.clear();
         let now = self.moment()?.now;
         let created = self.twin.recovered.stocks.len();
         for (definition, number) in self.shop.items.iter().zip(1..).take(known).skip(created) {

@@ -6,8 +6,8 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use doorbuster_actors::entry::{Entries, Entry, Order};
-use doorbuster_actors::ids::{IdempotencyKey, OrderId};
+use doorbuster_actors::entry::{Change, Entries, Entry, Order, OrderChange, Status};
+use doorbuster_actors::ids::{IdempotencyKey, ItemNumber, OrderId, OrderNumber};
 use doorbuster_actors::ledger::{Fold, Kind};
 use doorbuster_actors::payment::Provider;
 use doorbuster_actors::sale::{Batch, PublishedItem};
@@ -19,7 +19,7 @@ use super::consumer::Consumer;
 use super::disk::Disk;
 use super::history::{History, Wanted};
 use super::judge::{Judge, MoneyKey};
-use super::plan::{Death, Failure, Shop, moment};
+use super::plan::{Failure, Shop, moment};
 use super::violation::{Outcome, hold};
 use super::{Control, Stats};
 
@@ -104,6 +104,8 @@ pub(crate) struct Server<'p> {
     pub(crate) last_now: Timestamp,
     /// Keys that the gate lets pass.
     pub(crate) used_keys: HashSet<(usize, String, String)>,
+    /// When orders of this process were placed, in true time.
+    pub(crate) placed_at: HashMap<(ItemNumber, OrderNumber), i64>,
     /// Attempts by buyer and second: what Redis knows.
     pub(crate) throttled: HashMap<(String, i64), u32>,
     pub(crate) hand_overs: Vec<(Provider, IdempotencyKey, OrderId)>,
@@ -156,6 +158,7 @@ impl<'p> Server<'p> {
             started_ms: 0,
             last_now: moment(0),
             used_keys: HashSet::new(),
+            placed_at: HashMap::new(),
             throttled: HashMap::new(),
             hand_overs: Vec::new(),
             stats: Stats::default(),
@@ -214,6 +217,7 @@ impl<'p> Server<'p> {
                 self.used_keys.insert((*item, user.clone(), key.clone()));
             }
         }
+        self.note_time_to_pay(&entries)?;
         if let Some(Entry { item, .. }) = entries.first()
             && let Some(index) = item.ordinal().checked_sub(1)
         {
@@ -221,6 +225,22 @@ impl<'p> Server<'p> {
         }
         let epoch = self.cores[core].epoch;
         self.cores[core].outbox.push_back(Decision { entries, answer, is_heard, epoch });
+        Ok(())
+    }
+
+    /// Whatever the clocks are set to while a process runs: everybody has their time to pay, by true time.
+    fn note_time_to_pay(&mut self, entries: &[Entry]) -> Outcome {
+        for Entry { item, change, .. } in entries {
+            let Change::Order(OrderChange { number, status, .. }) = change else { continue };
+            if *status == Status::Pending {
+                self.placed_at.insert((*item, *number), self.now_ms);
+            }
+            if let (Status::Expired, Some(placed_at)) = (*status, self.placed_at.get(&(*item, *number))) {
+                let had = Duration::from_millis((self.now_ms - placed_at).unsigned_abs());
+                let is_early = self.policy.pay_within.is_some_and(|pay_within| had < pay_within);
+                hold(!is_early, "I7", || format!("order {} of item {} had {had:?} to pay", number.0, item.0))?;
+            }
+        }
         Ok(())
     }
 
@@ -355,41 +375,5 @@ impl<'p> Server<'p> {
             self.commit()?;
         }
         Ok(())
-    }
-
-    /// The consumer of the feed reads on.
-    pub(crate) fn feed(&mut self, amount: (usize, usize), death: Option<Death>) -> Outcome {
-        let is_cursor_first = self.control == Some(Control::FeedCursorFirst);
-        let before = self.consumer.cursor();
-        self.consumer.take((&self.disk, self.judge.seq), amount, death, is_cursor_first)?;
-        say!(self, "the inventory reads from {before} to {} ({death:?})", self.consumer.cursor());
-        Ok(())
-    }
-
-    /// A client hears its answer.
-    fn tell(&mut self, answer: Answer) -> Outcome {
-        self.stats.see("answer");
-        self.trace = self.trace.wrapping_add(1).rotate_left(3);
-        match answer {
-            Answer::Placed(wanted, order) | Answer::Replayed(wanted, order) => {
-                say!(self, "{} is told: order {} of {} is theirs", wanted.1, order.id.order.0, order.item);
-                self.history.hear_of_key(&wanted, &order)
-            }
-            Answer::Settled(order) => self.history.hear(&order),
-            Answer::Cancelled(user, order) => self.history.hear_own(&user, &order),
-            Answer::Found { item, user, orders } => self.history.hear_list(item, &user, &orders),
-            Answer::Moved { item, more, less } => {
-                self.history.hear_of_supply(item, more, less);
-                Ok(())
-            }
-            Answer::Received { order, money, is_elsewhere } => {
-                if let Some(money) = money {
-                    self.history.hear_of_money(money);
-                }
-                self.hand_overs.extend(is_elsewhere);
-                order.iter().try_for_each(|order| self.history.hear(order))
-            }
-            Answer::Nothing => Ok(()),
-        }
     }
 }
