@@ -151,8 +151,8 @@ impl Stock {
         })
     }
 
-    /// An item does not go back in time, unless its last entry was dated by a wrong clock: then server time decides until
-    /// it is past that entry. It would leap otherwise once the entry is near.
+    /// An item does not go back in time, unless its last entry was dated by a wrong clock: then server time decides
+    /// until it is past that entry. It would leap otherwise once the entry is near.
     fn times(&self, Moment { now, due, ledger_is_ahead }: Moment) -> Times {
         let late = now.since(due);
         let is_misdated = ledger_is_ahead || self.latest.since(now) > MAX_LEAD;

@@ -19,7 +19,8 @@ const HAPPENS: &str = "\
     second_payment, short, over, wrong_currency, late, unknown_order, failed, refusal by the throttle, \
     refusal by the gate: sold out, money handed over from no order to one, commit, commit that fails for certain, \
     commit whose lost outcome is unknown, commit whose written outcome is unknown, decision of an older epoch, crash, \
-    clean end, ledger ahead of server time, start refused because of the clock, comparison of live and replayed, answer";
+    clean end, ledger ahead of server time, start refused because of the clock, comparison of live and replayed, \
+    answer";
 
 #[test]
 fn no_promise_is_broken_in_any_simulated_run() {

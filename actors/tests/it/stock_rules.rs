@@ -105,8 +105,8 @@ fn nobody_cools_down_until_a_time_that_a_wrong_clock_has_dated() {
     placed(stock.reserve(one_unit("alice"), &policy, moment(0)));
 }
 
-/// When server time comes near a last entry that was dated ahead, the item does not leap to it: nothing opens, closes or
-/// expires before its time.
+/// When server time comes near a last entry that was dated ahead, the item does not leap to it: nothing opens, closes
+/// or expires before its time.
 #[test]
 fn an_item_that_was_dated_ahead_does_not_leap_when_server_time_comes_near() {
     let ahead = 2 * HOUR_MS;

@@ -6,7 +6,9 @@
 //! | file | holds |
 //! |---|---|
 //! | `plan` | what happens, drawn from the seed |
-//! | `server`, `recovery`, `outside` | the process: outboxes, batch, commit; roll-back, crash, start; answers and feed |
+//! | `server` | the process: clock, outboxes, batch, commit |
+//! | `recovery` | its ways back: roll-back, crash, start |
+//! | `outside` | what leaves it: answers, the feed |
 //! | `clients` | buyers, payment providers, the owner, the clock |
 //! | `disk` | rows as the ledger's table has them |
 //! | `judge` | what is durable, counted a second time |
