@@ -133,7 +133,9 @@ impl Server<'_> {
             return Ok(());
         }
         let reservation = Reservation { user: user(buyer), quantity, key: key_text.as_deref().map(self::key) };
+        let state = self.published[item].state(now.now);
         let decision = self.stocks[item].reserve(reservation, &policy, now);
+        check_window(state, &decision)?;
         let name = super::plan::ITEMS[item];
         let under = key_text.map_or(String::new(), |key| format!(" with key {key}"));
         say!(self, "{buyer} buys {quantity} of {name}{under} ({fate:?}) → {}", tale(&decision));
@@ -371,6 +373,18 @@ impl Server<'_> {
         let left = self.judge.items.iter().find(|item| !item.deleted && item.remaining > 0);
         hold(left.is_none(), "I11", || format!("units are left: {left:?}"))
     }
+}
+
+/// What the stock says of window and switches is what everybody sees at that server time.
+fn check_window(state: SaleState, decision: &Decision) -> Outcome {
+    let is_right = match decision {
+        Decision::Placed(..) => state == SaleState::Open,
+        Decision::Rejected(Rejection::SaleNotStarted { .. }) => state == SaleState::Scheduled,
+        Decision::Rejected(Rejection::SaleClosed) => state == SaleState::Closed,
+        Decision::Rejected(Rejection::SalePaused) => state == SaleState::Paused,
+        Decision::Rejected(_) | Decision::Replayed(_) => true,
+    };
+    hold(is_right, "I12", || format!("{decision:?} while the item is {state:?}"))
 }
 
 fn word(Payment { provider, reference, result, amount, currency, .. }: &Payment) -> String {
