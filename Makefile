@@ -17,7 +17,7 @@ CARGO_DEB = target/tools/cargo-deb-3.8.0/bin/cargo-deb
 
 .DEFAULT_GOAL = help
 .PHONY: help test quick lint fmt fix doc deny unused prepare staged deb dist bench crash-campaign power-campaign damage-campaign \
-  units-campaign
+  units-campaign simulation-campaign
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -131,6 +131,14 @@ power-campaign: prepare ## power cuts at every write of a longer sale, TIMES tim
 # Flips one bit of every byte of the files that a killed server leaves, instead of a sample's.
 damage-campaign: prepare ## a flipped bit in every byte of the files of a killed server
 	BIT_ROT=every cargo test --release --locked --test it damage:: -- --nocapture
+
+# Runs a simulated shop a seed, in virtual time; THREADS of them at once. It prints a failing one as a short story.
+SEEDS ?= 1000000
+FROM ?= 1
+THREADS ?= $(shell nproc)
+simulation-campaign: ## SEEDS simulated shops around the real core, from seed FROM on
+	cargo run --release --locked -p doorbuster-actors --example simulate -- \
+	  --seeds $(SEEDS) --from $(FROM) --threads $(THREADS)
 
 # Boots a Debian of its own in namespaces (root, debootstrap) and lives through what happens to an installation there.
 units-campaign: deb ## the package and its units under a systemd that really runs

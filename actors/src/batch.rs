@@ -5,7 +5,6 @@
 use std::time::Duration;
 
 use crate::commit_trigger::CommitTrigger;
-use crate::messages::Append;
 
 /// How batches are closed.
 #[derive(Debug, Clone, Copy)]
@@ -16,33 +15,33 @@ pub struct BatchPolicy {
     pub linger: Duration,
 }
 
-/// The batch that is open now.
+/// The batch of decisions that is open now.
 #[derive(Debug)]
-pub(crate) struct Batch {
+pub struct Batch<D> {
     policy: BatchPolicy,
-    appends: Vec<Append>,
+    decisions: Vec<D>,
     entries: usize,
 }
 
-impl Batch {
+impl<D> Batch<D> {
     /// An empty batch.
     #[must_use]
-    pub(crate) fn new(policy: BatchPolicy) -> Self {
-        Self { policy, appends: Vec::new(), entries: 0 }
+    pub fn new(policy: BatchPolicy) -> Self {
+        Self { policy, decisions: Vec::new(), entries: 0 }
     }
 
-    /// Adds a decision; answers whether the batch is full now.
-    pub(crate) fn push(&mut self, append: Append) -> Option<CommitTrigger> {
-        self.entries += append.entries.len();
-        self.appends.push(append);
+    /// Adds a decision that has so many entries; answers whether the batch is full now.
+    pub fn push(&mut self, decision: D, entries: usize) -> Option<CommitTrigger> {
+        self.entries += entries;
+        self.decisions.push(decision);
         // Decisions without entries count too, so that a flood of them cannot keep a batch open for ever.
-        let full = self.entries.max(self.appends.len()) >= self.policy.max_entries;
+        let full = self.entries.max(self.decisions.len()) >= self.policy.max_entries;
         full.then_some(CommitTrigger::Full)
     }
 
     /// Whether to close the batch now that nothing more is waiting and its first decision is `age` old.
     #[must_use]
-    pub(crate) fn when_idle(&self, age: Duration) -> Option<CommitTrigger> {
+    pub fn when_idle(&self, age: Duration) -> Option<CommitTrigger> {
         if self.policy.linger.is_zero() || self.entries == 0 {
             return Some(CommitTrigger::Drained);
         }
@@ -51,22 +50,22 @@ impl Batch {
 
     /// How long to wait until [`Batch::when_idle`] says yes.
     #[must_use]
-    pub(crate) fn patience(&self, age: Duration) -> Duration {
+    pub fn patience(&self, age: Duration) -> Duration {
         self.policy.linger.saturating_sub(age)
     }
 
     /// Whether nothing waits in it.
     #[must_use]
-    pub(crate) fn is_empty(&self) -> bool {
-        self.appends.is_empty()
+    pub fn is_empty(&self) -> bool {
+        self.decisions.is_empty()
     }
 
     /// The decisions of the batch, which is empty afterwards.
     #[must_use]
-    pub(crate) fn take(&mut self) -> Vec<Append> {
+    pub fn take(&mut self) -> Vec<D> {
         self.entries = 0;
-        let room = Vec::with_capacity(self.appends.len());
-        std::mem::replace(&mut self.appends, room)
+        let room = Vec::with_capacity(self.decisions.len());
+        std::mem::replace(&mut self.decisions, room)
     }
 }
 

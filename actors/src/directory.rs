@@ -76,7 +76,7 @@ impl PublishedItem {
     }
 
     /// Shows the state of `stock` after `entries`, which were decided just now.
-    pub(crate) fn publish(&self, stock: &Stock, entries: &[Entry]) {
+    pub fn publish(&self, stock: &Stock, entries: &[Entry]) {
         for entry in entries {
             match &entry.change {
                 Change::Item(_) => self.definition.store(Arc::clone(stock.definition())),
@@ -97,7 +97,7 @@ impl PublishedItem {
     }
 
     /// Shows the state that the ledger has, after decisions were taken back.
-    pub(crate) fn restore(&self, decided: &Stock, durable: &Stock) {
+    pub fn restore(&self, decided: &Stock, durable: &Stock) {
         // The orders that are gone had taken their pool tokens with them.
         self.note_released(decided.balance().live.saturating_sub(durable.balance().live));
         self.definition.store(Arc::clone(durable.definition()));

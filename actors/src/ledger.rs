@@ -29,6 +29,7 @@ use crate::time::Timestamp;
 use mark::Mark;
 
 pub use error::{CommitError, LedgerError};
+pub use fold::Fold;
 pub use kind::Kind;
 pub use row::{COLUMNS, Row, columns_of};
 

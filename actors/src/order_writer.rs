@@ -38,7 +38,7 @@ const TIMER_TICK: Duration = Duration::from_millis(2);
 pub(crate) struct OrderWriter {
     /// Taken when the server closes.
     ledger: Option<Ledger>,
-    batch: Batch,
+    batch: Batch<Append>,
     opened: Option<Instant>,
     turn_is_due: bool,
     epoch: Epoch,
@@ -98,7 +98,8 @@ impl OrderWriter {
         if self.opened.is_none() {
             self.opened = Some(Instant::now());
         }
-        if let Some(trigger) = self.batch.push(append) {
+        let entries = append.entries.len();
+        if let Some(trigger) = self.batch.push(append, entries) {
             self.commit(trigger);
         }
     }

@@ -26,7 +26,7 @@ use crate::stock::Stock;
 use crate::suspense::Suspense;
 use crate::time::{Clock, Timestamp};
 
-pub use crate::batch::BatchPolicy;
+pub use crate::batch::{Batch, BatchPolicy};
 pub use crate::directory::{Directory, PublishedItem};
 pub use crate::fault::InjectedDelay;
 pub use crate::handle::{NewItem, SaleHandle, Timing};

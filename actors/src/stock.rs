@@ -151,15 +151,17 @@ impl Stock {
         })
     }
 
-    /// An item does not go back in time, unless its last entry is so far ahead that it was dated by a wrong clock.
-    fn times(&self, Moment { now, due }: Moment) -> Times {
+    /// An item does not go back in time, unless its last entry was dated by a wrong clock: then server time decides
+    /// until it is past that entry. It would leap otherwise once the entry is near.
+    fn times(&self, Moment { now, due, ledger_is_ahead }: Moment) -> Times {
         let late = now.since(due);
-        let now = if self.latest.since(now) <= MAX_LEAD { now.max(self.latest) } else { now };
+        let is_misdated = ledger_is_ahead || self.latest.since(now) > MAX_LEAD;
+        let now = if is_misdated { now } else { now.max(self.latest) };
         Times { now, due: now.minus(late), at: now.max(self.latest) }
     }
 
     /// At a start: nobody who ordered when the clock was ahead has longer to pay than somebody who orders now.
-    pub(crate) fn bound_deadlines(&mut self, now: Timestamp, pay_within: Option<Duration>) {
+    pub fn bound_deadlines(&mut self, now: Timestamp, pay_within: Option<Duration>) {
         if let Some(pay_within) = pay_within.filter(|_| self.latest > now) {
             self.book.bound_deadlines(now, now.plus(pay_within));
         }

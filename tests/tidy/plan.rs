@@ -82,7 +82,7 @@ pub(crate) const SALE: &[(&str, &str)] = &[
     ("reply", "entry ids ledger payment request"),
     ("messages", "enqueued entry ids payment permit reply request stock suspense"),
     ("gathering", "entry messages permit reply request stock"),
-    ("batch", "commit_trigger messages"),
+    ("batch", "commit_trigger"),
     ("placement", "ids messages"),
     (
         "view",

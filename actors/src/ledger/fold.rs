@@ -13,13 +13,34 @@ use crate::stock::{Discrepancy, Stock};
 
 /// What a ledger folds to, and where it ends.
 #[derive(Debug, Default)]
-pub(super) struct Fold {
-    pub(super) recovered: Recovered,
-    /// Number and checksum of the last entry; 0 if there is none.
-    pub(super) seq: u64,
-    pub(super) checksum: i64,
+pub struct Fold {
+    /// The state.
+    pub recovered: Recovered,
+    /// Number of the last entry; 0 if there is none.
+    pub seq: u64,
+    /// Its checksum.
+    pub checksum: i64,
     /// Item and number of each entry that defines an item.
     pub(super) definitions: Vec<(i64, i64)>,
+    buffer: Vec<u8>,
+}
+
+impl Fold {
+    /// Takes the next line in, if it is the next one, whole, and follows from those before it.
+    pub fn follow(&mut self, row: &Row<'_>) -> Result<Entry, LedgerError> {
+        let seq = self.seq + 1;
+        let damaged = |reason: String| LedgerError::Damaged { seq, reason };
+        let checksum = row.verify(seq, self.checksum, &mut self.buffer).map_err(damaged)?;
+        let entry = row.to_entry().map_err(damaged)?;
+        apply(&mut self.recovered, &entry).map_err(|Discrepancy(what)| damaged(what.to_owned()))?;
+        if row.kind == Kind::Item as i64 {
+            self.definitions.push((row.item, row.seq));
+        }
+        self.recovered.latest = self.recovered.latest.max(entry.at);
+        self.recovered.entries = seq;
+        (self.seq, self.checksum) = (seq, checksum);
+        Ok(entry)
+    }
 }
 
 /// Folds all entries; `each` sees them on the way.
@@ -29,28 +50,17 @@ pub(super) fn read(
     mut each: impl FnMut(&Entry),
 ) -> Result<Fold, LedgerError> {
     let mut fold = Fold::default();
-    let mut buffer = Vec::new();
     let columns = columns_of(schema::version(connection)?);
     let mut statement = connection.prepare(&format!("SELECT {columns} FROM ledger ORDER BY seq"))?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
-        let row = Row::read(row)?;
-        let seq = fold.seq + 1;
-        let damaged = |reason: String| LedgerError::Damaged { seq, reason };
-        let checksum = row.verify(seq, fold.checksum, &mut buffer).map_err(damaged)?;
-        if acknowledged.is_some_and(|mark| mark.seq == seq && mark.checksum != checksum) {
-            return Err(damaged("it is not the entry that was acknowledged under this number".to_owned()));
+        let entry = fold.follow(&Row::read(row)?)?;
+        if let Some(mark) = acknowledged.filter(|mark| mark.seq == fold.seq && mark.checksum != fold.checksum) {
+            let reason = "it is not the entry that was acknowledged under this number".to_owned();
+            return Err(LedgerError::Damaged { seq: mark.seq, reason });
         }
-        let entry = row.to_entry().map_err(damaged)?;
-        apply(&mut fold.recovered, &entry).map_err(|Discrepancy(what)| damaged(what.to_owned()))?;
         each(&entry);
-        if row.kind == Kind::Item as i64 {
-            fold.definitions.push((row.item, row.seq));
-        }
-        fold.recovered.latest = fold.recovered.latest.max(entry.at);
-        (fold.seq, fold.checksum) = (seq, checksum);
     }
-    fold.recovered.entries = fold.seq;
     complete(fold, acknowledged)
 }
 

@@ -285,10 +285,12 @@ impl OrderBook {
         self.deadlines.next(&self.orders).map(|(pay_by, position)| (pay_by, OrderNumber(position + 1)))
     }
 
-    /// What the buyer has held without paying since they last paid an order.
+    /// What the buyer has held without paying since they last paid an order. What a wrong clock has dated after `now`
+    /// does not count: nobody knows when it ended, and the wait for it would have no bound.
     pub(super) fn unpaid(&self, slot: Slot, now: Timestamp) -> impl Iterator<Item = Holding> {
         let orders = self.orders_from(self.newest(slot)).take(MAX_LOOK_BACK).map(|(_number, order)| order);
-        orders.take_while(|order| !order.was_paid()).filter_map(move |order| order.unpaid(now))
+        let unpaid = orders.take_while(|order| !order.was_paid()).filter_map(move |order| order.unpaid(now));
+        unpaid.filter(move |holding| holding.ended_at <= now)
     }
 
     /// What the step would do to the units on sale, if the order can take it.

@@ -73,20 +73,22 @@ pub struct Moment {
     pub now: Timestamp,
     /// Deadlines up to here have passed. Server time, except for a while after a step forward.
     pub due: Timestamp,
+    /// The ledger ended after `now` at the start: its last entries were dated by a wrong clock.
+    pub ledger_is_ahead: bool,
 }
 
 impl From<Timestamp> for Moment {
     fn from(now: Timestamp) -> Self {
-        Self { now, due: now }
+        Self { now, due: now, ledger_is_ahead: false }
     }
 }
 
 impl Course {
-    fn moment(&self, elapsed: Duration) -> Moment {
+    fn moment(&self, elapsed: Duration, ledger_end: Timestamp) -> Moment {
         let since = elapsed.saturating_sub(self.from);
         let now = self.at.plus(since).plus(self.lead.saturating_sub(since / 2));
         let late = if since < self.grace.lasts { self.grace.by } else { Duration::ZERO };
-        Moment { now, due: now.minus(late) }
+        Moment { now, due: now.minus(late), ledger_is_ahead: now < ledger_end }
     }
 }
 
@@ -132,17 +134,21 @@ impl Clock {
     /// # Errors
     /// [`ImpossibleClock`] if the ledger ends more than [`MAX_AHEAD`] after now.
     pub fn start(ledger_end: Timestamp) -> Result<Self, ImpossibleClock> {
-        Self::start_at(wall_clock(), ledger_end)
+        Self::start_at(wall_clock(), ledger_end, Instant::now())
     }
 
-    fn start_at(wall_clock: Timestamp, ledger_end: Timestamp) -> Result<Self, ImpossibleClock> {
+    /// The same for a wall clock that says `wall_clock` at the instant `started`.
+    ///
+    /// # Errors
+    /// As [`Clock::start`].
+    pub fn start_at(wall_clock: Timestamp, ledger_end: Timestamp, started: Instant) -> Result<Self, ImpossibleClock> {
         let ahead = ledger_end.since(wall_clock);
         if ahead > MAX_AHEAD {
             return Err(ImpossibleClock { ledger_end, wall_clock });
         }
         let lead = if ahead <= MAX_LEAD { ahead } else { Duration::ZERO };
         let first = Course { from: Duration::ZERO, at: wall_clock, lead, grace: Grace::default() };
-        Ok(Self { started: Instant::now(), ledger_end, course: Arc::new(ArcSwap::from_pointee(first)) })
+        Ok(Self { started, ledger_end, course: Arc::new(ArcSwap::from_pointee(first)) })
     }
 
     /// The server's time now.
@@ -154,7 +160,7 @@ impl Clock {
     /// The server's time at `instant`, which was read a moment ago.
     #[must_use]
     pub fn at(&self, instant: Instant) -> Moment {
-        self.course.load().moment(instant.saturating_duration_since(self.started))
+        self.course.load().moment(instant.saturating_duration_since(self.started), self.ledger_end)
     }
 
     /// How far the wall clock is from server time. More than a moment means that somebody has set it.
@@ -184,8 +190,10 @@ impl Clock {
         self.follow_at(wall_clock(), instant.saturating_duration_since(self.started), pay_within)
     }
 
-    fn follow_at(&self, wall: Timestamp, from: Duration, pay_within: Duration) -> Drift {
-        let before = self.course.load().moment(from);
+    /// The same for a wall clock that says `wall` so long after the start.
+    #[must_use = "says which way it went"]
+    pub fn follow_at(&self, wall: Timestamp, from: Duration, pay_within: Duration) -> Drift {
+        let before = self.course.load().moment(from, self.ledger_end);
         let drift = Drift::between(before.now, wall);
         let (lead, grace) = match drift {
             Drift::Ahead(_) => (Duration::ZERO, Grace { by: wall.since(before.due), lasts: pay_within }),
@@ -215,11 +223,11 @@ mod tests {
     }
 
     fn started(wall: Timestamp, ledger_end: Timestamp) -> Clock {
-        Clock::start_at(wall, ledger_end).expect("less than a week")
+        Clock::start_at(wall, ledger_end, Instant::now()).expect("less than a week")
     }
 
     fn reading(clock: &Clock, elapsed: Duration) -> Moment {
-        clock.course.load().moment(elapsed)
+        clock.course.load().moment(elapsed, clock.ledger_end)
     }
 
     #[test]
@@ -227,8 +235,11 @@ mod tests {
         let clock = started(noon(), noon().plus(HOUR));
         let mut before = noon().plus(HOUR);
         for elapsed in (0..=3 * 3600).map(Duration::from_secs) {
-            let Moment { now, due } = reading(&clock, elapsed);
-            assert!(now >= before && now >= noon().plus(elapsed) && due == now, "{elapsed:?}: {now}");
+            let Moment { now, due, ledger_is_ahead } = reading(&clock, elapsed);
+            assert!(
+                now >= before && now >= noon().plus(elapsed) && due == now && !ledger_is_ahead,
+                "{elapsed:?}: {now}"
+            );
             before = now;
         }
         assert_eq!(reading(&clock, HOUR).now, noon().plus(HOUR + HOUR / 2), "half speed");
@@ -240,13 +251,15 @@ mod tests {
         for ahead in [HOUR + SECOND, MAX_AHEAD] {
             let clock = started(noon(), noon().plus(ahead));
             assert_eq!(reading(&clock, MINUTE).now, noon().plus(MINUTE));
+            let said = [ahead.saturating_sub(SECOND), ahead].map(|elapsed| reading(&clock, elapsed).ledger_is_ahead);
+            assert_eq!(said, [true, false], "until its end is past");
         }
     }
 
     #[test]
     fn a_clock_that_contradicts_the_ledger_by_more_than_a_week_is_refused() {
         let ledger_end = noon().plus(MAX_AHEAD + SECOND);
-        let refused = Clock::start_at(noon(), ledger_end).expect_err("it is impossible");
+        let refused = Clock::start_at(noon(), ledger_end, Instant::now()).expect_err("it is impossible");
         assert_eq!(refused, ImpossibleClock { ledger_end, wall_clock: noon() });
     }
 

@@ -15,6 +15,9 @@ mod order_life;
 mod pinned_log;
 mod sale;
 mod salvage;
+#[path = "../simulation/mod.rs"]
+mod simulation;
+mod simulation_runs;
 mod stock_model;
 mod stock_rules;
 mod stock_size;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use doorbuster_actors::item::{Amount, ItemDefinition, MAX_AMOUNT};
 use doorbuster_actors::request::{Control, Rejection, Reservation};
-use doorbuster_actors::stock::{Decision, MAX_SUPPLY, Stock};
+use doorbuster_actors::stock::{Decision, MAX_SUPPLY, SalePolicy, Stock};
 use doorbuster_actors::time::{Moment, Timestamp};
 
 use crate::support::model::ITEM;
@@ -89,12 +89,50 @@ fn a_wrong_clock_of_the_past_dates_entries_but_decides_nothing() {
     );
 }
 
+/// Two whole times to pay make a buyer wait, but not until a moment that only a wrong clock has seen.
+#[test]
+fn nobody_cools_down_until_a_time_that_a_wrong_clock_has_dated() {
+    let policy = SalePolicy { cool_down: Duration::from_mins(1), ..POLICY };
+    let mut stock = stock(ItemDefinition { per_user_limit: 9, ..item("sku-1", 9) });
+    let mut now = moment(24 * HOUR_MS);
+    for _whole in 0..2 {
+        let (order, _entries) = placed(stock.reserve(one_unit("alice"), &policy, now));
+        now = order.pay_by.expect("it is to be paid");
+        assert_eq!(stock.expire(9, now).len(), 1);
+    }
+    let waits = Decision::Rejected(Rejection::CoolingDown { retry_after: policy.cool_down });
+    assert_eq!(stock.reserve(one_unit("alice"), &policy, now), waits, "by the clock that was wrong");
+    placed(stock.reserve(one_unit("alice"), &policy, moment(0)));
+}
+
+/// When server time comes near a last entry that was dated ahead, the item does not leap to it: nothing opens, closes
+/// or expires before its time.
+#[test]
+fn an_item_that_was_dated_ahead_does_not_leap_when_server_time_comes_near() {
+    let ahead = 2 * HOUR_MS;
+    let (opens_at, closes_at) = (Some(moment(HOUR_MS + 30)), Some(moment(ahead)));
+    let mut stock = stock(ItemDefinition { opens_at, closes_at, per_user_limit: 9, ..item("sku-1", 9) });
+    let (order, _entries) = placed(stock.reserve(one_unit("alice"), &POLICY, moment(HOUR_MS + 30)));
+    stock.control(&Control::Pause, None, moment(ahead)).expect("not ended by its owner");
+    stock.control(&Control::Resume, None, moment(ahead)).expect("not ended by its owner");
+    let at = |millis| Moment { ledger_is_ahead: true, ..moment(millis).into() };
+    let early = stock.reserve(one_unit("bob"), &POLICY, at(HOUR_MS + 20));
+    assert!(matches!(early, Decision::Rejected(Rejection::SaleNotStarted { .. })), "{early:?}");
+    let (later, _entries) = placed(stock.reserve(one_unit("bob"), &POLICY, at(HOUR_MS + 40)));
+    let pay_within = POLICY.pay_within.expect("orders are to be paid");
+    assert_eq!((later.created_at, later.pay_by), (moment(ahead), Some(moment(HOUR_MS + 40).plus(pay_within))));
+    let due = order.pay_by.expect("it is to be paid");
+    assert!(stock.expire(9, at(HOUR_MS + 50)).is_empty(), "both have their time still");
+    let expired = stock.expire(9, Moment { ledger_is_ahead: true, ..due.into() });
+    assert_eq!(expired.len(), 1, "only the one whose time is up");
+}
+
 #[test]
 fn deadlines_wait_while_server_time_has_gone_ahead_of_them() {
     let mut stock = stock(item("sku-1", 9));
     let (order, _entries) = placed(stock.reserve(one_unit("alice"), &POLICY, moment(0)));
     let due = order.pay_by.expect("it is to be paid");
-    let stepped = |due| Moment { now: moment(3 * HOUR_MS), due };
+    let stepped = |due| Moment { now: moment(3 * HOUR_MS), due, ledger_is_ahead: false };
     let (later, _entries) = placed(stock.reserve(one_unit("bob"), &POLICY, stepped(moment(1))));
     assert_eq!(later.created_at, moment(3 * HOUR_MS));
     assert!(stock.expire(9, stepped(Timestamp::from_millis(due.millis() - 1))).is_empty());
