@@ -102,7 +102,12 @@ impl RedisLink {
         let mut script = GIVE_BACK_WINDOW.prepare_invoke();
         script.key(&window.key).arg(&value).arg(millis(keep));
         let mut overwrite = redis::cmd("SET");
-        overwrite.arg(&window.key).arg(&value).arg("XX").arg("PX").arg(millis(keep).max(1));
+        overwrite.arg(&window.key).arg(&value).arg("XX");
+        match millis(keep) {
+            // Over long ago: a millisecond that is left would throttle a buyer who comes back at once.
+            0 => overwrite.arg("PXAT").arg(1),
+            keep => overwrite.arg("PX").arg(keep),
+        };
 
         let without_scripts = &self.redis.without_scripts;
         if self.is_background || !without_scripts.load(Relaxed) {
