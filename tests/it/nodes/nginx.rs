@@ -181,6 +181,20 @@ async fn an_address_is_the_clients_own_whatever_it_says_of_itself() {
 }
 
 #[tokio::test]
+async fn nobody_becomes_a_buyer_by_a_header_that_the_trusted_proxy_passes_on() {
+    let setup = Setup::new([Item::new("sku", 5)]).set("auth.mode", "\"header\"");
+    let server = setup.set("server.trusted_proxies", "[\"127.0.0.1/32\"]").start();
+    let shop = shop_at(&[server.address()], &[]);
+    let headers = [("X-User-Id", "ann")];
+    for (address, status) in [(server.address(), 201), (shop.address(), 401)] {
+        let mut client = Client::new(address);
+        let order = client.request("POST", "/v1/items/sku/orders", &headers, Some("{\"quantity\":1}")).await;
+        assert_eq!(order.expect("an answer").status, status, "{address}");
+    }
+    assert_eq!(server.orders().len(), 1);
+}
+
+#[tokio::test]
 async fn the_proxy_slows_one_address_down_before_its_purchases_reach_a_node() {
     let server = Setup::new([Item::new("sku", 500)]).start();
     let shop = shop_with_limits(&server);
