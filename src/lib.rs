@@ -30,6 +30,7 @@ pub mod api;
 pub mod auth;
 pub mod background;
 pub mod catalogue;
+mod certificates;
 pub mod commands;
 pub mod config;
 pub mod export;

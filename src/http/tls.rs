@@ -11,7 +11,8 @@ use rustls::ServerConfig;
 use rustls::crypto::ring::{Ticketer, default_provider};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use x509_cert::der::Decode as _;
+
+use crate::certificates;
 
 /// The keys of the configuration that name the files.
 pub const CERTIFICATE: &str = "server.tls_certificate_file";
@@ -20,9 +21,6 @@ pub const KEY: &str = "server.tls_key_file";
 
 /// All we speak: a browser that also speaks HTTP/2 chooses this one.
 const PROTOCOL: &[u8] = b"http/1.1";
-
-/// How long before its end a certificate is told.
-const TELL_BEFORE: Duration = Duration::from_hours(14 * 24);
 
 /// What an encrypted key begins with.
 const ENCRYPTED: &str = "ENCRYPTED";
@@ -81,7 +79,7 @@ impl Tls {
         Arc::clone(&self.pair.load().config)
     }
 
-    /// The last second of the certificate, in Unix time.
+    /// The last second of the certificate, or of the first to end of those behind it, in Unix time.
     #[must_use]
     pub fn ends_at(&self) -> u64 {
         self.pair.load().ends_at
@@ -99,7 +97,7 @@ fn warning(ends_at: u64, now: u64) -> Option<String> {
     let days = |seconds: u64| humantime::format_duration(Duration::from_secs(seconds / 3600 * 3600)).to_string();
     match ends_at.checked_sub(now) {
         None => Some(format!("the certificate ended {} ago: no browser takes it", days(now - ends_at))),
-        Some(left) if left < TELL_BEFORE.as_secs() => Some(format!("the certificate ends in {}", days(left))),
+        Some(left) if left < certificates::SOON.as_secs() => Some(format!("the certificate ends in {}", days(left))),
         Some(_) => None,
     }
 }
@@ -107,8 +105,8 @@ fn warning(ends_at: u64, now: u64) -> Option<String> {
 impl Pair {
     fn read(files: PairFiles<'_>) -> Result<Self, UnfitPair> {
         let unfit = |reason: String| UnfitPair { key: CERTIFICATE, path: files.certificate.to_owned(), reason };
-        let chain = certificates(&read(CERTIFICATE, files.certificate)?).map_err(unfit)?;
-        let ends_at = ends_at(&chain[0]).map_err(unfit)?;
+        let chain = certificates::read(files.certificate).map_err(unfit)?;
+        let ends_at = ends_at(&chain).map_err(unfit)?;
         let key = private_key(files.key)?;
         let builder = ServerConfig::builder_with_provider(Arc::new(default_provider()));
         let builder = builder.with_safe_default_protocol_versions().map_err(|error| unfit(error.to_string()))?;
@@ -127,21 +125,9 @@ impl Pair {
     }
 }
 
-fn read(key: &'static str, path: &Path) -> Result<Vec<u8>, UnfitPair> {
-    let unfit =
-        |error: std::io::Error| UnfitPair { key, path: path.to_owned(), reason: format!("cannot be read: {error}") };
-    std::fs::read(path).map_err(unfit)
-}
-
-/// The chain, at least one certificate.
-fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
-    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
-    let chain = chain.map_err(|error| format!("is not in PEM form: {error}"))?;
-    if chain.is_empty() { Err("holds no certificate in PEM form".to_owned()) } else { Ok(chain) }
-}
-
 fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, UnfitPair> {
-    let pem = read(KEY, path)?;
+    let unfit = |reason: String| UnfitPair { key: KEY, path: path.to_owned(), reason };
+    let pem = std::fs::read(path).map_err(|error| unfit(format!("cannot be read: {error}")))?;
     PrivateKeyDer::from_pem_slice(&pem).map_err(|_its_words_are_not_repeated| {
         let is_encrypted = String::from_utf8_lossy(&pem).contains(ENCRYPTED);
         let reason = if is_encrypted {
@@ -149,14 +135,14 @@ fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, UnfitPair> {
         } else {
             "holds no private key in PEM form"
         };
-        UnfitPair { key: KEY, path: path.to_owned(), reason: reason.to_owned() }
+        unfit(reason.to_owned())
     })
 }
 
-fn ends_at(certificate: &CertificateDer<'_>) -> Result<u64, String> {
-    let certificate = x509_cert::Certificate::from_der(certificate);
-    let certificate = certificate.map_err(|error| format!("holds a certificate that cannot be read: {error}"))?;
-    Ok(certificate.tbs_certificate.validity.not_after.to_unix_duration().as_secs())
+/// A client goes along the whole chain: it ends with the first of it.
+fn ends_at(chain: &[CertificateDer<'_>]) -> Result<u64, String> {
+    let ends: Option<Vec<_>> = chain.iter().map(|one| Some(certificates::span(one)?.until.as_secs())).collect();
+    ends.and_then(|ends| ends.into_iter().min()).ok_or_else(|| "holds a certificate that cannot be read".to_owned())
 }
 
 #[cfg(test)]

@@ -68,6 +68,18 @@ async fn a_real_client_buys_over_tls_and_everything_says_https() {
 }
 
 #[tokio::test]
+async fn a_chain_ends_with_the_first_of_its_certificates() {
+    let (own, authority) = (Certificate::valid_for(90), Certificate::valid_for(10));
+    let chain = [own.pem(), authority.pem()].map(|pem| std::fs::read_to_string(pem).expect("openssl writes text"));
+    std::fs::write(own.pem(), chain.concat()).expect("an own file");
+    let server = shop(&own).start();
+    let ends_at = metric::<u64>(&server, "doorbuster_tls_certificate_expires_seconds{listener=\"public\"}").await;
+    let days = (ends_at - crate::support::now_s()) / (24 * 3600);
+    assert!((9..=10).contains(&days), "{days}");
+    assert!(server.stderr().contains("the certificate ends in "), "{}", server.stderr());
+}
+
+#[tokio::test]
 async fn a_client_that_speaks_no_tls_harms_nobody() {
     let certificate = Certificate::valid_for(90);
     let server = shop(&certificate).start();

@@ -5,6 +5,7 @@
 /// Who may know whom, of the server: a room, and the rooms it may name. `actors::` is the other crate. Read downwards:
 /// a room names only rooms above it.
 pub(crate) const SERVER: &[(&str, &str)] = &[
+    ("certificates", ""),
     ("fields", ""),
     ("json_object", "fields"),
     ("config", "actors::cluster"),
@@ -21,7 +22,7 @@ pub(crate) const SERVER: &[(&str, &str)] = &[
     ("gate", "config redis_client actors::ids actors::observe actors::request actors::sale"),
     (
         "http",
-        "fields gate json_object actors::cluster actors::entry actors::ids actors::item actors::payment \
+        "certificates fields gate json_object actors::cluster actors::entry actors::ids actors::item actors::payment \
          actors::request actors::sale actors::time",
     ),
     ("auth", "config http actors::ids actors::request"),
@@ -44,9 +45,9 @@ pub(crate) const SERVER: &[(&str, &str)] = &[
     ("inventory", "background config http redis_client service_manager signals actors::data_file"),
     (
         "commands",
-        "auth catalogue config export feed gate inventory logs redis_client server service_manager signals webhook \
-         actors::cluster actors::data_file actors::entry actors::ids actors::item actors::ledger actors::payment \
-         actors::sale actors::time",
+        "auth catalogue certificates config export feed gate inventory logs redis_client server \
+         service_manager signals webhook actors::cluster actors::data_file actors::entry actors::ids \
+         actors::item actors::ledger actors::payment actors::sale actors::time",
     ),
     ("main", "commands logs signals actors::sale"),
 ];

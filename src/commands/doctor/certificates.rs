@@ -1,5 +1,5 @@
 //! **Job:** checks until when the certificates hold that the configuration names, and whether the keys are theirs.
-//! **Owns:** which keys of the configuration name one, and how soon is soon.
+//! **Owns:** which keys of the configuration name one.
 //! **Never:** asks who has signed one, or shows a private key.
 
 use std::path::Path;
@@ -10,14 +10,10 @@ use rustls::crypto::ring::default_provider;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
-use x509_cert::Certificate;
-use x509_cert::der::Decode as _;
 
 use super::finding::Finding;
+use crate::certificates::{self, SOON, Span};
 use crate::config::Config;
-
-/// How long before its end a certificate is told: renewals are tried a month before, and have failed by then.
-const SOON: Duration = Duration::from_hours(14 * 24);
 
 /// What the certificates of a file are for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,36 +46,21 @@ pub(super) fn findings(config: &Config) -> Vec<Finding> {
 fn look(key: &'static str, of: Use, (path, private): (&Path, Option<&Path>), now: Duration) -> Vec<Finding> {
     let shown = path.display();
     let advice = "it must have certificates in PEM form (-----BEGIN CERTIFICATE-----)";
-    let read = read(path).map_err(|reason| Finding::fail(key, format!("{shown}: {reason}"), advice));
+    let read = certificates::read(path).map_err(|reason| Finding::fail(key, format!("{shown}: {reason}"), advice));
     let mut findings = vec![match &read {
-        Ok(certificates) => judge(key, of, &path.display().to_string(), &spans(certificates), now),
+        Ok(chain) => {
+            let spans: Vec<_> = chain.iter().map(certificates::span).collect();
+            judge(key, of, &path.display().to_string(), &spans, now)
+        }
         Err(finding) => finding.clone(),
     }];
-    if let (Ok(certificates), Some(private)) = (read, private) {
-        findings.extend(key_fault(certificates, private).map(|fault| {
+    if let (Ok(chain), Some(private)) = (read, private) {
+        findings.extend(key_fault(chain, private).map(|fault| {
             let advice = format!("install certificate and key together: {shown} and {}", private.display());
             Finding::fail(key, fault, advice)
         }));
     }
     findings
-}
-
-fn read(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    let text = std::fs::read(path).map_err(|error| format!("cannot be read: {error}"))?;
-    let all: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
-    let all = all.map_err(|error| format!("is not in PEM form: {error}"))?;
-    if all.is_empty() { Err("has no certificate".to_owned()) } else { Ok(all) }
-}
-
-/// From when until when one holds, since 1970; none where it cannot be understood.
-type Span = Option<(Duration, Duration)>;
-
-fn spans(certificates: &[CertificateDer<'_>]) -> Vec<Span> {
-    let span = |certificate: &CertificateDer<'_>| {
-        let validity = Certificate::from_der(certificate).ok()?.tbs_certificate.validity;
-        Some((validity.not_before.to_unix_duration(), validity.not_after.to_unix_duration()))
-    };
-    certificates.iter().map(span).collect()
 }
 
 /// The state of one certificate, the better the greater.
@@ -91,16 +72,16 @@ enum State {
     Ends(Duration),
 }
 
-fn state(span: Span, now: Duration) -> State {
+fn state(span: Option<Span>, now: Duration) -> State {
     match span {
         None => State::Unreadable,
-        Some((_, until)) if until < now => State::Expired(until),
-        Some((from, _)) if from > now => State::Early(from),
-        Some((_, until)) => State::Ends(until),
+        Some(Span { until, .. }) if until < now => State::Expired(until),
+        Some(Span { from, .. }) if from > now => State::Early(from),
+        Some(Span { until, .. }) => State::Ends(until),
     }
 }
 
-fn judge(key: &'static str, of: Use, path: &str, spans: &[Span], now: Duration) -> Finding {
+fn judge(key: &'static str, of: Use, path: &str, spans: &[Option<Span>], now: Duration) -> Finding {
     let states = spans.iter().map(|span| state(*span, now));
     // Of authorities the best one counts, of a chain the worst.
     let decisive = match of {
@@ -125,13 +106,13 @@ fn day(since: Duration) -> Timestamp {
 }
 
 /// Why the private key is not that of the first certificate, if it is not.
-fn key_fault(certificates: Vec<CertificateDer<'static>>, private: &Path) -> Option<String> {
+fn key_fault(chain: Vec<CertificateDer<'static>>, private: &Path) -> Option<String> {
     let shown = private.display();
     let key = match PrivateKeyDer::from_pem_file(private) {
         Ok(key) => key,
         Err(error) => return Some(format!("{shown}: cannot be used: {error}")),
     };
-    match CertifiedKey::from_der(certificates, key, &default_provider()) {
+    match CertifiedKey::from_der(chain, key, &default_provider()) {
         Ok(_) => None,
         Err(rustls::Error::InconsistentKeys(_)) => Some(format!("{shown} is not the key of the certificate")),
         Err(error) => Some(format!("{shown} cannot be used with the certificate: {error}")),
@@ -145,12 +126,12 @@ mod tests {
 
     const DAY: Duration = Duration::from_hours(24);
 
-    fn level(of: Use, spans: &[Span]) -> Level {
+    fn level(of: Use, spans: &[Option<Span>]) -> Level {
         judge("redis.tls_ca_file", of, "ca.pem", spans, 1_000 * DAY).level
     }
 
-    fn holding(from: u32, until: u32) -> (Duration, Duration) {
-        (from * DAY, until * DAY)
+    fn holding(from: u32, until: u32) -> Span {
+        Span { from: from * DAY, until: until * DAY }
     }
 
     #[test]
