@@ -40,10 +40,10 @@ use crate::signals::{Signals, Told};
 use crate::webhook::WebhookError;
 
 use build::Server;
-pub use check::check;
+pub use check::{check, faults};
 use listener::Passed;
 use manager::Manager;
-pub use outlook::{Needs, catalogue, faults, needs, room, takes_payments, try_redis};
+pub use outlook::{Needs, catalogue, needs, room, takes_payments, try_redis};
 use port_file::PortFile;
 pub use reload::ReadAgain;
 use reload::Reload;

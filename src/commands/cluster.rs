@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand, ValueEnum};
 use doorbuster_actors::cluster::{Cluster, NodeName};
-use doorbuster_actors::ids::ItemId;
+use doorbuster_actors::ids::{ItemId, ItemNumber};
 use doorbuster_actors::time::Timestamp;
 use serde_json::json;
 
@@ -131,6 +131,24 @@ fn moves(config: &Config) -> Result<ExitCode, Failure> {
          close), delete what was not (doorbuster admin delete) and create it at its new node"
     )?;
     Ok(ExitCode::from(EXIT_VIOLATED))
+}
+
+/// Why a start on this data file would be refused because of the list of nodes, if it would.
+pub(super) fn stranger(config: &Config, file: &DataFile) -> Result<Option<String>, DataFileError> {
+    // Another fault of the list is told as what it is.
+    let Ok(cluster) = config.cluster.nodes_and_own() else { return Ok(None) };
+    let number = file.connection.query_row("SELECT min(item) FROM ledger WHERE item > 0", [], |row| row.get(0));
+    let number: Option<u32> = number.map_err(|source| file.failed(source))?;
+    let (own, found) = (cluster.number(), number.map(|number| ItemNumber(number).node()));
+    if let Some(found) = found.filter(|found| *found != own) {
+        return Ok(Some(format!(
+            "it is the file of node number {}, and this node has number {}",
+            found.get(),
+            own.get()
+        )));
+    }
+    let moved = on_sale(file)?.into_iter().filter(|item| cluster.elsewhere(item).is_some()).count();
+    Ok((moved > 0).then(|| format!("items that are on sale here would belong to other nodes: {moved}")))
 }
 
 /// Items whose sale is not over.

@@ -6,14 +6,13 @@
 use doorbuster_actors::item::ItemDefinition;
 use doorbuster_actors::payment::Provider;
 
-use super::build::{identity, open_redis, redis_commands, workers};
+use super::build::{open_redis, redis_commands, workers};
 use super::sale::items_of;
 use super::{ServeError, descriptors, socket};
 use crate::config::{Config, Loaded};
 use crate::feed;
 use crate::gate::redis::{Trial, try_out};
 use crate::payment::Keys;
-use crate::webhook::{Webhook, WebhookError};
 
 /// What a server with this configuration asks of the system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,20 +40,7 @@ pub fn room(config: &Config, limit: usize) -> Option<usize> {
     descriptors::public_connections(config.server.max_connections, limit).ok()
 }
 
-/// Everything in keys and files that a start would refuse, but for the catalogue and what is missing on the machine.
-#[must_use]
-pub fn faults(loaded: &Loaded) -> Vec<ServeError> {
-    let config = &loaded.config;
-    let parts = [
-        identity(loaded).map(drop),
-        Keys::read(config).map(drop).map_err(ServeError::from),
-        open_redis(config).map(drop),
-        Webhook::check(config).map_err(|error| WebhookError::from(error).into()),
-    ];
-    parts.into_iter().filter_map(Result::err).collect()
-}
-
-/// The items of the catalogue.
+/// The items of the catalogue that would be sold here.
 pub fn catalogue(loaded: &Loaded) -> Result<Vec<ItemDefinition>, ServeError> {
     items_of(loaded)
 }
@@ -71,8 +57,8 @@ pub async fn try_redis(config: &Config) -> Option<Trial> {
     let redis = open_redis(config).ok().flatten()?;
     let mut trial = try_out(&redis).await;
     let of_feed: Vec<_> = redis_commands(config).into_iter().filter(|kind| kind.is_of_feed()).collect();
-    if let Some(stream) = config.feed.redis_stream.as_deref().filter(|_| trial.is_reached()) {
-        trial.commands.extend(feed::redis::try_out(&redis.client().get(), stream, &of_feed).await);
+    if let Some(stream) = config.redis_stream().filter(|_| trial.is_reached()) {
+        trial.commands.extend(feed::redis::try_out(&redis.client().get(), &stream, &of_feed).await);
     }
     Some(trial)
 }

@@ -81,8 +81,15 @@ fn policy(config: &Config) -> SalePolicy {
     }
 }
 
-/// What is for sale at a first start.
+/// What is for sale at a first start, on this node.
 pub(super) fn items_of(loaded: &Loaded) -> Result<Vec<ItemDefinition>, ServeError> {
+    let cluster = loaded.config.cluster.nodes_and_own()?;
+    let mut items = whole_catalogue(loaded)?;
+    items.retain(|item| cluster.elsewhere(&item.id).is_none());
+    Ok(items)
+}
+
+fn whole_catalogue(loaded: &Loaded) -> Result<Vec<ItemDefinition>, ServeError> {
     match (&loaded.config.catalogue.path, loaded.mode) {
         (Some(path), _) => {
             let unusable = |source| ServeError::Catalogue { path: path.clone(), source };

@@ -11,6 +11,7 @@ use doorbuster_actors::time::Timestamp;
 use indicatif::HumanCount;
 
 use super::finding::Finding;
+use crate::commands::cluster;
 use crate::commands::data_file::{DataFile, DataFileError};
 use crate::commands::mark::{Binding, Mark};
 use crate::config::Config;
@@ -89,7 +90,11 @@ pub(super) fn read(config: &Config, is_running: bool) -> (Vec<Finding>, Books) {
     let (path, create) = (&config.storage.path, config.storage.create);
     match DataFile::open(path) {
         Ok(file) => match books(&file) {
-            Ok(books) => (judge(&file, &books, is_running, create), books),
+            Ok(books) => {
+                let mut findings = judge(&file, &books, is_running, create);
+                findings.extend(node(config, &file));
+                (findings, books)
+            }
             Err(error) => (vec![damaged(path, &error.to_string())], Books::default()),
         },
         Err(error) => (vec![judge_error(path, &error, create)], Books::default()),
@@ -115,6 +120,16 @@ fn books(file: &DataFile) -> Result<Books, LedgerError> {
         books.remaining += balances.get(&item?).copied().unwrap_or_default();
     }
     Ok(books)
+}
+
+/// Whether the file is this node's, where there are several.
+fn node(config: &Config, file: &DataFile) -> Option<Finding> {
+    let found = match cluster::stranger(config, file) {
+        Ok(stranger) => stranger?,
+        Err(error) => error.to_string(),
+    };
+    let advice = "take the list back, or see what would move: doorbuster cluster moves";
+    Some(Finding::fail("cluster.nodes", found, advice))
 }
 
 /// `entry_kind` of an order that is placed.

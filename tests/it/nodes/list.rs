@@ -34,6 +34,11 @@ async fn admin(server: &Server, method: &str, path: &str) -> u16 {
     answer.status
 }
 
+/// What the doctor says; it counts only what this node will sell.
+fn doctor(server: &Server) -> String {
+    text(&doorbuster(&["doctor"], &[("--config", &server.directory().join("doorbuster.toml"))]))
+}
+
 fn refused(server: &Server) -> Stopped {
     let name = server.data_file().file_name().expect("a name").to_string_lossy().into_owned();
     let seen = || {
@@ -65,6 +70,7 @@ async fn a_list_that_would_move_an_item_on_sale_is_refused_until_that_sale_is_ov
     let stopped = refused(&server);
     assert_eq!(stopped.status.code(), Some(74), "{stopped}");
     assert!(stopped.stderr.contains(&format!("{GOES} would belong to node d")), "{stopped}");
+    assert!(doctor(&server).contains("FAIL  cluster.nodes          items that are on sale here would belong to"));
 
     // The way out: the sale is ended under the old list; then its orders stay, and nobody sells it here any more.
     server.configure("cluster.nodes", &list_of_three());
@@ -97,7 +103,16 @@ async fn the_data_file_of_another_node_is_refused() {
     server.configure("cluster.node", "\"a\"");
     let stopped = refused(&server);
     assert_eq!(stopped.status.code(), Some(74), "{stopped}");
+    assert!(doctor(&server).contains("FAIL  cluster.nodes          it is the file of node number 2"));
     assert!(stopped.stderr.contains("node number 2, and this node has number 1"), "{stopped}");
+}
+
+#[tokio::test]
+async fn the_doctor_counts_what_this_node_will_sell() {
+    let server = node(1, &three_addresses(), &items(5)).start();
+    let said = doctor(&server);
+    assert!(said.contains("items                  2 items, 0 of them new, with 10 units"), "{said}");
+    assert!(!said.contains("cluster.nodes"), "{said}");
 }
 
 #[test]
