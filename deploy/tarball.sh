@@ -15,7 +15,7 @@ install -m 755 "$binary" "$tree/doorbuster"
 # Does nothing to a release build, which is stripped already.
 strip "$tree/doorbuster"
 cp -r "$staged/man" "$staged/completions" "$staged/doorbuster.toml" "$top/deploy" "$tree"
-for document in README.md CHANGELOG.md SECURITY.md LICENSE-MIT LICENSE-APACHE; do cp "$top/$document" "$tree"; done
+for document in README.md README.zh-CN.md CHANGELOG.md SECURITY.md LICENSE-MIT LICENSE-APACHE; do cp "$top/$document" "$tree"; done
 cp "$top/data/README.md" "$top/data/catalogue.toml" "$tree/data"
 commit=$(git -C "$top" rev-parse HEAD 2>/dev/null || echo unknown)
 printf 'doorbuster %s\ncommit %s\n' "$version" "$commit" >"$tree/VERSION"

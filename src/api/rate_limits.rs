@@ -34,8 +34,8 @@ impl RateLimits {
     #[must_use]
     pub fn new((window, of_address): (Duration, Duration), rate: u32) -> Option<Self> {
         let window = (!window.is_zero()).then_some(window);
-        let address = (!of_address.is_zero()).then(|| format!("\"address\";q=1;w={}", seconds(of_address)));
-        let throttle = window.map(|window| format!("\"throttle\";q=1;w={}", seconds(window)));
+        let address = (!of_address.is_zero()).then(|| one_in("address", of_address));
+        let throttle = window.map(|window| one_in("throttle", window));
         let bucket = (rate > 0).then(|| format!("\"bucket\";q={rate};w=1"));
         let policy: Vec<_> = throttle.into_iter().chain(address).chain(bucket).collect();
         let throttle = window.map(|window| Spent { window, limit: none_left("throttle", window) });
@@ -75,6 +75,12 @@ impl RateLimits {
 /// Whole seconds, rounded up as in `Retry-After`: earlier is too early.
 fn seconds(time: Duration) -> u64 {
     time.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX).max(1)
+}
+
+/// One attempt within `window`. The field knows whole seconds only: of a shorter one it says how many fit into one.
+fn one_in(policy: &str, window: Duration) -> String {
+    let attempts = 1_000_u128.checked_div(window.as_millis()).unwrap_or(1).max(1);
+    format!("\"{policy}\";q={attempts};w={}", seconds(window))
 }
 
 fn none_left(policy: &str, for_so_long: Duration) -> HeaderValue {
@@ -119,6 +125,7 @@ mod tests {
         assert_eq!(policy(Duration::ZERO, 0), None);
         assert_eq!(policy(Duration::from_secs(5), 0), Some(header("\"throttle\";q=1;w=5")));
         assert_eq!(policy(Duration::from_millis(1_500), 9), Some(header("\"throttle\";q=1;w=2, \"bucket\";q=9;w=1")));
+        assert_eq!(policy(Duration::from_millis(300), 0), Some(header("\"throttle\";q=3;w=1")));
         assert_eq!(policy(Duration::ZERO, 9), Some(header("\"bucket\";q=9;w=1")));
     }
 }
