@@ -5,6 +5,7 @@
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::sync::OnceLock;
 
 use rusqlite::Connection;
 use rusqlite_migration::{M, Migrations};
@@ -98,7 +99,8 @@ pub(super) fn check_identity(connection: &Connection, path: &Path) -> Result<i64
 /// Whether every table, index and view is what the migrations up to `version` made. Tables and views of somebody else
 /// may lie beside ours; triggers and indexes would change what our statements do.
 pub(super) fn check_objects(connection: &Connection, version: i64) -> Result<(), LedgerError> {
-    let (expected, found) = (objects(&blank(version)?)?, objects(connection)?);
+    let blueprint = Blueprint::of(version)?;
+    let (expected, found) = (&blueprint.objects, objects(connection)?);
     if let Some((_, name, _, _)) = expected.iter().find(|object| !found.contains(object)) {
         return Err(LedgerError::Altered(name.clone()));
     }
@@ -106,7 +108,7 @@ pub(super) fn check_objects(connection: &Connection, version: i64) -> Result<(),
     if let Some((_, name, _, _)) = found.iter().filter(is_active).find(|object| !expected.contains(object)) {
         return Err(LedgerError::Altered(name.clone()));
     }
-    if version > 0 && kinds(connection)? != kinds(&blank(version)?)? {
+    if version > 0 && kinds(connection)? != blueprint.kinds {
         return Err(LedgerError::Altered("entry_kind".to_owned()));
     }
     Ok(())
@@ -149,6 +151,29 @@ pub(super) fn check_index(connection: &Connection, definitions: &[(i64, i64)]) -
 
 /// Type, name, table and text of a table, index, view or trigger.
 type Object = (String, String, String, Option<String>);
+
+/// What a file of one version must hold.
+struct Blueprint {
+    objects: Vec<Object>,
+    kinds: Vec<(i64, String)>,
+}
+
+/// One of each version. SQLite has to parse every migration for it, which takes longer than all else about a small
+/// file.
+static BLUEPRINTS: [OnceLock<Blueprint>; VERSION + 1] = [const { OnceLock::new() }; VERSION + 1];
+
+impl Blueprint {
+    fn of(version: i64) -> Result<&'static Self, LedgerError> {
+        let known = &BLUEPRINTS[usize::try_from(version).unwrap_or(0).min(VERSION)];
+        if let Some(blueprint) = known.get() {
+            return Ok(blueprint);
+        }
+        let blank = blank(version)?;
+        let kinds = if version > 0 { kinds(&blank)? } else { Vec::new() };
+        let blueprint = Self { objects: objects(&blank)?, kinds };
+        Ok(known.get_or_init(|| blueprint))
+    }
+}
 
 fn objects(connection: &Connection) -> rusqlite::Result<Vec<Object>> {
     let mut all = connection.prepare("SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY type, name")?;
