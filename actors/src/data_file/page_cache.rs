@@ -12,7 +12,7 @@ use rustix::fs::{Advice, OFlags, fadvise};
 /// Alignment that direct reads need on every block device in use.
 const BLOCK: usize = 4096;
 
-/// Bytes compared at a time.
+/// Most bytes that are compared at a time.
 const CHUNK: usize = 1 << 20;
 const _: () = assert!(CHUNK.is_multiple_of(BLOCK));
 
@@ -42,10 +42,13 @@ pub(super) fn evict_if_it_lies(path: &Path) -> std::io::Result<()> {
 }
 
 fn same(cached: &File, mut direct: File) -> std::io::Result<bool> {
-    let mut room = vec![0; CHUNK + BLOCK];
+    let length = usize::try_from(cached.metadata()?.len()).unwrap_or(CHUNK);
+    // One block more than there is: the end of a file that has grown shows, too.
+    let chunk = (length.next_multiple_of(BLOCK) + BLOCK).min(CHUNK);
+    let mut room = vec![0; chunk + BLOCK];
     let start = room.as_ptr().align_offset(BLOCK);
-    let aligned = &mut room[start..start + CHUNK];
-    let mut buffer = vec![0; CHUNK];
+    let aligned = &mut room[start..start + chunk];
+    let mut buffer = vec![0; chunk];
     let mut offset = 0;
     loop {
         let length = match direct.read(aligned) {
