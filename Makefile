@@ -122,11 +122,11 @@ KILLS ?= 2000
 crash-campaign: prepare ## kills a selling server KILLS times
 	CRASH_KILLS=$(KILLS) cargo test --release --locked --test it crash:: -- --nocapture
 
-# Rebuilds the disks that a power cut could leave of a recorded sale: a longer one, with a checkpoint in its middle, and so
-# many times the ordinary draws.
-TIMES ?= 20
-power-campaign: prepare ## power cuts at every write of a longer sale, TIMES times the draws
-	CRASH_STATES=$(TIMES) cargo test --release --locked --test it crash_states:: -- --nocapture
+# Records one sale after the other and starts from every disk that a crash could leave of them, and of the starts after a
+# crash, until so many different disks were started from.
+STATES ?= 1000000
+power-campaign: prepare ## crashes at every write of recorded sales, until STATES different disks were started from
+	CRASH_STATES=$(STATES) cargo test --release --locked --test it crash_states:: -- --nocapture
 
 # Flips one bit of every byte of the files that a killed server leaves, instead of a sample's.
 damage-campaign: prepare ## a flipped bit in every byte of the files of a killed server

@@ -10,8 +10,9 @@ use std::path::{Path, PathBuf};
 use doorbuster_actors::data_file::Creation;
 use doorbuster_actors::entry::{Change, Entry};
 use doorbuster_actors::ids::OrderNumber;
-use doorbuster_actors::ledger::{Durability, Ledger, LedgerError, LedgerSettings};
+use doorbuster_actors::ledger::{Durability, Ledger, LedgerError, LedgerSettings, Recovered};
 use doorbuster_actors::stock::Stock;
+use doorbuster_actors::suspense::Suspense;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -23,28 +24,35 @@ pub(crate) const DATA_FILE: &str = "doorbuster.db";
 pub(crate) struct Found {
     pub(crate) entries: Vec<Entry>,
     pub(crate) stocks: Vec<Stock>,
+    pub(crate) suspense: Suspense,
 }
 
-/// An order that was found: what never changes of it, and every status it has had.
+/// An order that was found: what never changes of it, and every status it has had, with the number of the first entry
+/// that says so.
 pub(crate) struct FoundOrder {
     pub(crate) promise: Value,
-    pub(crate) statuses: BTreeSet<&'static str>,
+    pub(crate) statuses: BTreeMap<&'static str, usize>,
 }
 
 /// Opens and recovers the ledger, and leaves it as a killed server would.
 pub(crate) fn recover(data_file: &Path) -> Result<Found, LedgerError> {
+    let mut entries = Vec::new();
+    let recovered = recover_with(data_file, |entry| entries.push(entry.clone()))?;
+    Ok(Found { entries, stocks: recovered.stocks, suspense: recovered.suspense })
+}
+
+/// The same; `each` sees the entries on the way.
+pub(crate) fn recover_with(data_file: &Path, each: impl FnMut(&Entry)) -> Result<Recovered, LedgerError> {
     let settings =
         LedgerSettings { path: data_file.to_owned(), durability: Durability::Full, creation: Creation::Allowed };
-    let mut entries = Vec::new();
-    let (_ledger, recovered) = Ledger::open(&settings, |entry| entries.push(entry.clone()))?;
-    Ok(Found { entries, stocks: recovered.stocks })
+    Ledger::open(&settings, each).map(|(_ledger, recovered)| recovered)
 }
 
 impl Found {
     /// Every order by its id.
     pub(crate) fn orders(&self) -> BTreeMap<String, FoundOrder> {
         let mut orders = BTreeMap::new();
-        for entry in &self.entries {
+        for (entry, seq) in self.entries.iter().zip(1..) {
             let Change::Order(change) = &entry.change else { continue };
             let order = self.stock(entry).order(OrderNumber(change.number.0)).expect("an entry about an order");
             let found = orders.entry(order.id.to_string()).or_insert_with(|| FoundOrder {
@@ -54,17 +62,22 @@ impl Found {
                     "total_price": order.total_price.minor(), "currency": order.currency.to_string(),
                     "created_at": order.created_at.to_string(),
                 }),
-                statuses: BTreeSet::new(),
+                statuses: BTreeMap::new(),
             });
-            found.statuses.insert(change.status.as_str());
+            found.statuses.entry(change.status.as_str()).or_insert(seq);
         }
         orders
     }
 
-    /// How often the owner of that item was obeyed: its creation, and every instruction since.
-    pub(crate) fn instructions(&self, item: &str) -> usize {
-        let about = |entry: &&Entry| self.stock(entry).definition().id.as_str() == item;
-        self.entries.iter().filter(about).filter(|entry| !matches!(entry.change, Change::Order(_))).count()
+    /// The numbers of the entries by which the owner of that item was obeyed: its creation, every instruction since.
+    pub(crate) fn instructions(&self, item: &str) -> Vec<usize> {
+        let is_instruction = |entry: &Entry| match entry.change {
+            Change::Item(_) | Change::Restocked { .. } | Change::Withdrawn { .. } | Change::Switched(_) => true,
+            Change::Order(_) | Change::Payment(_) | Change::Settled(_) => false,
+        };
+        let about = |entry: &Entry| is_instruction(entry) && self.stock(entry).definition().id.as_str() == item;
+        let numbered = self.entries.iter().zip(1..);
+        numbered.filter(|(entry, _)| about(entry)).map(|(_, seq)| seq).collect()
     }
 
     fn stock(&self, entry: &Entry) -> &Stock {

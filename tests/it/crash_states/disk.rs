@@ -76,6 +76,8 @@ struct Content {
 #[derive(Debug, Clone)]
 pub(crate) struct Disk {
     folder: String,
+    /// What the files that count are called like, drafts included.
+    data_file: &'static str,
     /// Syncs of files with this ending are not carried out: the control.
     deaf_to: Option<&'static str>,
     contents: Vec<Content>,
@@ -87,15 +89,15 @@ pub(crate) struct Disk {
     positions: BTreeMap<u32, u64>,
 }
 
-/// What the files of the ledger are called like, its drafts included, and the one that is made anew at every start.
-const LEDGER: &str = "doorbuster.db";
-const INDEX: &str = "doorbuster.db-shm";
+/// The ending of the file that SQLite makes anew at every start.
+const INDEX: &str = "-shm";
 
 impl Disk {
     /// An empty folder, with all in it durable that is synced.
-    pub(crate) fn new(folder: &str) -> Self {
+    pub(crate) fn new(folder: &str, data_file: &'static str) -> Self {
         Self {
             folder: folder.to_owned(),
+            data_file,
             deaf_to: None,
             contents: Vec::new(),
             names: BTreeMap::new(),
@@ -105,15 +107,32 @@ impl Disk {
         }
     }
 
+    /// A folder that holds this, all of it durable.
+    pub(crate) fn holding(folder: &str, data_file: &'static str, image: Image) -> Self {
+        let mut disk = Self::new(folder, data_file);
+        for (name, bytes) in image {
+            disk.names.insert(name, disk.contents.len());
+            disk.contents.push(Content { now: bytes.clone(), durable: bytes, pending: Vec::new() });
+        }
+        disk.durable_names.clone_from(&disk.names);
+        disk
+    }
+
     /// The same under a server that does not sync the files with this ending.
-    pub(crate) fn deaf_to(folder: &str, ending: &'static str) -> Self {
-        Self { deaf_to: Some(ending), ..Self::new(folder) }
+    pub(crate) fn deaf_to(self, ending: &'static str) -> Self {
+        Self { deaf_to: Some(ending), ..self }
+    }
+
+    /// The same disk where another process finds its folder under another path, and none has a file open.
+    pub(crate) fn moved_to(self, folder: &str) -> Self {
+        Self { folder: folder.to_owned(), positions: BTreeMap::new(), ..self }
     }
 
     /// The name of a path within the folder, if it is one that counts.
     pub(crate) fn name_of(&self, path: &str) -> Option<String> {
         let name = path.strip_prefix(self.folder.as_str())?.strip_prefix('/')?;
-        (name.starts_with(LEDGER) && !name.starts_with(INDEX)).then(|| name.to_owned())
+        let ending = name.strip_prefix(self.data_file)?;
+        (!ending.starts_with(INDEX)).then(|| name.to_owned())
     }
 
     /// Whether the call changes what could be left after a crash.
@@ -223,7 +242,7 @@ impl Disk {
         }
     }
 
-    fn image(names: &BTreeMap<String, usize>, content: impl Fn(usize) -> Vec<u8>) -> Image {
+    fn image(names: &BTreeMap<String, usize>, mut content: impl FnMut(usize) -> Vec<u8>) -> Image {
         names.iter().map(|(name, file)| (name.clone(), content(*file))).collect()
     }
 
@@ -264,16 +283,24 @@ impl Disk {
         for naming in self.pending_names[..survive].iter().flatten() {
             naming.apply(&mut names);
         }
-        let mut survivors = BTreeMap::new();
-        for (file, content) in self.contents.iter().enumerate() {
+        Self::image(&names, |file| {
+            let content = &self.contents[file];
             let mut survivor = content.durable.clone();
             for change in &content.pending {
-                let pieces = if is_torn { change.sectors() } else { vec![change.clone()] };
-                pieces.iter().filter(|_| chance.random_bool(share)).for_each(|piece| piece.apply(&mut survivor));
+                if !is_torn {
+                    if chance.random_bool(share) {
+                        change.apply(&mut survivor);
+                    }
+                    continue;
+                }
+                change
+                    .sectors()
+                    .iter()
+                    .filter(|_| chance.random_bool(share))
+                    .for_each(|part| part.apply(&mut survivor));
             }
-            survivors.insert(file, survivor);
-        }
-        Self::image(&names, |file| survivors[&file].clone())
+            survivor
+        })
     }
 
     /// Whether anything could be lost now.
@@ -285,12 +312,14 @@ impl Disk {
 mod tests {
     use super::*;
 
+    const LEDGER: &str = "doorbuster.db";
+
     fn write(offset: u64, bytes: &[u8]) -> Call {
         Call::Write { fd: 3, path: "/d/doorbuster.db".to_owned(), offset: Some(offset), bytes: bytes.to_vec() }
     }
 
     fn disk(calls: &[Call]) -> Disk {
-        let mut disk = Disk::new("/d");
+        let mut disk = Disk::new("/d", LEDGER);
         for call in calls {
             disk.apply(call);
         }

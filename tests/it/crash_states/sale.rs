@@ -1,154 +1,205 @@
-//! **Job:** a short sale on a real server under strace: everything that can happen to an order, a clean end, two kills.
-//! **Owns:** the recording: the trace, how many facts the clients were told, and what each process left on the disk.
+//! **Job:** a short sale on a real server under strace: everything that can happen to an order and to money, a clean
+//! end, two kills.
+//! **Owns:** the recording: the trace, how many answers the clients had, and what each process left on the disk.
 //! **Never:** judges: what must survive is read from the trace.
 
-use std::path::Path;
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use rand::SeedableRng as _;
+use rand::rngs::StdRng;
+use rand::seq::{IndexedRandom as _, SliceRandom as _};
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
-use super::trace::{self, Call};
-use crate::recovery::{Folder, look};
-use crate::support::{Attempt, Client, Item, Server, Setup, admin_authorization, authorization, crowd, report_paid};
+use super::answers::{EVENT, REASON, facts};
+use super::disk::Disk;
+use super::history::History;
+use super::scenes::Scene;
+use super::trace::Call;
+use super::tracer::Tracer;
+use crate::recovery::{DATA_FILE, Folder, look};
+use crate::support::{
+    Attempt, Client, Item, Response, Server, Setup, WEBHOOK_SECRET, admin_authorization, authorization, now_s,
+    payment_event, webhook_signature,
+};
 
 /// The item of the catalogue.
 pub(crate) const LAMP: &str = "lamp";
-/// Buyers that come at the same time, so that commits hold several orders.
-const CROWD: usize = 30;
 /// How long an order waits for its payment: long enough to pay it under a tracer, short enough to wait for.
 const PAY_WITHIN: &str = "\"1500ms\"";
-/// How long the tracer may take to write its last line, and an order to expire.
+/// How long an order may take to expire.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// Scenes of the days after the first, which has all of them.
+const LATER_SCENES: usize = 5;
+
+/// How a sale is held.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Plan {
+    /// Of the order of its scenes.
+    pub(crate) seed: u64,
+    /// Orders, one after the other, that come on top: enough of them reach a checkpoint.
+    pub(crate) more: usize,
+    /// `storage.durability`.
+    pub(crate) durability: &'static str,
+}
+
+impl Plan {
+    pub(crate) fn of(seed: u64) -> Self {
+        Self { seed, more: 0, durability: "full" }
+    }
+}
 
 /// A sale that was recorded.
 pub(crate) struct Recording {
     pub(crate) calls: Vec<Call>,
     /// Where the files were.
-    pub(crate) folder: String,
-    /// Facts that the clients were told.
-    pub(crate) told: usize,
+    folder: String,
+    /// Answers that say that something is so.
+    answers: usize,
     /// What each process left, in their order.
-    pub(crate) left: Vec<(u32, Folder)>,
-}
-
-struct Sale {
-    server: Server,
-    public: Client,
-    owner: Client,
-    trace: TempDir,
-    told: usize,
     left: Vec<(u32, Folder)>,
 }
 
-/// Holds the sale. `more` is how many orders, one after the other, come on top: enough of them reach a checkpoint.
-pub(crate) async fn record(more: usize) -> Recording {
-    let trace = tempfile::tempdir().expect("a temporary directory");
-    let file = trace.path().join("trace");
-    let calls = format!("trace={}", trace::CALLS.replace(' ', ""));
-    let file = file.to_str().expect("temporary paths are text");
-    // -D: the server stays our own child, and the tracer is the one beside it.
-    let tracer = ["strace", "-D", "-f", "--seccomp-bpf", "-A", "-o", file, "-yy", "-xx", "-s", "1048576", "-e", &calls];
+pub(crate) struct Sale {
+    pub(crate) server: Server,
+    public: Client,
+    owner: Client,
+    tracer: Tracer,
+    pub(crate) answers: usize,
+    left: Vec<(u32, Folder)>,
+    chance: StdRng,
+}
+
+/// A server with the catalogue of the sale.
+pub(crate) fn setup(durability: &str) -> Setup {
     let items = [Item::new(LAMP, 1_000_000).limit(3)];
-    let server = Setup::new(items).set("payment.pay_within", PAY_WITHIN).under(&tracer).start();
+    let setup = Setup::new(items).set("payment.pay_within", PAY_WITHIN);
+    setup.set("storage.durability", &format!("{durability:?}"))
+}
+
+/// Starts a server under the tracer.
+pub(crate) fn traced(setup: Setup, tracer: &Tracer) -> Setup {
+    let command = tracer.command();
+    setup.under(&command.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+/// Holds the sale and ends it.
+pub(crate) fn record(plan: Plan) -> Recording {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    runtime.expect("threads").block_on(hold(plan))
+}
+
+async fn hold(plan: Plan) -> Recording {
+    let tracer = Tracer::new();
+    let server = traced(setup(plan.durability), &tracer).start();
     let folder = server.directory().canonicalize().expect("it is there");
     let (public, owner) = (Client::new(server.address()), Client::new(server.ops_address()));
-    let mut sale = Sale { server, public, owner, trace, told: 0, left: Vec::new() };
-    sale.first_day(more).await;
+    let chance = StdRng::seed_from_u64(plan.seed);
+    let mut sale = Sale { server, public, owner, tracer, answers: 0, left: Vec::new(), chance };
+    sale.first_day(plan.more).await;
     sale.server.terminate();
     sale.end_of_process();
-    sale.next_day().await;
-    sale.server.kill9();
-    sale.end_of_process();
-    sale.last_day().await;
-    sale.server.kill9();
-    sale.end_of_process();
-    let text = std::fs::read_to_string(sale.trace.path().join("trace")).expect("strace writes text");
+    // The second one starts on a file without a log, the third on the log that the killed one left.
+    for day in ["second", "third"] {
+        sale.later_day(day).await;
+        sale.server.kill9();
+        sale.end_of_process();
+    }
     let folder = folder.to_str().expect("temporary paths are text").to_owned();
-    Recording { calls: trace::parse(&text), folder, told: sale.told, left: sale.left }
+    Recording { calls: sale.tracer.calls(), folder, answers: sale.answers, left: sale.left }
+}
+
+impl Recording {
+    /// The recording as something to crash, once its calls are known to explain it.
+    pub(crate) fn history(self) -> History {
+        self.assert_explained();
+        let told = facts(&self.calls, &[LAMP]);
+        assert_eq!(told.answers, self.answers, "answers in the trace, and answers that arrived");
+        let disk = Disk::new(&self.folder, DATA_FILE);
+        History::new(self.calls, disk, 0, told).unwrap_or_else(|what| panic!("the end of the recording: {what}"))
+    }
+
+    /// Checks that the calls explain what each process left: that no write was missed, and none invented.
+    fn assert_explained(&self) {
+        let mut disk = Disk::new(&self.folder, DATA_FILE);
+        let mut left = self.left.iter();
+        for call in &self.calls {
+            disk.apply(call);
+            let Call::Ended { process } = call else { continue };
+            let Some((_, folder)) = self.left.iter().find(|(other, _)| other == process) else { continue };
+            left.next();
+            let image = disk.ordered();
+            let path = |name: &str| format!("{}/{name}", self.folder);
+            let counts = folder.iter().filter(|(name, _)| disk.name_of(&path(name)).is_some());
+            let counts: BTreeMap<_, _> = counts.map(|(name, (_, bytes))| (name.clone(), bytes.clone())).collect();
+            let names = (image.keys().collect::<Vec<_>>(), counts.keys().collect::<Vec<_>>());
+            assert_eq!(names.0, names.1, "the trace and the folder after process {process}");
+            for (name, bytes) in &counts {
+                assert!(image[name] == *bytes, "the trace does not explain {name} after process {process}");
+            }
+        }
+        assert!(left.next().is_none(), "a process of the recording did not end in the trace");
+    }
 }
 
 impl Sale {
     async fn first_day(&mut self, more: usize) {
-        self.buy_pay_and_cancel("first", 10).await;
-        let tally = crowd(self.server.address(), Attempt::shuffled(LAMP, CROWD, 1)).await;
-        let unpaid = tally.orders();
-        assert_eq!(unpaid.len(), CROWD, "{:?}", tally.refusals());
-        self.told += unpaid.len();
-        self.instruct(LAMP, "pause", None).await;
-        self.instruct(LAMP, "resume", None).await;
-        self.instruct(LAMP, "restock", Some(json!({"quantity": 10}))).await;
-        let fields = json!({"title": "Vase", "unit_price": 500, "currency": "CNY", "stock": 5});
-        self.as_owner("PUT", "/v1/admin/items/vase", Some(fields)).await;
-        self.buy(&Attempt::new("ann", "vase")).await;
-        self.instruct("vase", "close", None).await;
-        self.as_owner("GET", "/v1/feed?after=0&limit=1000", None).await;
-        self.expire(&unpaid[0]).await;
-        // Too late: the money has to go back.
-        self.pay("evt-late", &unpaid[0]).await;
+        let mut scenes = Scene::ALL.to_vec();
+        scenes.shuffle(&mut self.chance);
+        self.play("first", &scenes).await;
         for number in 0..more {
             self.buy(&Attempt::new(&format!("more-{number}"), LAMP)).await;
         }
-        self.as_owner("GET", "/v1/feed?after=40&limit=1000", None).await;
-        self.come_to_rest().await;
+        self.come_to_rest("first").await;
     }
 
-    async fn next_day(&mut self) {
+    async fn later_day(&mut self, day: &str) {
         self.server.restart();
         (self.public, self.owner) = (Client::new(self.server.address()), Client::new(self.server.ops_address()));
-        self.buy_pay_and_cancel("next", 8).await;
-        self.instruct(LAMP, "restock", Some(json!({"quantity": 1}))).await;
-        self.come_to_rest().await;
+        let scenes: Vec<_> = Scene::ALL.sample(&mut self.chance, LATER_SCENES).copied().collect();
+        self.play(day, &scenes).await;
+        self.come_to_rest(day).await;
     }
 
-    /// On a log that the killed server left.
-    async fn last_day(&mut self) {
-        self.server.restart();
-        (self.public, self.owner) = (Client::new(self.server.address()), Client::new(self.server.ops_address()));
-        self.buy_pay_and_cancel("last", 4).await;
-        self.come_to_rest().await;
-    }
-
-    /// Waits until no order is left that could still expire. Whatever is written after that is asked for, so that no
-    /// process is killed within a write of which nobody could say whether it happened. Crashes within writes are what
-    /// the models are for.
-    async fn come_to_rest(&mut self) {
-        let last = self.buy(&Attempt::new(&format!("rest-{}", self.left.len()), LAMP)).await;
-        self.expire(&last).await;
-    }
-
-    async fn buy_pay_and_cancel(&mut self, day: &str, orders: usize) {
-        for number in 0..orders {
-            let attempt = Attempt::new(&format!("{day}-{number}"), LAMP).key(&format!("key-{day}-{number}"));
-            let order = self.buy(&attempt).await;
-            match number % 4 {
-                0 => self.pay(&format!("evt-{day}-{number}"), &order).await,
-                1 => self.cancel(&attempt.user, &order).await,
-                _ => {}
-            }
+    async fn play(&mut self, day: &str, scenes: &[Scene]) {
+        for (number, scene) in scenes.iter().enumerate() {
+            self.scene(*scene, &format!("{day}-{number}")).await;
         }
     }
 
-    async fn buy(&mut self, attempt: &Attempt) -> Value {
+    /// Waits until no order is left that could still expire, and has the money of the last one come late. Whatever is
+    /// written after that is asked for, so that no process is killed within a write of which nobody could say whether
+    /// it happened. Crashes within writes are what the models are for.
+    async fn come_to_rest(&mut self, day: &str) {
+        let last = self.buy(&Attempt::new(&format!("rest-{day}"), LAMP)).await;
+        self.expire(&last).await;
+        self.report(&payment_event(&format!("late-{day}"), "succeeded", &last), "late").await;
+        self.read_feed().await;
+    }
+
+    pub(crate) async fn buy(&mut self, attempt: &Attempt) -> Value {
         let answer = attempt.send(&mut self.public).await.expect("an answer");
-        assert_eq!(answer.status, 201, "{}", answer.text());
-        self.told += 1;
-        answer.json()
+        self.told(answer).json()
     }
 
-    async fn pay(&mut self, event: &str, order: &Value) {
-        let answer = report_paid(&mut self.public, event, order).await.expect("an answer");
-        assert_eq!(answer.status, 200, "{}", answer.text());
-        self.told += 1;
+    /// Reports an event, which must be judged so.
+    pub(crate) async fn report(&mut self, event: &Value, verdict: &str) {
+        let (body, id) = (event.to_string(), event["event_id"].as_str().expect("a text"));
+        let (signature, id) = (webhook_signature(WEBHOOK_SECRET, now_s(), &body), format!("{EVENT}{id}"));
+        // What is told twice is on record under the first event.
+        let id = if verdict == "duplicate" { "duplicate" } else { &id };
+        let headers = [("Doorbuster-Signature", signature.as_str()), ("X-Request-Id", id)];
+        let answer = self.public.request("POST", "/v1/payments/events", &headers, Some(&body)).await;
+        let answer = self.told(answer.expect("an answer"));
+        assert_eq!(answer.json()["verdict"], verdict, "{event}: {}", answer.text());
     }
 
-    async fn cancel(&mut self, user: &str, order: &Value) {
+    pub(crate) async fn cancel(&mut self, order: &Value) {
         let path = format!("/v1/orders/{}/cancel", order["order_id"].as_str().expect("an id"));
-        let headers = [("Authorization", authorization(user))];
-        let headers = headers.each_ref().map(|(name, value)| (*name, value.as_str()));
+        let authorization = authorization(order["user_id"].as_str().expect("an id"));
+        let headers = [("Authorization", authorization.as_str())];
         let answer = self.public.request("POST", &path, &headers, None).await.expect("an answer");
-        assert_eq!(answer.status, 200, "{}", answer.text());
-        self.told += 1;
+        self.told(answer);
     }
 
     /// Looks at the order until it has expired. Each look is a fact, too.
@@ -158,8 +209,7 @@ impl Sale {
         let began = Instant::now();
         loop {
             let answer = self.public.get(&path, &[("Authorization", &authorization)]).await.expect("an answer");
-            assert_eq!(answer.status, 200, "{}", answer.text());
-            self.told += 1;
+            let answer = self.told(answer);
             if answer.json()["status"] == "expired" {
                 return;
             }
@@ -168,34 +218,37 @@ impl Sale {
         }
     }
 
-    async fn instruct(&mut self, item: &str, verb: &str, body: Option<Value>) {
-        self.as_owner("POST", &format!("/v1/admin/items/{item}/{verb}"), body).await;
+    /// Has the owner do something, for a reason that no other deed has.
+    pub(crate) async fn instruct(&mut self, method: &str, path: &str, mut fields: Value) {
+        let reason = format!("reason-{}", self.answers);
+        fields["reason"] = json!(reason);
+        let (authorization, id) = (admin_authorization(), format!("{REASON}{reason}"));
+        let headers = [("Authorization", authorization.as_str()), ("X-Operator", "eve"), ("X-Request-Id", &id)];
+        let answer = self.owner.request(method, path, &headers, Some(&fields.to_string())).await.expect("an answer");
+        self.told(answer);
     }
 
-    async fn as_owner(&mut self, method: &str, path: &str, body: Option<Value>) {
-        let (authorization, body) = (admin_authorization(), body.map(|body| body.to_string()));
-        let headers = [("Authorization", authorization.as_str())];
-        let answer = self.owner.request(method, path, &headers, body.as_deref()).await.expect("an answer");
-        assert!(matches!(answer.status, 200 | 201), "{} {}", answer.status, answer.text());
-        self.told += 1;
+    pub(crate) async fn ask_owner(&mut self, path: &str) -> Response {
+        let authorization = admin_authorization();
+        let answer = self.owner.get(path, &[("Authorization", &authorization)]).await.expect("an answer");
+        self.told(answer)
+    }
+
+    /// Consumes the feed, which confirms the last entry in it.
+    pub(crate) async fn read_feed(&mut self) {
+        self.ask_owner("/v1/feed?after=0&limit=1000").await;
+    }
+
+    fn told(&mut self, answer: Response) -> Response {
+        assert!(matches!(answer.status, 200 | 201 | 204), "{} {}", answer.status, answer.text());
+        self.answers += 1;
+        answer
     }
 
     /// Waits until the tracer has written all, and keeps what the process left.
     fn end_of_process(&mut self) {
         let process = self.server.id();
-        wait_for_end(&self.trace.path().join("trace"), process);
+        self.tracer.wait_for_end(process);
         self.left.push((process, look(self.server.directory())));
-    }
-}
-
-/// Waits for the last line of a process.
-#[expect(clippy::disallowed_methods, reason = "waits for a process that wakes nobody")]
-fn wait_for_end(trace: &Path, process: u32) {
-    let process = process.to_string();
-    let is_end = |line: &str| line.strip_prefix(&process).is_some_and(|rest| rest.trim_start().starts_with("+++"));
-    let started = Instant::now();
-    while !std::fs::read_to_string(trace).is_ok_and(|text| text.lines().any(is_end)) {
-        assert!(started.elapsed() < PATIENCE, "strace did not write the end of process {process}");
-        std::thread::sleep(Duration::from_millis(10));
     }
 }

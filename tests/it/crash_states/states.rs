@@ -1,18 +1,15 @@
 //! **Job:** rebuilds the disk at every step of a recording, starts from it, and compares with what was told by then.
 //! **Owns:** the models of what a crash leaves, and the count of what was lost.
-//! **Never:** writes where the recording was made.
+//! **Never:** writes where the recording was made, or starts twice from the same disk only to learn the same.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
-use tempfile::TempDir;
-
-use super::answers::Fact;
 use super::disk::{Disk, Image};
-use super::sale::Recording;
+use super::history::{History, Needs};
+use super::scratch::{Scratch, Seen, fingerprint};
+use super::tally::{Tally, Verdict};
 use super::trace::Call;
-use crate::recovery::{DATA_FILE, Folder, Found, fast_folder, lay_out, recover};
-use crate::support::same_promise;
+use super::truth::Outcome;
 
 /// What a crash leaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,42 +27,8 @@ pub(crate) enum Model {
 /// All of them.
 pub(crate) const MODELS: [Model; 4] = [Model::Ordered, Model::UnsyncedLost, Model::Torn, Model::Subset];
 
-/// What came of the starts of one model.
-#[derive(Debug, Default)]
-pub(crate) struct Tally {
-    pub(crate) states: usize,
-    /// Starts that were refused.
-    pub(crate) refused: usize,
-    /// States in which something was missing that had been told.
-    pub(crate) lossy: usize,
-    /// Orders that were shown and cannot be had, in the worst state.
-    pub(crate) most_orders_lost: usize,
-    /// What was wrong first.
-    pub(crate) first: Option<String>,
-}
-
-impl Tally {
-    /// How often the next state is started from.
-    fn starts(&self) -> usize {
-        if self.states.is_multiple_of(REPEATED) { 2 } else { 1 }
-    }
-
-    pub(crate) fn is_clean(&self) -> bool {
-        self.first.is_none()
-    }
-}
-
-impl fmt::Display for Tally {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { states, refused, lossy, most_orders_lost, first } = self;
-        write!(f, "{states} states, {refused} refused, {lossy} without something that was told")?;
-        write!(f, " (at worst {most_orders_lost} orders)")?;
-        first.iter().try_for_each(|first| write!(f, "; first: {first}"))
-    }
-}
-
-/// Of so many starts that found everything, one is repeated: a second start must find the same.
-const REPEATED: usize = 4;
+/// Of so many disks one is started from once more: a second start must find the same.
+const REPEATED: u64 = 16;
 
 /// How many times as many draws a step gets that is not just one more commit: a checkpoint has few steps and many
 /// writes at stake.
@@ -80,35 +43,122 @@ pub(crate) struct Effort {
     pub(crate) stride: usize,
     /// The seed of the draws.
     pub(crate) seed: u64,
+    /// How many threads share the work.
+    pub(crate) threads: usize,
 }
 
-/// Crashes at every step of the recording, in these models. Before a step are the facts that had begun to be told.
-pub(crate) fn crash_everywhere(
-    recording: &Recording,
-    mut disk: Disk,
-    facts: &[(usize, Fact)],
-    models: &[Model],
-    effort: Effort,
-) -> BTreeMap<Model, Tally> {
-    let mut tallies: BTreeMap<Model, Tally> = models.iter().map(|model| (*model, Tally::default())).collect();
-    let scratch = fast_folder();
-    let end = recording.calls.len();
-    for (step, call) in recording.calls.iter().map(Some).chain([None]).enumerate() {
-        let is_step = call.is_none_or(|call| disk.is_touched_by(call));
-        if is_step && (is_special(call) || step % effort.stride == 0) {
-            let known = &facts[..facts.partition_point(|(at, _)| *at < step)];
-            for (model, tally) in &mut tallies {
-                for image in images(*model, &disk, call, (step, effort)) {
-                    let verdict = judge(&scratch, image, known, tally.starts());
-                    tally.take(verdict, || format!("before step {step} of {end} ({})", brief(call)));
+/// What came of each model.
+pub(crate) type Tallies = BTreeMap<Model, Tally>;
+
+/// Adds one to the other.
+pub(crate) fn merge(sum: &mut Tallies, tallies: Tallies) {
+    for (model, tally) in tallies {
+        sum.entry(model).or_default().add(tally);
+    }
+}
+
+/// A recording under these syncs and with these facts: its own, or those of a control.
+#[derive(Clone, Copy)]
+pub(crate) struct Trial<'h> {
+    pub(crate) history: &'h History,
+    /// The disk before the first call.
+    pub(crate) disk: &'h Disk,
+    pub(crate) needs: &'h Needs,
+}
+
+impl<'h> Trial<'h> {
+    pub(crate) fn of(history: &'h History) -> Self {
+        Self { history, disk: &history.disk, needs: &history.needs }
+    }
+
+    /// Crashes at every step, in these models.
+    pub(crate) fn crash_everywhere(self, models: &[Model], effort: Effort, seen: &Seen) -> Tallies {
+        let shares = 0..effort.threads;
+        let mut sum: Tallies = models.iter().map(|model| (*model, Tally::default())).collect();
+        std::thread::scope(|scope| {
+            let walks: Vec<_> =
+                shares.map(|share| scope.spawn(move || self.walk(models, effort, share, seen))).collect();
+            for walk in walks {
+                merge(&mut sum, walk.join().unwrap_or_else(|ended| std::panic::resume_unwind(ended)));
+            }
+        });
+        sum
+    }
+
+    /// Goes along the recording and crashes at one step in as many as there are threads.
+    fn walk(self, models: &[Model], effort: Effort, share: usize, seen: &Seen) -> Tallies {
+        let mut tallies = Tallies::new();
+        let (mut disk, mut scratch) = (self.disk.clone(), Scratch::new());
+        let mut tried = 0;
+        for (step, call) in steps(&self.history.calls) {
+            if is_tried(&disk, step, call, effort) {
+                tried += 1;
+                for model in models.iter().filter(|_| tried % effort.threads == share) {
+                    for image in images(*model, &disk, call, (step, effort)) {
+                        let (is_new, verdict) = self.judge(&mut scratch, &image, step, seen);
+                        let place = || format!("before step {step} of {} ({})", self.history.calls.len(), brief(call));
+                        tallies.entry(*model).or_default().take(is_new, verdict, place);
+                    }
                 }
             }
+            if let Some(call) = call {
+                disk.apply(call);
+            }
         }
-        if let Some(call) = call {
-            disk.apply(call);
-        }
+        tallies
     }
-    tallies
+
+    /// Whether the disk is a new one, and what is to be said about it at this step.
+    fn judge(self, scratch: &mut Scratch, image: &Image, step: usize, seen: &Seen) -> (bool, Verdict) {
+        let fingerprint = fingerprint(image);
+        let (is_new, outcome) = match seen.outcome(fingerprint) {
+            Some(outcome) => (false, outcome),
+            None => {
+                let starts = if fingerprint.is_multiple_of(REPEATED) { 2 } else { 1 };
+                let outcome = self.start(scratch, image, starts);
+                (seen.note(fingerprint, outcome.clone()), outcome)
+            }
+        };
+        let lost = |entries: usize| {
+            let missing: Vec<_> = self.needs.missing(step, entries).collect();
+            (missing.iter().filter(|fact| fact.is_order()).count(), missing.first().map(|fact| format!("{fact:?}")))
+        };
+        let verdict = match outcome {
+            Outcome::Entries(entries) if entries >= self.needs.before(step) => Verdict::Kept,
+            Outcome::Entries(entries) => {
+                let (orders, first) = lost(entries);
+                let first = first.unwrap_or_else(|| format!("{entries} of {} entries", self.needs.before(step)));
+                Verdict::Lost { orders, first }
+            }
+            Outcome::Refused(why) => Verdict::Refused { orders: lost(0).0, why },
+            Outcome::Wrong(what) => Verdict::Wrong(what),
+        };
+        (is_new, verdict)
+    }
+
+    fn start(self, scratch: &mut Scratch, image: &Image, starts: usize) -> Outcome {
+        let truth = &self.history.truth;
+        scratch.with(image, |data_file| {
+            let first = truth.start(data_file);
+            if starts == 1 || !matches!(first, Outcome::Entries(_)) {
+                return first;
+            }
+            match truth.start(data_file) {
+                again if again == first => first,
+                again => Outcome::Wrong(format!("a second start came to {again:?} after {first:?}")),
+            }
+        })
+    }
+}
+
+/// The calls of a recording, and its end.
+pub(crate) fn steps(calls: &[Call]) -> impl Iterator<Item = (usize, Option<&Call>)> {
+    calls.iter().map(Some).chain([None]).enumerate()
+}
+
+pub(crate) fn is_tried(disk: &Disk, step: usize, call: Option<&Call>, effort: Effort) -> bool {
+    let is_step = call.is_none_or(|call| disk.is_touched_by(call));
+    is_step && (is_special(call) || step.is_multiple_of(effort.stride))
 }
 
 /// Steps around which something else happens than one more commit.
@@ -121,7 +171,7 @@ fn is_special(call: Option<&Call>) -> bool {
     }
 }
 
-fn brief(call: Option<&Call>) -> String {
+pub(crate) fn brief(call: Option<&Call>) -> String {
     let Some(call) = call else { return "the end".to_owned() };
     let text = format!("{call:?}");
     text.split("bytes").next().unwrap_or_default().to_owned()
@@ -129,7 +179,7 @@ fn brief(call: Option<&Call>) -> String {
 
 /// The disks that a model leaves before `call`. What was synced changes with a sync only, and what was written with
 /// everything else: the last moment before the change has the most facts.
-fn images(model: Model, disk: &Disk, call: Option<&Call>, (step, effort): (usize, Effort)) -> Vec<Image> {
+pub(crate) fn images(model: Model, disk: &Disk, call: Option<&Call>, (step, effort): (usize, Effort)) -> Vec<Image> {
     let is_sync = matches!(call, Some(Call::Sync { .. }));
     match model {
         Model::Ordered => {
@@ -154,103 +204,4 @@ fn images(model: Model, disk: &Disk, call: Option<&Call>, (step, effort): (usize
             (0..draws).map(|draw| disk.subset(first.wrapping_add(draw))).collect()
         }
     }
-}
-
-enum Verdict {
-    Kept,
-    Refused { orders: usize, why: String },
-    Lost { orders: usize, first: String },
-    Wrong(String),
-}
-
-impl Tally {
-    fn take(&mut self, verdict: Verdict, place: impl Fn() -> String) {
-        self.states += 1;
-        let complaint = match verdict {
-            Verdict::Kept => return,
-            Verdict::Refused { orders, why } => {
-                self.refused += 1;
-                self.most_orders_lost = self.most_orders_lost.max(orders);
-                format!("refused: {why}")
-            }
-            Verdict::Lost { orders, first } => {
-                self.lossy += 1;
-                self.most_orders_lost = self.most_orders_lost.max(orders);
-                format!("lost: {first}")
-            }
-            Verdict::Wrong(what) => what,
-        };
-        self.first.get_or_insert_with(|| format!("{complaint}, {}", place()));
-    }
-}
-
-fn judge(scratch: &TempDir, image: Image, known: &[(usize, Fact)], starts: usize) -> Verdict {
-    let files: Folder = image.into_iter().map(|(name, bytes)| (name, (0o600, bytes))).collect();
-    lay_out(scratch.path(), &files);
-    let found = match recover(&scratch.path().join(DATA_FILE)) {
-        Ok(found) => found,
-        Err(error) => {
-            return Verdict::Refused { orders: orders(known.iter().map(|(_, fact)| fact)), why: error.to_string() };
-        }
-    };
-    if let Err(what) = found.balance() {
-        return Verdict::Wrong(what);
-    }
-    let missing = missing(&found, known);
-    if let Some(first) = missing.first() {
-        let orders = orders(missing.iter().copied());
-        return Verdict::Lost { orders, first: format!("{first:?}") };
-    }
-    if starts == 1 { Verdict::Kept } else { start_again(scratch, &found) }
-}
-
-/// Starts once more from what a start has left.
-fn start_again(scratch: &TempDir, found: &Found) -> Verdict {
-    match recover(&scratch.path().join(DATA_FILE)) {
-        Ok(again) if again == *found => Verdict::Kept,
-        Ok(_) => Verdict::Wrong("a second start finds something else".to_owned()),
-        Err(error) => Verdict::Wrong(format!("a second start is refused: {error}")),
-    }
-}
-
-fn orders<'f>(facts: impl Iterator<Item = &'f Fact>) -> usize {
-    facts.filter(|fact| matches!(fact, Fact::Order(_))).count()
-}
-
-fn missing<'f>(found: &Found, known: &'f [(usize, Fact)]) -> Vec<&'f Fact> {
-    let orders = found.orders();
-    let is_there = |fact: &Fact| match fact {
-        Fact::Entry(seq) => found.entries.len() as u64 >= *seq,
-        Fact::Obeyed { item, times } => found.instructions(item) >= *times,
-        Fact::Order(told) => {
-            let order = told["order_id"].as_str().and_then(|id| orders.get(id));
-            order.is_some_and(|order| {
-                same_promise(told, &order.promise)
-                    && told["status"].as_str().is_some_and(|s| order.statuses.contains(s))
-            })
-        }
-    };
-    known.iter().map(|(_, fact)| fact).filter(|fact| !is_there(fact)).collect()
-}
-
-/// Checks that the calls explain what each process left: that no write was missed, and none invented.
-pub(crate) fn assert_explained(recording: &Recording) {
-    let mut disk = Disk::new(&recording.folder);
-    let mut left = recording.left.iter();
-    for call in &recording.calls {
-        disk.apply(call);
-        let Call::Ended { process } = call else { continue };
-        let Some((_, folder)) = recording.left.iter().find(|(other, _)| other == process) else { continue };
-        left.next();
-        let image = disk.ordered();
-        let path = |name: &str| format!("{}/{name}", recording.folder);
-        let counts = folder.iter().filter(|(name, _)| disk.name_of(&path(name)).is_some());
-        let counts: BTreeMap<_, _> = counts.map(|(name, (_, bytes))| (name.clone(), bytes.clone())).collect();
-        let names = (image.keys().collect::<Vec<_>>(), counts.keys().collect::<Vec<_>>());
-        assert_eq!(names.0, names.1, "the trace and the folder after process {process}");
-        for (name, bytes) in &counts {
-            assert!(image[name] == *bytes, "the trace does not explain {name} after process {process}");
-        }
-    }
-    assert!(left.next().is_none(), "a process of the recording did not end in the trace");
 }
