@@ -117,10 +117,10 @@ bench: prepare ## the canonical set beside its baselines (QUICK=1: two minutes)
 	  --bench canonical --bench group_commit --bench recovery --bench memory
 	cargo bench --workspace --locked --profile $(PROFILE) --bench canonical
 
-# Kills a selling server at random moments, as often as KILLS says, and checks every promise after each restart.
+# Kills servers in the middle of everything, as often as KILLS says, and checks every promise after each restart.
 KILLS ?= 2000
-crash-campaign: prepare ## kills a selling server KILLS times
-	CRASH_KILLS=$(KILLS) cargo test --release --locked --test it crash:: -- --nocapture
+crash-campaign: prepare ## kills servers in the middle of everything KILLS times
+	CRASH_KILLS=$(KILLS) cargo test --release --locked --test it crash::mix -- --nocapture
 
 # Records one sale after the other and starts from every disk that a crash could leave of them, and of the starts after a
 # crash, until so many different disks were started from.

@@ -4,6 +4,7 @@
 //!
 //! `CRASH_KILLS=2000` makes a campaign of it.
 
+mod mix;
 mod money;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -214,13 +215,13 @@ async fn check_answers(server: &Server, told: &[(Attempt, Value)], chance: &mut 
 }
 
 #[expect(clippy::disallowed_methods, reason = "a campaign is asked for by the environment")]
-fn kills() -> usize {
-    std::env::var("CRASH_KILLS").map_or(KILLS, |text| text.parse().expect("CRASH_KILLS is a number"))
+fn kills(ordinary: usize) -> usize {
+    std::env::var("CRASH_KILLS").map_or(ordinary, |text| text.parse().expect("CRASH_KILLS is a number"))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn no_crash_loses_an_answered_order_or_sells_a_unit_twice() {
-    let (seed, kills) = (seed(), kills());
+    let (seed, kills) = (seed(), kills(KILLS));
     let items =
         [Item::new(LARGE, 100_000_000).limit(LARGE_LIMIT), Item::new(SMALL, SMALL_STOCK.try_into().expect("small"))];
     // No order may expire during a long campaign: here every row is live.

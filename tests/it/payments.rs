@@ -3,7 +3,7 @@
 //! **Never:** looks inside: it reads what buyers and the owner read.
 
 mod mixture;
-mod notification;
+pub(crate) mod notification;
 
 use notification::{
     ALL, Event, NOTIFYING, Notification, PREVIOUS_STANDARD, PREVIOUS_STRIPE, Provider, STRIPE, shop, timed,

@@ -15,7 +15,7 @@ use rusqlite::{Connection, OpenFlags};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use super::{ROUND_LIMIT, kills};
+use super::{KILLS, ROUND_LIMIT, kills};
 use crate::support::{Attempt, Client, Item, Server, Setup, admin_authorization, payment_event, seed, send_signed};
 
 const SKU: &str = "sku-1";
@@ -168,7 +168,7 @@ async fn assert_remembered(server: &Server, told: &[(Value, String)]) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn no_crash_loses_money_that_was_answered_for_or_an_operators_deed() {
-    let (seed, kills) = (seed(), kills());
+    let (seed, kills) = (seed(), kills(KILLS));
     let mut chance = StdRng::seed_from_u64(seed);
     let mut server = Setup::new([Item::new(SKU, 100_000)]).set("payment.pay_within", "\"2s\"").start();
     let mut orders = Vec::new();

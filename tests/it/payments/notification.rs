@@ -83,12 +83,17 @@ pub(crate) struct Notification {
 
 impl Notification {
     pub(crate) async fn send(&self, client: &mut Client) -> Response {
+        self.try_send(client).await.expect("an answer")
+    }
+
+    /// The same to a server that may fall before it answers.
+    pub(crate) async fn try_send(&self, client: &mut Client) -> std::io::Result<Response> {
         let Self { path, headers, media_type, body } = self;
         let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
         let length = body.len();
         let head = format!("POST {path} HTTP/1.1\r\nHost: shop\r\nContent-Type: {media_type}\r\n{headers}");
         let request = format!("{head}Content-Length: {length}\r\n\r\n{body}");
-        client.send(request.as_bytes()).await.expect("an answer")
+        client.send(request.as_bytes()).await
     }
 
     /// The same with signatures that look right.
