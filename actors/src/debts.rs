@@ -44,6 +44,8 @@ pub(crate) struct Account {
     refunds: Vec<Refund>,
     /// Refunds that were reported before the money they give back.
     early: Vec<Payment>,
+    /// Hashes of what is on record though no money came: payments that failed, or of nothing.
+    without_money: Vec<u64>,
 }
 
 impl Account {
@@ -66,6 +68,11 @@ impl Account {
     pub(crate) fn knows_refund(&self, provider: Provider, event: &IdempotencyKey) -> bool {
         self.has_refunded(provider, event)
             || self.early.iter().any(|early| early.provider == provider && early.event == *event)
+    }
+
+    /// Whether this event, with which no money came, is on record.
+    pub(crate) fn has_noted(&self, payment: &Payment) -> bool {
+        self.without_money.contains(&mark_without_money(payment))
     }
 
     fn has_refunded(&self, provider: Provider, event: &IdempotencyKey) -> bool {
@@ -137,8 +144,12 @@ impl Debts {
     /// Money came that has to go back, or a payment failed.
     pub(crate) fn record(&mut self, owner: Owner, record: &PaymentRecord) {
         let PaymentRecord { payment, owed, .. } = record;
-        if matches!(payment.result, PaymentResult::Refunded(_)) {
-            self.accounts.entry(owner).or_default().early.push(payment.clone());
+        match payment.result {
+            PaymentResult::Refunded(_) => self.accounts.entry(owner).or_default().early.push(payment.clone()),
+            PaymentResult::Succeeded | PaymentResult::Failed if *owed == Amount::ZERO => {
+                self.accounts.entry(owner).or_default().without_money.push(mark_without_money(payment));
+            }
+            PaymentResult::Succeeded | PaymentResult::Failed => {}
         }
         add(&mut self.received, payment.currency, owed.minor().into());
         self.owe(owner, Some((payment.provider, payment.reference.clone())), payment.currency, *owed);
@@ -237,4 +248,11 @@ pub(crate) struct Counted {
 pub(crate) fn mark_of(provider: Provider, id: &IdempotencyKey) -> u64 {
     // Our own events had this hash before there were other providers.
     xxh3_64_with_seed(id.as_str().as_bytes(), provider as u64).max(1)
+}
+
+/// Of an event with which no money came. Of one payment there may be several: a card is declined, and declined again.
+fn mark_without_money(payment: &Payment) -> u64 {
+    let money = mark_of(payment.provider, &payment.reference);
+    let seed = if payment.is_paid() { money } else { !money };
+    xxh3_64_with_seed(payment.event.as_str().as_bytes(), seed)
 }

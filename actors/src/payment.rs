@@ -121,6 +121,15 @@ impl Payment {
     pub fn is_paid(&self) -> bool {
         self.result == PaymentResult::Succeeded
     }
+
+    /// Whether it says that no money moved: it failed, or was of nothing.
+    pub(crate) fn is_without_money(&self) -> bool {
+        match self.result {
+            PaymentResult::Succeeded => self.amount == Amount::ZERO,
+            PaymentResult::Failed => true,
+            PaymentResult::Refunded(_) => false,
+        }
+    }
 }
 
 /// Who did what is not a buyer's or the clock's doing, and why: written beside an entry.

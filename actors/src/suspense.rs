@@ -30,7 +30,9 @@ impl Suspense {
         let owner = Owner::payment(payment.provider, &payment.reference);
         let (verdict, owed) = match payment.result {
             PaymentResult::Refunded(how) => return self.refund(payment, order_reference, how, now),
-            PaymentResult::Succeeded if self.knows(owner, payment) => return (Entries::new(), Verdict::Duplicate),
+            PaymentResult::Succeeded | PaymentResult::Failed if self.knows(owner, payment) => {
+                return (Entries::new(), Verdict::Duplicate);
+            }
             PaymentResult::Succeeded => (Verdict::UnknownOrder, payment.amount),
             PaymentResult::Failed => (Verdict::Failed, Amount::ZERO),
         };
@@ -65,7 +67,10 @@ impl Suspense {
 
     fn knows(&self, owner: Owner, payment: &Payment) -> bool {
         let key = (payment.provider, payment.reference.clone());
-        self.debts.account(owner).is_some_and(|account| account.debt(Some(&key)).is_some())
+        self.debts.account(owner).is_some_and(|account| match payment.is_without_money() {
+            true => account.has_noted(payment),
+            false => account.debt(Some(&key)).is_some(),
+        })
     }
 
     fn refund(

@@ -52,6 +52,7 @@ impl Stock {
                 self.catch_up(&order, payment, times, &mut entries);
                 verdict
             }
+            PaymentResult::Failed if self.knows(number, payment) => Verdict::Duplicate,
             PaymentResult::Failed => {
                 self.put_on_record(&order, payment, (Verdict::Failed, Amount::ZERO), times, &mut entries);
                 Verdict::Failed
@@ -136,8 +137,11 @@ impl Stock {
         verdict
     }
 
-    /// Whether this money was reported before.
+    /// Whether this money was reported before; where there is none, this event.
     fn knows(&self, number: OrderNumber, payment: &Payment) -> bool {
+        if payment.is_without_money() {
+            return self.book.account(number).is_some_and(|account| account.has_noted(payment));
+        }
         let key = (payment.provider, payment.reference.clone());
         let has_debt = self.book.account(number).is_some_and(|account| account.debt(Some(&key)).is_some());
         has_debt || self.was_paid_by(number, payment)

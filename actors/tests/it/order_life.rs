@@ -6,6 +6,7 @@ mod controls;
 mod cool_down;
 mod house;
 mod money;
+mod permutations;
 
 use doorbuster_actors::entry::Status;
 use doorbuster_actors::ids::OrderNumber;

@@ -94,6 +94,8 @@ fn a_payment_that_failed_is_on_record_and_owes_nothing() {
     let mut kept = Kept::default();
     assert_eq!(kept.receive(&event("e1", "pi_1", PaymentResult::Failed, AMOUNT), at(0)), (Verdict::Failed, 1));
     assert_eq!((kept.owed(), kept.account.money()), (0, Vec::new()));
+    let again = event("e1", "pi_1", PaymentResult::Failed, AMOUNT);
+    assert_eq!(kept.receive(&again, at(1)), (Verdict::Duplicate, 0), "it is on record once");
     assert_eq!(kept.receive(&money("e2"), at(1)), (Verdict::UnknownOrder, 1), "the buyer tried again");
 }
 

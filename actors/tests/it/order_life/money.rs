@@ -151,6 +151,23 @@ fn a_failed_payment_is_on_record_and_moves_nothing() {
 }
 
 #[test]
+fn an_event_without_money_that_comes_again_is_written_down_once() {
+    let nothing = Payment { amount: Amount::ZERO, ..money("e0", 0) };
+    for (event, verdict) in [(payment("e1", PaymentResult::Failed, 1), Verdict::Failed), (nothing, Verdict::Short)] {
+        let mut house = pending();
+        assert_eq!(house.receive(ORDER, &event, at(1)).0, verdict);
+        let entries = house.entries.len();
+        for ms in [2, PAY_WITHIN_MS] {
+            assert_eq!(house.receive(ORDER, &event, at(ms)), (Verdict::Duplicate, vec![]));
+            assert_eq!(house.entries.len(), entries, "{event:?}");
+        }
+        let other = Payment { event: "another".parse().expect("an event id"), ..event };
+        assert_eq!(house.receive(ORDER, &other, at(2)).0, verdict, "a card may be declined twice");
+        house.assert_replays();
+    }
+}
+
+#[test]
 fn an_operator_can_give_up_any_live_order_and_what_was_paid_has_to_go_back() {
     let mut house = pending();
     assert_eq!(house.revoke(ORDER, at(1)), (Ok(Cancelled), vec![Cancelled]));

@@ -32,6 +32,8 @@ pub(crate) struct ModelOrder {
     pub(crate) paid_by: Option<usize>,
     /// Payments that came beside the price, and how much.
     pub(crate) debts: Vec<(usize, i64)>,
+    /// Events that said that a payment failed.
+    pub(crate) failed: Vec<usize>,
     /// When it was cancelled.
     pub(crate) cancelled: Option<i64>,
 }
@@ -196,8 +198,8 @@ impl Model {
         let pay_within = self.policy.pay_within.map(|time| time.as_millis().min(u128::from(THIRTY_DAYS_MS)));
         let pay_by = pay_within.map(|millis| self.now + i64::try_from(millis).expect("at most thirty days"));
         let status = if pay_by.is_some() { Status::Pending } else { Status::Paid };
-        let (paid_by, debts, cancelled) = (None, Vec::new(), None);
-        self.orders.push(ModelOrder { name, quantity, at: self.now, pay_by, status, paid_by, debts, cancelled });
+        let (at, paid_by, cancelled, debts, failed) = (self.now, None, None, Vec::new(), Vec::new());
+        self.orders.push(ModelOrder { name, quantity, at, pay_by, status, paid_by, debts, failed, cancelled });
         None
     }
 
@@ -270,6 +272,11 @@ impl Model {
         moves: &mut Moves,
     ) -> Verdict {
         if result == PaymentResult::Failed {
+            let failed = &mut self.orders[index].failed;
+            if failed.contains(&event) {
+                return Verdict::Duplicate;
+            }
+            failed.push(event);
             return Verdict::Failed;
         }
         let is_known = self.orders[index].debts.iter().any(|(known, _)| *known == event);
