@@ -13,8 +13,8 @@ use std::time::Duration;
 use doorbuster_actors::ids::ItemId;
 use redis::{Cmd, Script, Value};
 
-use super::link::Question;
-use super::{Command, RedisFault, RedisLink};
+use super::link::{Asked, Question};
+use super::{Cause, Command, RedisFault, RedisLink};
 
 /// After this time a pool in Redis is seeded anew by the next attempt, so tokens that leaked in an outage are out of
 /// the sale for a minute at most.
@@ -74,8 +74,15 @@ impl RedisLink {
             Value::Nil => Some(false),
             _ => None,
         };
-        let is_first = self.command(Command::Throttle, &command, first).await?;
-        Ok(if is_first { Opened::Yes(RedisWindow { key, number }) } else { Opened::No { key } })
+        let (kind, question) = (Command::Throttle, Question::Command(&command));
+        let permit = self.permit(kind)?;
+        let (answer, asked) = self.ask_counted(kind, permit, question).await;
+        match (self.settle(kind, permit, answer, first)?, asked) {
+            (true, _) => Ok(Opened::Yes(RedisWindow { key, number })),
+            (false, Asked::Once) => Ok(Opened::No { key }),
+            // Perhaps it is this attempt's own: who asks for the first time is not told to have asked before.
+            (false, Asked::PerhapsTwice) => Err(RedisFault::Failed(Cause::Unreachable)),
+        }
     }
 
     /// How long the window of a key is still open; `None` if it has no end.

@@ -52,6 +52,14 @@ impl fmt::Debug for LinkState {
     }
 }
 
+/// How often a question may have arrived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Asked {
+    Once,
+    /// The connection broke before the answer was there, and the question was sent again on another one.
+    PerhapsTwice,
+}
+
 /// What is asked.
 pub(super) enum Question<'q> {
     Command(&'q Cmd),
@@ -67,11 +75,14 @@ impl Question<'_> {
     }
 
     /// Asks once more if the connection turns out to be gone: it was closed while nobody used it, or Redis was
-    /// restarted. What had arrived before the end counts twice then, which is what each command allows for.
-    async fn ask_surely<A: FromRedisValue>(&self, manager: &mut ConnectionManager) -> RedisResult<A> {
+    /// restarted. What had arrived before the end counts twice then, so the answer says of itself that it may be an
+    /// answer to the second one.
+    async fn ask_surely<A: FromRedisValue>(&self, manager: &mut ConnectionManager) -> (RedisResult<A>, Asked) {
         match self.ask(manager).await {
-            Err(error) if error.is_connection_dropped() && !error.is_connection_refusal() => self.ask(manager).await,
-            answer => answer,
+            Err(error) if error.is_connection_dropped() && !error.is_connection_refusal() => {
+                (self.ask(manager).await, Asked::PerhapsTwice)
+            }
+            answer => (answer, Asked::Once),
         }
     }
 }
@@ -138,7 +149,7 @@ impl RedisLink {
         let Ok(mut manager) = self.connection(false) else { return };
         let answer = tokio::time::timeout(CONNECT_PATIENCE, async {
             let ping = redis::cmd("PING");
-            Question::Command(&ping).ask_surely::<Value>(&mut manager).await
+            Question::Command(&ping).ask_surely::<Value>(&mut manager).await.0
         });
         if !matches!(answer.await, Ok(answer) if answer.as_ref().map_or_else(is_usable, |_| true)) {
             self.line.lock().manager = None;
@@ -175,13 +186,25 @@ impl RedisLink {
         permit: CallPermit,
         question: Question<'_>,
     ) -> Result<A, Failure> {
+        self.ask_counted(kind, permit, question).await.0
+    }
+
+    /// The same where it matters that the question may have arrived twice.
+    pub(super) async fn ask_counted<A: FromRedisValue>(
+        &self,
+        kind: Command,
+        permit: CallPermit,
+        question: Question<'_>,
+    ) -> (Result<A, Failure>, Asked) {
         self.line.lock().calls += 1;
         let is_probe = permit != CallPermit::Ordinary && self.redis.health.is_doubtful(kind);
-        let manager = self.connection(is_probe && self.redis.health.wants_new_connection(kind));
-        let mut manager = manager.map_err(|error| Failure::from(&error))?;
+        let mut manager = match self.connection(is_probe && self.redis.health.wants_new_connection(kind)) {
+            Ok(manager) => manager,
+            Err(error) => return (Err(Failure::from(&error)), Asked::Once),
+        };
         match tokio::time::timeout(self.redis.timeout, question.ask_surely(&mut manager)).await {
-            Ok(answer) => answer.map_err(|error| Failure::from(&error)),
-            Err(_elapsed) => Err(Failure::timed_out()),
+            Ok((answer, asked)) => (answer.map_err(|error| Failure::from(&error)), asked),
+            Err(_elapsed) => (Err(Failure::timed_out()), Asked::PerhapsTwice),
         }
     }
 
