@@ -4,6 +4,7 @@
 
 mod draft;
 mod identity;
+pub mod journal;
 pub mod look;
 mod medium;
 mod names;

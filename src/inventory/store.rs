@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use doorbuster_actors::data_file::{
-    Creation, DataFile, DataFileError, LOG, Moved, Names, Unfit, beside, is_at_size_limit, look,
+    Creation, DataFile, DataFileError, LOG, Moved, Names, Unfit, beside, is_at_size_limit, journal, look,
 };
 use rusqlite::{Connection, ErrorCode, Row, ffi};
 
@@ -155,9 +155,9 @@ fn configure(connection: &Connection) -> Result<(), StoreError> {
         "PRAGMA synchronous = EXTRA; PRAGMA wal_autocheckpoint = 0; PRAGMA foreign_keys = ON; \
          PRAGMA trusted_schema = OFF;",
     )?;
-    let journal: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
+    let has_log = journal::change_to_log(connection)?;
     let settings = [
-        ("journal_mode = WAL", journal == "wal"),
+        ("journal_mode = WAL", has_log),
         ("synchronous = EXTRA", number(connection, "synchronous")? == EXTRA),
         ("wal_autocheckpoint = 0", number(connection, "wal_autocheckpoint")? == 0),
         ("foreign_keys = ON", number(connection, "foreign_keys")? == 1),
@@ -166,7 +166,9 @@ fn configure(connection: &Connection) -> Result<(), StoreError> {
 }
 
 fn create(path: &Path) -> Result<(), StoreError> {
-    Ok(schema::create(&mut look::connect(path)?)?)
+    let mut connection = look::connect(path)?;
+    journal::none_for_a_draft(&connection)?;
+    Ok(schema::create(&mut connection)?)
 }
 
 /// The first column as a number that is never negative.

@@ -4,7 +4,9 @@
 
 use std::path::Path;
 
-use doorbuster_actors::data_file::{Creation, DataFile, DataFileError, Identity, LOG, Moved, Names, Unfit, look};
+use doorbuster_actors::data_file::{
+    Creation, DataFile, DataFileError, Identity, LOG, Moved, Names, Unfit, journal, look,
+};
 use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, TransactionBehavior, params};
 
 use super::delivery::{Delivery, DeliveryStatus, Settled};
@@ -230,13 +232,13 @@ fn delivery(row: &Row<'_>) -> rusqlite::Result<Delivery> {
 /// `synchronous = NORMAL`: what a power cut takes back is sent once more, and no event costs a sync.
 fn configure(connection: &Connection) -> Result<(), StoreError> {
     connection.execute_batch("PRAGMA synchronous = NORMAL; PRAGMA trusted_schema = OFF;")?;
-    let journal: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
-    if journal == "wal" { Ok(()) } else { Err(StoreError::Setting("journal_mode = WAL")) }
+    if journal::change_to_log(connection)? { Ok(()) } else { Err(StoreError::Setting("journal_mode = WAL")) }
 }
 
 /// Writes a webhook that has delivered nothing into an empty file.
 fn create(path: &Path) -> Result<(), StoreError> {
     let mut connection = look::connect(path)?;
+    journal::none_for_a_draft(&connection)?;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     transaction.execute_batch(SCHEMA)?;
     IDENTITY.write(&transaction)?;

@@ -11,7 +11,7 @@ use rusqlite::Connection;
 use rusqlite_migration::{M, Migrations};
 
 use super::{Durability, LedgerError};
-use crate::data_file::{DataFileError, Header, look};
+use crate::data_file::{DataFileError, Header, journal, look};
 
 /// Written into every data file (`PRAGMA application_id`): `DBst`.
 pub(super) const APPLICATION_ID: i64 = 0x4442_7374;
@@ -36,8 +36,7 @@ pub(super) const VERSION: usize = MIGRATIONS.len();
 /// Writes an empty ledger into an empty file.
 pub(super) fn create(path: &Path) -> Result<(), LedgerError> {
     let mut connection = look::connect(path)?;
-    // Nobody needs half a ledger: the file is synced as a whole before it gets its name.
-    connection.execute_batch("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF")?;
+    journal::none_for_a_draft(&connection)?;
     migrate(&mut connection)
 }
 
@@ -54,12 +53,8 @@ pub(super) fn open(path: &Path, durability: Durability) -> Result<Connection, Le
         "PRAGMA synchronous = {synchronous}; PRAGMA wal_autocheckpoint = 0; PRAGMA trusted_schema = OFF; \
          PRAGMA journal_size_limit = {LOG_SIZE};"
     ))?;
-    let text = |pragma: &str| connection.query_row(pragma, [], |row| row.get::<_, String>(0));
-    if text("PRAGMA journal_mode")? != "wal" {
-        // The change is one write to one sector. A journal of it would be taken for that of another program.
-        let _off = text("PRAGMA journal_mode = OFF")?;
-    }
-    expect("journal_mode", "wal", &text("PRAGMA journal_mode = WAL")?)?;
+    let mode = if journal::change_to_log(&connection)? { "wal" } else { "another" };
+    expect("journal_mode", "wal", mode)?;
     expect("synchronous", &synchronous.to_string(), &number(&connection, "synchronous")?.to_string())?;
     expect("wal_autocheckpoint", "0", &number(&connection, "wal_autocheckpoint")?.to_string())?;
     expect("journal_size_limit", &LOG_SIZE.to_string(), &number(&connection, "journal_size_limit")?.to_string())?;
