@@ -17,7 +17,7 @@ CARGO_DEB = target/tools/cargo-deb-3.8.0/bin/cargo-deb
 
 .DEFAULT_GOAL = help
 .PHONY: help test quick lint fmt fix doc deny unused prepare staged deb dist bench crash-campaign power-campaign damage-campaign \
-  units-campaign simulation-campaign
+  syscall-campaign units-campaign simulation-campaign
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -131,6 +131,11 @@ power-campaign: prepare ## crashes at every write of recorded sales, until STATE
 # Flips one bit of every byte of the files that a killed server leaves, instead of a sample's.
 damage-campaign: prepare ## a flipped bit in every byte of the files of a killed server
 	BIT_ROT=every cargo test --release --locked --test it damage:: -- --nocapture
+
+# Kills, EIO, ENOSPC, EINTR, two seconds of waiting and short writes at every system call on the files of two short sales
+# and of an inventory.
+syscall-campaign: prepare ## every fault at every system call on the files of server and inventory
+	SYSCALL_FAULTS=every cargo test --release --locked --test it syscall_faults:: -- --nocapture --test-threads 1
 
 # Runs a simulated shop a seed, in virtual time; THREADS of them at once. It prints a failing one as a short story.
 SEEDS ?= 1000000

@@ -7,7 +7,7 @@
     reason = "waits for processes, which wake nobody, and lets time pass before a kill"
 )]
 
-mod feed;
+pub(crate) mod feed;
 mod stream;
 mod upgrade;
 

@@ -47,6 +47,7 @@ mod stalls;
 mod storefront;
 mod strangers;
 mod support;
+mod syscall_faults;
 mod tls;
 mod tokens;
 mod top;

@@ -73,6 +73,7 @@ struct State {
     asked: Vec<usize>,
     /// Answers with entries so far.
     answers: usize,
+    is_closed: bool,
 }
 
 /// A pull feed on a port of its own.
@@ -94,6 +95,9 @@ impl Feed {
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let feed = serving.clone();
+                if feed.shared.0.lock().is_closed {
+                    return;
+                }
                 // A client that was killed is gone: that is what the tests are about.
                 std::thread::spawn(move || drop(feed.answer(stream)));
             }
@@ -111,9 +115,21 @@ impl Feed {
         self.shared.1.notify_all();
     }
 
+    /// Gives its port back; a campaign has thousands of feeds.
+    pub(crate) fn close(&self) {
+        self.change(|state| state.is_closed = true);
+        // Whoever accepts looks when somebody comes.
+        drop(TcpStream::connect(self.address));
+    }
+
     /// Commits more entries.
     pub(crate) fn append(&self, lines: &[String]) {
         self.change(|state| state.lines.extend_from_slice(lines));
+    }
+
+    /// How many entries there are.
+    pub(crate) fn length(&self) -> usize {
+        self.shared.0.lock().lines.len()
     }
 
     /// Becomes the feed of another ledger.
@@ -129,6 +145,11 @@ impl Feed {
     /// `after` of every request so far.
     pub(crate) fn asked(&self) -> Vec<usize> {
         self.shared.0.lock().asked.clone()
+    }
+
+    /// Waits until somebody has asked.
+    pub(crate) fn wait_for_first_request(&self) {
+        self.wait_until(|state| !state.asked.is_empty());
     }
 
     /// Waits until `more` requests have come from now on.

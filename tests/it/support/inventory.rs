@@ -13,7 +13,7 @@ use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::server::send;
+use super::server::{send, wrapped};
 use super::service_manager::{PassedSocket, passing};
 use super::{ADMIN_TOKEN, JWT_SECRET};
 
@@ -36,6 +36,7 @@ pub(crate) struct Inventory {
     child: Option<Child>,
     url: String,
     environment: Vec<(String, String)>,
+    wrapper: Vec<String>,
     passed: Option<PassedSocket>,
 }
 
@@ -65,7 +66,15 @@ impl Inventory {
             ("inventory.source", source.to_owned()),
         ];
         let keys = keys.into_iter().map(|(key, value)| (key.to_owned(), format!("{value:?}"))).collect();
-        Self { directory, keys, child: None, url: String::new(), environment: Vec::new(), passed: None }
+        Self {
+            directory,
+            keys,
+            child: None,
+            url: String::new(),
+            environment: Vec::new(),
+            wrapper: Vec::new(),
+            passed: None,
+        }
     }
 
     /// Sets `section.key` to a raw TOML value; counts from the next start.
@@ -77,6 +86,12 @@ impl Inventory {
     /// Sets a variable of its environment.
     pub(crate) fn environment(&mut self, name: &str, value: &str) -> &mut Self {
         self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// From the next start on, it is started by a program that becomes it; by none if there are no words.
+    pub(crate) fn under(&mut self, wrapper: &[String]) -> &mut Self {
+        self.wrapper = wrapper.to_vec();
         self
     }
 
@@ -101,7 +116,7 @@ impl Inventory {
         let text: String = tables.into_iter().map(|(table, keys)| format!("{table}\n{keys}")).collect();
         std::fs::write(&file, text).expect("the directory takes files");
         let log = File::options().create(true).append(true).open(self.directory.path().join("stderr.log"));
-        let mut command = Command::new(env!("CARGO_BIN_EXE_doorbuster"));
+        let mut command = wrapped(Command::new(env!("CARGO_BIN_EXE_doorbuster")), &self.wrapper);
         command.args(["inventory", "--config"]).arg(file).stdin(Stdio::null());
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         if let Some(passed) = &self.passed {
@@ -113,13 +128,29 @@ impl Inventory {
 
     /// Starts it and waits until it listens.
     pub(crate) fn start(&mut self) {
+        self.try_start().unwrap_or_else(|status| panic!("did not start: {status}\n{}", self.log()));
+    }
+
+    /// The same, or how it ended instead.
+    pub(crate) fn try_start(&mut self) -> Result<(), ExitStatus> {
         let mut child = self.command().stdout(Stdio::piped()).spawn().expect("the binary is built");
         let mut line = String::new();
         let out = child.stdout.take().expect("piped");
         BufReader::new(out).read_line(&mut line).expect("its output can be read");
-        let url = line.trim().strip_prefix("inventory listens on ");
-        self.url = url.unwrap_or_else(|| panic!("did not start: {line:?}\n{}", self.log())).to_owned();
+        let Some(url) = line.trim().strip_prefix("inventory listens on ") else { return Err(wait(&mut child)) };
+        url.clone_into(&mut self.url);
         self.child = Some(child);
+        Ok(())
+    }
+
+    /// The process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.as_ref().expect("it runs").id()
+    }
+
+    /// Whether the process still runs.
+    pub(crate) fn is_alive(&mut self) -> bool {
+        self.child.as_mut().expect("it runs").try_wait().expect("a child can be asked").is_none()
     }
 
     /// Starts another process on the same files, which must end by itself; its exit code.

@@ -285,7 +285,7 @@ fn binary(directory: &Path) -> Command {
     command
 }
 
-fn wrapped(binary: Command, wrapper: &[String]) -> Command {
+pub(super) fn wrapped(binary: Command, wrapper: &[String]) -> Command {
     let Some((program, arguments)) = wrapper.split_first() else { return binary };
     let mut command = Command::new(program);
     command.args(arguments).arg(binary.get_program());

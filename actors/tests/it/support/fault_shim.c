@@ -6,10 +6,12 @@
  * The control file ($FAULT_CONTROL) holds one line:
  *   "<ENOSPC|EIO|HOLD> <write|sync> <end of the path>"   the call fails, or waits until the line has gone;
  *   "LIE <offset> <end of the path>"                     the page cache shows another byte there than the disk has,
- *                                                        until the page has been dropped from it.
+ *                                                        until the page has been dropped from it;
+ *   "SHORT <n> <end of the path>"                        the n-th write goes out by half, and says so;
+ *   "CHOKE <n> <end of the path>"                        the same, and there is no room for the one after it.
  *
  * The journal ($FAULT_JOURNAL), if there is one, gets a line for each call:
- *   "<write|sync|cut> <ok|held|error> <offset> <path>".
+ *   "<write|sync|cut> <ok|held|short|error> <offset> <path>".
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -128,6 +130,25 @@ static void tell(long long lie, char *data, ssize_t size, long long at)
         data[lie - at] ^= 1;
 }
 
+/* How many of `size` bytes there is room for. Only writes of more than one byte are counted: they can be cut. */
+static size_t room_for(int fd, size_t size)
+{
+    static long count;
+    char kind[16], wanted[16];
+    int before = errno;
+    size_t room = size;
+
+    if (size > 1 && control(fd, kind, wanted) && (strcmp(kind, "SHORT") == 0 || strcmp(kind, "CHOKE") == 0)) {
+        long number = __atomic_add_fetch(&count, 1, __ATOMIC_SEQ_CST), nth = atol(wanted);
+        if (number == nth)
+            room = size / 2;
+        else if (number == nth + 1 && strcmp(kind, "CHOKE") == 0)
+            room = 0;
+    }
+    errno = before;
+    return room;
+}
+
 #define ORIGINAL(result, name, parameters)                                 \
     static result(*original) parameters;                                   \
     if (original == NULL)                                                  \
@@ -151,9 +172,32 @@ static void tell(long long lie, char *data, ssize_t size, long long at)
         return answer;                                                     \
     }
 
-WRAP(ssize_t, write, "write", -1, (int fd, const void *data, size_t size), (fd, data, size))
-WRAP(ssize_t, pwrite, "write", at, (int fd, const void *data, size_t size, off_t at), (fd, data, size, at))
-WRAP(ssize_t, pwrite64, "write", at, (int fd, const void *data, size_t size, off64_t at), (fd, data, size, at))
+/* The same for a write, which may be cut short. */
+#define WRAP_WRITE(name, at, parameters, arguments)                        \
+    ssize_t name parameters                                                \
+    {                                                                      \
+        ORIGINAL(ssize_t, name, parameters)                                \
+        int number = fault("write", at, fd);                               \
+        size_t room = number == 0 ? room_for(fd, size) : size;             \
+        if (room == 0 && size > 0)                                         \
+            number = ENOSPC;                                               \
+        if (number != 0) {                                                 \
+            note("write", "error", at, fd);                                \
+            errno = number;                                                \
+            return -1;                                                     \
+        }                                                                  \
+        const char *done = room < size ? "short" : "ok";                   \
+        size = room;                                                       \
+        ssize_t answer = original arguments;                               \
+        int after = errno;                                                 \
+        note("write", answer < 0 ? "error" : done, at, fd);                \
+        errno = after;                                                     \
+        return answer;                                                     \
+    }
+
+WRAP_WRITE(write, -1, (int fd, const void *data, size_t size), (fd, data, size))
+WRAP_WRITE(pwrite, at, (int fd, const void *data, size_t size, off_t at), (fd, data, size, at))
+WRAP_WRITE(pwrite64, at, (int fd, const void *data, size_t size, off64_t at), (fd, data, size, at))
 WRAP(int, ftruncate, "cut", length, (int fd, off_t length), (fd, length))
 WRAP(int, ftruncate64, "cut", length, (int fd, off64_t length), (fd, length))
 WRAP(int, fsync, "sync", -1, (int fd), (fd))
