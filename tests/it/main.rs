@@ -53,4 +53,5 @@ mod tokens;
 mod top;
 mod verdict;
 mod verify;
+mod volumes;
 mod webhook;

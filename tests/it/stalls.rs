@@ -10,7 +10,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::support::{
-    Attempt, Client, Item, Response, Server, ServiceManager, Setup, admin_authorization, assert_conservation,
+    Attempt, Client, Item, Response, Server, ServiceManager, Setup, Volume, admin_authorization, assert_conservation,
     assert_problem, authorization, sample,
 };
 
@@ -191,30 +191,6 @@ async fn a_stall_that_is_longer_than_the_limit_ends_the_process() {
     assert!(shop.server.stderr().contains("(storage.stall_limit)"), "{}", shop.server.stderr());
 }
 
-/// A file system in a file, which can be frozen.
-struct Volume {
-    folder: TempDir,
-}
-
-impl Volume {
-    /// None where the machine does not let us: not root, no loop device.
-    fn mount() -> Option<Self> {
-        let folder = tempfile::tempdir().expect("a folder for the test");
-        let script = "truncate -s 64M image && mkfs.ext4 -q image && mkdir mounted && mount -o loop image mounted";
-        let made = Command::new("sh").args(["-c", script]).current_dir(folder.path()).output().expect("a shell");
-        made.status.success().then_some(Self { folder })
-    }
-
-    fn path(&self) -> PathBuf {
-        self.folder.path().join("mounted")
-    }
-
-    fn run(&self, program: &[&str]) -> bool {
-        let ended = Command::new(program[0]).args(&program[1..]).arg(self.path()).output();
-        ended.is_ok_and(|ended| ended.status.success())
-    }
-}
-
 /// A volume while it is frozen. Before the server is dropped: a process that waits for a frozen disk cannot be ended.
 struct Frozen<'v>(&'v Volume);
 
@@ -228,12 +204,6 @@ impl<'v> Frozen<'v> {
 impl Drop for Frozen<'_> {
     fn drop(&mut self) {
         assert!(self.0.run(&["fsfreeze", "-u"]) || std::thread::panicking(), "the volume stays frozen");
-    }
-}
-
-impl Drop for Volume {
-    fn drop(&mut self) {
-        assert!(self.run(&["umount", "-l"]) || std::thread::panicking(), "the volume stays mounted");
     }
 }
 

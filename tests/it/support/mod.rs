@@ -20,6 +20,7 @@ mod service_manager;
 mod setup;
 mod shop;
 mod token;
+mod volume;
 mod webhook;
 
 use std::net::TcpListener;
@@ -41,6 +42,7 @@ pub(crate) use shop::{node, shop_at, shop_of, shop_with_limits, three_addresses,
 pub(crate) use token::{
     Claims, admin_authorization, authorization, base64url, hs256, key_pair, now_s, sealed, signature, token,
 };
+pub(crate) use volume::Volume;
 pub(crate) use webhook::{payment_event, report_paid, report_paid_below, send_signed, send_with, webhook_signature};
 
 /// HS256 secret of every server in the tests: fixed, so that a run can be repeated; long, so that it is accepted.
