@@ -19,7 +19,7 @@ use super::tracer::{Place, Seen, Strike, Thread, Watch};
 use super::{Ending, Report};
 
 /// Lives at the same time: most of them wait for a disk, a process or two seconds.
-const AT_A_TIME: usize = 12;
+const AT_A_TIME: usize = 16;
 /// How often a fault is tried until it strikes: what a thread calls depends a little on how busy the machine is.
 const TRIES: usize = 4;
 /// Reasons that are told.
