@@ -11,8 +11,10 @@
 //! [`Limits::unflushed_total`], beyond which the one that has been stuck longest is closed.
 
 mod chunks;
+mod head;
 mod head_guard;
 mod open;
+mod refusal;
 mod registry;
 mod stream;
 
@@ -26,10 +28,10 @@ use tokio::time::timeout;
 
 use super::hangup::Hangup;
 use super::problem::Problem;
-use head_guard::{Violation, bare_refusal};
 use open::{Open, Reading};
+use refusal::{Refusal, bare_refusal};
 
-pub use head_guard::MAX_HEAD;
+pub use head::MAX_HEAD;
 pub use registry::{Connections, Limits, NoRoom, SLACK, Ticket};
 pub use stream::Stream;
 
@@ -48,7 +50,7 @@ pub struct Connection {
 enum State {
     Open(Box<Open>),
     /// Nothing more is read; what was asked before may still be answered.
-    Refused(Stream, Violation),
+    Refused(Stream, Refusal),
     /// The refusal is on its way.
     Leaving(Pin<Box<dyn Future<Output = io::Result<()>>>>),
     /// It was sent, as far as the client took it.
@@ -64,9 +66,9 @@ impl Connection {
     }
 
     /// Reads nothing more. What was asked before may still be answered; then comes the refusal.
-    fn refuse(&mut self, violation: Violation) {
+    fn refuse(&mut self, refusal: Refusal) {
         self.state = match std::mem::replace(&mut self.state, State::Left) {
-            State::Open(open) => State::Refused(open.stream, violation),
+            State::Open(open) => State::Refused(open.stream, refusal),
             other @ (State::Refused(..) | State::Leaving(_) | State::Left) => other,
         };
     }
@@ -74,8 +76,7 @@ impl Connection {
     /// Says what was refused, as the last words on this connection.
     fn poll_leave(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.state = match std::mem::replace(&mut self.state, State::Left) {
-            State::Refused(stream, violation) => {
-                let refusal = Problem::new(violation.reason(), violation.to_string()).and_close();
+            State::Refused(stream, refusal) => {
                 let refusal = refusal.to_bytes(self.ticket.limits().base_path.clone());
                 State::Leaving(Box::pin(say_and_leave(stream, refusal)))
             }
@@ -106,10 +107,10 @@ impl AsyncRead for Connection {
         match open.read(cx, buffer, &this.ticket)? {
             Reading::Ready => Poll::Ready(Ok(())),
             Reading::Pending => Poll::Pending,
-            Reading::Refused(violation) => {
+            Reading::Refused(refusal) => {
                 // Instead of the rest, the reader sees the end of the connection: it finishes what it has, then shuts
                 // down.
-                this.refuse(violation);
+                this.refuse(refusal);
                 Poll::Ready(Ok(()))
             }
         }
@@ -129,9 +130,9 @@ impl AsyncWrite for Connection {
                     }
                     written
                 }
-                Some(violation) => {
+                Some(refusal) => {
                     // The library drops the connection once this is written.
-                    this.refuse(violation);
+                    this.refuse(refusal);
                     ready!(this.poll_leave(cx))?;
                     Poll::Ready(Ok(bytes.len()))
                 }

@@ -73,8 +73,9 @@ impl ChunkParser {
             match self.take(bytes[at]) {
                 Next::More => at += 1,
                 Next::Done => return Parsed::End(at + 1),
-                // The library is to see it as well: it tells whoever reads the body.
-                Next::Wrong => return Parsed::Cut(bytes.len()),
+                // The library is not to see it, or it would have its own word about it: to whoever reads the body, it
+                // ends early.
+                Next::Wrong => return Parsed::Cut(at),
             }
         }
         Parsed::More(at)

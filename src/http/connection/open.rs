@@ -12,7 +12,8 @@ use tokio::time::{Instant, Sleep};
 
 use super::READ;
 use super::chunks::Parsed;
-use super::head_guard::{HeadGuard, NO_BODY, Violation};
+use super::head_guard::{HeadGuard, NO_BODY};
+use super::refusal::{Refusal, Violation};
 use super::registry::Ticket;
 use super::stream::Stream;
 use crate::http::hangup::Hangup;
@@ -57,7 +58,7 @@ pub(super) enum Reading {
     /// Bytes were handed on, or the connection has ended.
     Ready,
     Pending,
-    Refused(Violation),
+    Refused(Refusal),
 }
 
 impl Open {
@@ -99,7 +100,7 @@ impl Open {
                 match self.look_at_held() {
                     Ok(true) => continue,
                     Ok(false) => {}
-                    Err(violation) => return Ok(Reading::Refused(violation)),
+                    Err(refusal) => return Ok(Reading::Refused(refusal)),
                 }
             }
             let before = buffer.filled().len();
@@ -118,7 +119,7 @@ impl Open {
                 match self.hand_on_read(buffer, before) {
                     Ok(true) => return Ok(Reading::Ready),
                     Ok(false) => {}
-                    Err(violation) => return Ok(Reading::Refused(violation)),
+                    Err(refusal) => return Ok(Reading::Refused(refusal)),
                 }
             }
             self.held.extend_from_slice(&buffer.filled()[before..]);
@@ -127,8 +128,8 @@ impl Open {
     }
 
     /// Returns whether there is anything to do about what is held back.
-    fn look_at_held(&mut self) -> Result<bool, Violation> {
-        match self.guard.step(&mut self.held)? {
+    fn look_at_held(&mut self) -> Result<bool, Refusal> {
+        match self.guard.step(&mut self.held).map_err(|violation| Refusal::of(violation, &self.held))? {
             Parsed::Incomplete => return Ok(false),
             Parsed::Lengthless(at) => drop(self.held.splice(at..at, NO_BODY.iter().copied())),
             step @ (Parsed::More(_) | Parsed::End(_) | Parsed::Cut(_)) => self.released = self.follow(step),
@@ -138,9 +139,12 @@ impl Open {
 
     /// Leaves in the buffer what of the bytes just read belongs to one request, and holds the rest back. Returns
     /// whether it was anything.
-    fn hand_on_read(&mut self, buffer: &mut ReadBuf<'_>, before: usize) -> Result<bool, Violation> {
-        let step = self.guard.step(&mut buffer.filled_mut()[before..]).inspect_err(|_| buffer.set_filled(before));
-        let step = step?;
+    fn hand_on_read(&mut self, buffer: &mut ReadBuf<'_>, before: usize) -> Result<bool, Refusal> {
+        let step = self.guard.step(&mut buffer.filled_mut()[before..]).map_err(|violation| {
+            let refusal = Refusal::of(violation, &buffer.filled()[before..]);
+            buffer.set_filled(before);
+            refusal
+        })?;
         if matches!(step, Parsed::Incomplete | Parsed::Lengthless(_)) {
             return Ok(false);
         }
@@ -227,7 +231,8 @@ impl Open {
             return Reading::Pending;
         }
         let is_slow_head = self.guard.is_between_requests() && !self.held.is_empty();
-        if is_slow_head { Reading::Refused(Violation::SlowHead) } else { Reading::Ready }
+        let slow_head = || Reading::Refused(Refusal::of(Violation::SlowHead, &self.held));
+        if is_slow_head { slow_head() } else { Reading::Ready }
     }
 
     pub(super) fn write(&mut self, cx: &mut Context<'_>, bytes: &[u8], ticket: &mut Ticket) -> Poll<io::Result<usize>> {

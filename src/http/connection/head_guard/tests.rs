@@ -6,6 +6,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
+use super::super::head::{MAX_HEAD, MAX_HEADERS, MAX_REQUEST_LINE};
 use super::*;
 
 /// What came of a connection's bytes: the requests that were handed on whole, and what ended it, if anything did.
@@ -86,17 +87,37 @@ fn a_request_that_two_readers_could_take_differently_is_refused() {
         (with("Content-Length: -2"), Violation::Length),
         (with("Content-Length: 0x2"), Violation::Length),
         (with("Content-Length:"), Violation::Length),
-        (with("Content-Length: 99999999999999999999"), Violation::Length),
+        (with("Content-Length: 99999999999999999999"), Violation::HugeLength),
+        (with("Content-Length : 2"), Violation::Header),
+        (with("Transfer-Encoding : chunked"), Violation::Header),
+        (with("Transfer-Encoding: chunked\r\n , chunked"), Violation::Header),
+        (with("Transfer-Encoding: \x0bchunked"), Violation::Header),
+        (with("Transfer-Encoding:\r chunked"), Violation::Header),
+        (with(": a"), Violation::Header),
+        (with("a"), Violation::Header),
+        (with(" a: b"), Violation::Header),
+        (with("a\u{e9}: b"), Violation::Header),
+        (with("a: b\0"), Violation::Header),
+        (with("a: b\x7f"), Violation::Header),
         (with("Content-Length: 2\r\nTransfer-Encoding: chunked"), Violation::TwoFramings),
         (with("transfer-encoding: chunked\r\nTransfer-Encoding: chunked"), Violation::Coding),
         (with("Transfer-Encoding: gzip, chunked"), Violation::Coding),
         (with("Transfer-Encoding: identity"), Violation::Coding),
         ("POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n".to_owned(), Violation::Coding),
         (with("Host: a"), Violation::Hosts),
+        ("GET / HTTP/1.1\r\nHost: a b\r\n\r\n".to_owned(), Violation::Hosts),
+        ("GET / HTTP/1.1\r\nHost: user@a\r\n\r\n".to_owned(), Violation::Hosts),
+        ("GET / HTTP/1.1\r\nHost: a/b\r\n\r\n".to_owned(), Violation::Hosts),
         ("GET / HTTP/1.1\r\n\r\n".to_owned(), Violation::Hosts),
         ("CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n".to_owned(), Violation::Connect),
-        ("GET / HTTP/2.0\r\n\r\n".to_owned(), Violation::RequestLine),
-        ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_owned(), Violation::RequestLine),
+        ("GET / HTTP/2.0\r\n\r\n".to_owned(), Violation::Version),
+        ("GET / HTTP/1.10\r\n\r\n".to_owned(), Violation::Version),
+        ("GET / http/1.1\r\n\r\n".to_owned(), Violation::Version),
+        ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_owned(), Violation::Version),
+        ("GET /#a HTTP/1.1\r\n\r\n".to_owned(), Violation::Target),
+        ("GET * HTTP/1.1\r\n\r\n".to_owned(), Violation::Target),
+        ("GET a:80 HTTP/1.1\r\n\r\n".to_owned(), Violation::Target),
+        ("G(T / HTTP/1.1\r\n\r\n".to_owned(), Violation::RequestLine),
         ("GET /\r\n\r\n".to_owned(), Violation::RequestLine),
         ("GET  / HTTP/1.1\r\n\r\n".to_owned(), Violation::RequestLine),
         ("GET /a b HTTP/1.1\r\n\r\n".to_owned(), Violation::RequestLine),
