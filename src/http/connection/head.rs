@@ -44,6 +44,13 @@ impl HeadReader {
     /// the same bytes before the next reading. Sizes are checked as it grows.
     pub(super) fn read(&mut self, bytes: &[u8]) -> Result<Option<(usize, Head)>, Violation> {
         let first = self.start;
+        let read = self.read_lines(bytes);
+        // All lines at once: the compiler then takes many bytes at a time.
+        if has_controls(&bytes[first..self.start]) { Err(Violation::Control) } else { read }
+    }
+
+    fn read_lines(&mut self, bytes: &[u8]) -> Result<Option<(usize, Head)>, Violation> {
+        let first = self.start;
         for end in memchr_iter(b'\n', &bytes[first..]).map(|end| first + end) {
             let line = bytes[self.start..end].strip_suffix(b"\r").ok_or(Violation::BareLineFeed)?;
             check_size(self.lines, line.len(), end)?;
@@ -104,9 +111,6 @@ impl Head {
         let end = line.iter().position(|byte| !is(Class::TOKEN, *byte)).filter(|end| *end > 0 && line[*end] == b':');
         let (name, value) = line.split_at(end.ok_or(Violation::Header)?);
         let value = &value[1..];
-        if !is_text(value) {
-            return Err(Violation::Header);
-        }
         // The first letter tells nearly all headers apart from those that matter here.
         match name[0] {
             b'c' | b'C' if name.eq_ignore_ascii_case(b"content-length") => self.add_length(value),
@@ -209,11 +213,15 @@ fn all_are(class: u8, bytes: &[u8]) -> bool {
     bytes.iter().all(|byte| is(class, *byte))
 }
 
-/// Whether there is no control character in it but tabs. It looks at all bytes, so that the compiler can take many at
-/// once.
-fn is_text(value: &[u8]) -> bool {
-    let control = |byte: u8| u8::from(byte < b' ') & u8::from(byte != b'\t') | u8::from(byte == 0x7f);
-    value.iter().fold(0, |found, byte| found | control(*byte)) == 0
+/// Whether there is a control character in whole lines, besides tabs and their ends.
+fn has_controls(lines: &[u8]) -> bool {
+    let control = |byte: u8| {
+        let is_allowed = u8::from(byte == b'\t') | u8::from(byte == b'\r') | u8::from(byte == b'\n');
+        (u8::from(byte < b' ') & !is_allowed) | u8::from(byte == 0x7f)
+    };
+    let found = lines.iter().fold(0, |found, byte| found | control(*byte));
+    // Every line feed has its carriage return, so that any other is one too many.
+    found != 0 || memchr_iter(b'\r', lines).count() != memchr_iter(b'\n', lines).count()
 }
 
 #[cfg(test)]

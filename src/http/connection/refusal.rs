@@ -26,7 +26,9 @@ pub(super) enum Violation {
     Target,
     #[error("CONNECT is for proxies")]
     Connect,
-    #[error("a header is a name, a colon right behind it, and a value without control characters, on one line")]
+    #[error("a head has no control characters but tabs and the ends of its lines")]
+    Control,
+    #[error("a header is a name, a colon right behind it and a value, on one line")]
     Header,
     #[error("send exactly one Host, a name with or without a port")]
     Hosts,
@@ -58,6 +60,7 @@ impl Violation {
             | Self::Version
             | Self::Target
             | Self::Connect
+            | Self::Control
             | Self::Header
             | Self::Hosts
             | Self::Length
