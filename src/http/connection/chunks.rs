@@ -73,8 +73,8 @@ impl ChunkParser {
             match self.take(bytes[at]) {
                 Next::More => at += 1,
                 Next::Done => return Parsed::End(at + 1),
-                // The library is not to see it, or it would have its own word about it: to whoever reads the body, it
-                // ends early.
+                // The library sees a body that ends early, whatever it would have made of this byte: it is more lenient
+                // than we are, and would read what follows as another request.
                 Next::Wrong => return Parsed::Cut(at),
             }
         }
@@ -156,6 +156,16 @@ mod tests {
             for piece in 1..followed.len() {
                 assert_eq!(walk(followed.as_bytes(), piece), Some(body.len()), "{body:?} in pieces of {piece}");
             }
+        }
+    }
+
+    #[test]
+    fn from_the_wrong_byte_on_nothing_is_handed_on() {
+        for (begun, wrong) in
+            [("0\r\n", "\nGET / HTTP/1.1\r\n"), ("1\r\nx", "\n0\r\n\r\n"), ("", "x\r\n"), ("1", "\nx\r\n")]
+        {
+            let body = format!("{begun}{wrong}");
+            assert_eq!(ChunkParser::default().step(body.as_bytes()), Parsed::Cut(begun.len()), "{body:?}");
         }
     }
 
