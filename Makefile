@@ -17,7 +17,7 @@ CARGO_DEB = target/tools/cargo-deb-3.8.0/bin/cargo-deb
 
 .DEFAULT_GOAL = help
 .PHONY: help test quick lint fmt fix doc deny unused prepare staged deb dist bench crash-campaign power-campaign damage-campaign \
-  syscall-campaign units-campaign simulation-campaign
+  syscall-campaign units-campaign simulation-campaign fuzz-campaign coverage
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -144,6 +144,19 @@ THREADS ?= $(shell nproc)
 simulation-campaign: ## SEEDS simulated shops around the real core, from seed FROM on
 	cargo run --release --locked -p doorbuster-actors --example simulate -- \
 	  --seeds $(SEEDS) --from $(FROM) --threads $(THREADS)
+
+# Feeds every target of tests/fuzz with RUNS inputs in all, THREADS at once; libFuzzer is C++.
+RUNS ?= 100000000
+fuzz-campaign: ## RUNS inputs in all for the fuzz targets: bodies, tokens, webhooks, feeds, damaged files and the rest
+	$(MAKE) --no-print-directory prepare TOOLS=g++:g++
+	RUSTC_WORKSPACE_WRAPPER=$(CURDIR)/tests/fuzz/rustc.sh \
+	  cargo build --release --locked -p doorbuster-fuzz --features libfuzzer
+	tests/fuzz/campaign.sh target/release $(RUNS) $(THREADS) $(TARGETS)
+
+# The compiler's own counters, read by the LLVM of its version.
+coverage: ## the lines of the pure core that its crate's tests run; fails below all of them
+	$(MAKE) --no-print-directory prepare TOOLS=llvm-22:llvm-cov-22
+	tests/coverage/core.sh
 
 # Boots a Debian of its own in namespaces (root, debootstrap) and lives through what happens to an installation there.
 units-campaign: deb ## the package and its units under a systemd that really runs

@@ -17,6 +17,8 @@
 mod apply;
 mod book;
 mod delivery;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod gauges;
 mod ops;
 mod order_name;

@@ -36,6 +36,10 @@ pub mod config;
 pub mod export;
 pub mod feed;
 pub mod fields;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+#[path = "../tests/fuzz/targets/mod.rs"]
+pub mod fuzzing;
 pub mod gate;
 pub mod http;
 pub mod inventory;

@@ -21,3 +21,5 @@ pub mod wechat;
 pub use event::{Distrust, Event, Refusal, Report};
 pub use headers::Headers;
 pub use keys::{Keys, UnfitKey};
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use platform_keys::PlatformKeys;

@@ -9,6 +9,8 @@ mod clock_watch;
 mod descriptors;
 mod file_watch;
 mod housekeeping;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod in_process;
 mod listener;
 mod manager;
 mod operations;

@@ -169,11 +169,8 @@ impl Debts {
         self.accounts.entry(owner).or_default().debts.push(debt);
     }
 
-    /// Whether so much can have gone back; of what was applied the owner of the price knows.
+    /// Whether so much of what is owed can have gone back; of what was applied the owner of the price knows.
     pub(crate) fn can_settle(&self, owner: Owner, settlement: &Settlement) -> bool {
-        if settlement.source == Source::Applied {
-            return true;
-        }
         let debt = self.account(owner).and_then(|account| account.debt(settlement.payment.as_ref()));
         debt.is_some_and(|debt| debt.currency == settlement.currency && debt.open() >= settlement.amount)
     }
@@ -215,10 +212,8 @@ impl Debts {
 
     /// What went back of prices of orders that `is_wanted` says, without having been owed.
     pub(crate) fn returned(&self, is_wanted: impl Fn(OrderNumber) -> bool) -> i128 {
-        let wanted = self.accounts.iter().filter(|(owner, _)| match owner {
-            Owner::Order(number) => is_wanted(*number),
-            Owner::Payment(_) => false,
-        });
+        let wanted =
+            self.accounts.iter().filter(|(owner, _)| matches!(owner, Owner::Order(number) if is_wanted(*number)));
         wanted.map(|(_, account)| i128::from(account.returned().minor())).sum()
     }
 

@@ -44,7 +44,7 @@ pub struct CloudEvent<'l> {
 
 impl CloudEvent<'_> {
     /// Appends the event that tells `line`, an entry as the feed writes it, to `out`.
-    pub(super) fn write(line: &[u8], out: &mut Vec<u8>) {
+    pub(crate) fn write(line: &[u8], out: &mut Vec<u8>) {
         let data: &RawValue = serde_json::from_slice(line).expect("a line of the feed is JSON");
         let entry: Line<'_> = serde_json::from_slice(line).expect("a line of the feed is an entry");
         let event = CloudEvent {

@@ -195,6 +195,14 @@ fn line_of<'l>(seq: u64, row: &'l Row<'l>, good: &'l ItemInfo) -> Option<Line<'l
     })
 }
 
+#[cfg(any(test, feature = "fuzzing"))]
+/// The line of an entry whose item `defining` defines, for tests and fuzzing.
+pub(crate) fn told(seq: u64, row: &Row<'_>, defining: &Row<'_>) -> Option<Vec<u8>> {
+    let mut line = Vec::new();
+    line_of(seq, row, &ItemInfo::defined_by(defining)?)?.write_to(&mut line);
+    Some(line)
+}
+
 pub(super) fn order_id(item: i64, order: i64) -> Result<OrderId, std::num::TryFromIntError> {
     Ok(OrderId { item: ItemNumber(item.try_into()?), order: OrderNumber(order.try_into()?) })
 }

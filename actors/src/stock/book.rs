@@ -21,7 +21,7 @@ use super::chunked_vec::ChunkedVec;
 use super::deadlines::Deadlines;
 use super::holding::Holding;
 use super::index_table::IndexTable;
-use super::record::{Deadline, End, Record, hash_key, held_for, mark_of};
+use super::record::{Deadline, End, Record, hash_key, held_for, mark_of, may_follow};
 use super::string_arena::{Name, StringArena};
 use super::{Discrepancy, ensure};
 
@@ -358,17 +358,6 @@ pub(super) enum Units {
     Unchanged,
     Released(u32),
     TakenAgain(u32),
-}
-
-/// The steps of an order: nothing leaves `Refunded`.
-fn may_follow(from: Status, to: Status) -> bool {
-    match to {
-        Status::Pending => false,
-        Status::Cancelled | Status::Expired => from == Status::Pending,
-        Status::Paid => matches!(from, Status::Pending | Status::Cancelled | Status::Expired),
-        Status::RefundDue => matches!(from, Status::Cancelled | Status::Expired | Status::Paid),
-        Status::Refunded => matches!(from, Status::RefundDue | Status::Paid),
-    }
 }
 
 fn position(number: OrderNumber) -> Option<u32> {

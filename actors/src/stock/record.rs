@@ -108,6 +108,17 @@ impl Record {
     }
 }
 
+/// The steps of an order: nothing leaves `Refunded`.
+pub(super) fn may_follow(from: Status, to: Status) -> bool {
+    match to {
+        Status::Pending => false,
+        Status::Cancelled | Status::Expired => from == Status::Pending,
+        Status::Paid => matches!(from, Status::Pending | Status::Cancelled | Status::Expired),
+        Status::RefundDue => matches!(from, Status::Cancelled | Status::Expired | Status::Paid),
+        Status::Refunded => matches!(from, Status::RefundDue | Status::Paid),
+    }
+}
+
 /// Never 0, which says "no key".
 pub(super) fn hash_key(key: &IdempotencyKey) -> u64 {
     xxh3_64(key.as_str().as_bytes()).max(1)
@@ -128,4 +139,51 @@ fn held_of([a, b, c, d, ..]: End) -> u32 {
 pub(super) fn mark_of(provider: Provider, payment: &IdempotencyKey) -> End {
     let [_dropped, mark @ ..] = debts::mark_of(provider, payment).max(1 << 8).to_le_bytes();
     mark
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_order_goes_forward_only() {
+        let steps = |from: Status| Status::ALL.into_iter().filter(move |to| may_follow(from, *to)).collect::<Vec<_>>();
+        assert_eq!(steps(Status::Pending), [Status::Paid, Status::Cancelled, Status::Expired]);
+        assert_eq!(steps(Status::Paid), [Status::RefundDue, Status::Refunded]);
+        assert_eq!(steps(Status::Cancelled), [Status::Paid, Status::RefundDue]);
+        assert_eq!(steps(Status::Expired), [Status::Paid, Status::RefundDue]);
+        assert_eq!(steps(Status::RefundDue), [Status::Refunded]);
+        assert_eq!(steps(Status::Refunded), []);
+    }
+
+    #[test]
+    fn a_hold_counts_unless_it_was_paid_or_still_may_be() {
+        let (at, later) = (Timestamp::from_millis(1_000), Timestamp::from_millis(9_000));
+        let held = |status, now| {
+            let deadline = Deadline::of(Some(Timestamp::from_millis(5_000)), at).expect("in range");
+            let (end, key, buyer, quantity, previous) = (held_for(Duration::from_secs(1)), 0, 0, 1, 0);
+            let record = Record { created_at: at, key, buyer, quantity, deadline, previous, status, end };
+            record.unpaid(now).map(|holding| (holding.parts, holding.ended_at.millis()))
+        };
+        assert_eq!(held(Status::Pending, at), None, "it may still be paid");
+        assert_eq!(held(Status::Pending, later), Some((WHOLE, 5_000)));
+        assert_eq!(held(Status::Expired, later), Some((WHOLE, 5_000)));
+        assert_eq!(held(Status::Cancelled, later), Some((WHOLE / 4, 2_000)), "one second of four");
+        for paid in [Status::Paid, Status::RefundDue, Status::Refunded] {
+            assert_eq!(held(paid, later), None);
+        }
+    }
+
+    #[test]
+    fn a_deadline_is_near_the_order() {
+        let at = Timestamp::from_millis(1_795_608_000_000);
+        assert_eq!(Deadline::of(None, at).and_then(|deadline| deadline.after(at)), None);
+        for in_range in [at.plus(MAX_PAY_WITHIN), at.plus(Duration::from_millis(1)), at.minus(MAX_AHEAD)] {
+            assert_eq!(Deadline::of(Some(in_range), at).and_then(|deadline| deadline.after(at)), Some(in_range));
+        }
+        let longer = |time: Duration| time + Duration::from_millis(1);
+        for too_far in [at.plus(longer(MAX_PAY_WITHIN)), at.minus(longer(MAX_AHEAD))] {
+            assert_eq!(Deadline::of(Some(too_far), at), None);
+        }
+    }
 }

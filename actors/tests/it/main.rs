@@ -8,11 +8,13 @@ mod durability;
 mod leap;
 mod ledger;
 mod ledger_file;
+mod ledger_lines;
 mod ledger_missing;
 mod ledger_versions;
 mod order_ids;
 mod order_life;
 mod pinned_log;
+mod questions;
 mod sale;
 mod salvage;
 #[path = "../simulation/mod.rs"]
@@ -24,3 +26,4 @@ mod stock_size;
 mod storage_faults;
 mod support;
 mod suspense;
+mod values;

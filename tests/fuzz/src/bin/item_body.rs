@@ -1,0 +1,7 @@
+//! **Job:** the body of an item.
+//! **Owns:** the program around the target.
+//! **Never:** says what must hold: the target does.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| doorbuster::fuzzing::item_body(input));
