@@ -9,6 +9,7 @@ use std::fmt::Display;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use actix::dev::channel::channel;
 use actix::{Actor, Addr, ArbiterHandle, AsyncContext, Context, Handler};
 
 use crate::batch::{Batch, BatchPolicy};
@@ -77,12 +78,12 @@ impl OrderWriter {
         }
     }
 
-    /// Starts the writer on a thread of its own.
+    /// Starts the writer on a thread of its own. Decisions may come before that thread has had a turn, so the mailbox has
+    /// its size at once: one of `start_in_arbiter` holds 16 until then, and what it refuses was decided all the same.
     pub(crate) fn open(self, thread: &ArbiterHandle) -> Addr<Self> {
-        Self::start_in_arbiter(thread, |ctx| {
-            ctx.set_mailbox_capacity(self.mailbox_capacity);
-            self
-        })
+        let (sender, receiver) = channel(self.mailbox_capacity);
+        thread.spawn_fn(|| drop(Context::with_receiver(receiver).run(self)));
+        Addr::new(sender)
     }
 
     fn collect(&mut self, append: Append) {
@@ -358,3 +359,6 @@ impl Handler<Drain> for OrderWriter {
         self.ledger.take().map_or(Ok(()), Ledger::close)
     }
 }
+
+#[cfg(test)]
+mod tests;
