@@ -78,8 +78,8 @@ impl OrderWriter {
         }
     }
 
-    /// Starts the writer on a thread of its own. Decisions may come before that thread has had a turn, so the mailbox has
-    /// its size at once: one of `start_in_arbiter` holds 16 until then, and what it refuses was decided all the same.
+    /// Starts the writer on a thread of its own. Decisions may come before that thread has had a turn, so the mailbox
+    /// has its size at once: one of `start_in_arbiter` holds 16 until then, and what it refuses was decided already.
     pub(crate) fn open(self, thread: &ArbiterHandle) -> Addr<Self> {
         let (sender, receiver) = channel(self.mailbox_capacity);
         thread.spawn_fn(|| drop(Context::with_receiver(receiver).run(self)));

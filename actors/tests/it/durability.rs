@@ -246,6 +246,8 @@ async fn a_child_whose_sync_takes_its_time() {
     let last_seq = sale.view.status.last_seq();
     let mut watch =
         sale.view.watchers.watch(order.id, &order.user, Limits { total: 1, per_user: 1 }).expect("the only one");
+    // A writer that answers too early may still be busy with it, and the sync that is held would be this order's.
+    until("the order is written", || *last_seq.borrow() == 2).await;
     let mark = || fs::read_to_string(beside(&path, ".mark")).expect("readable");
     let (seq, entries, marked) = (*last_seq.borrow(), sale.view.writer.entries(), mark());
     let mut journal = Journal::begin();

@@ -384,6 +384,24 @@ async fn an_order_that_nobody_pays_expires_by_itself_and_its_unit_comes_back_onc
 }
 
 #[actix::test]
+async fn a_unit_is_sold_again_behind_the_entry_that_brought_it_back() {
+    const ROUNDS: u32 = 20;
+    let folder = folder();
+    let path = folder.path().join("sale.db");
+    let policy = SalePolicy { pay_within: Some(Duration::from_millis(1)), ..POLICY };
+    let sale = TestSale::open_with(&path, &[item("sku-1", 1)], |settings| settings.policy = policy).await;
+    for round in 0..ROUNDS {
+        until("the unit is back", || sale.published("sku-1").remaining() == 1).await;
+        confirmed(sale.buy("sku-1", one_unit(&format!("user-{round}"))).await);
+    }
+    until("the last unit is back", || sale.published("sku-1").remaining() == 1).await;
+    assert_eq!(sale.audit("sku-1").await, Balance { supply: 1, remaining: 1, live: 0 });
+    sale.close().await;
+    let (_ledger, recovered) = reopen(&path).expect("each entry follows from those before it");
+    assert_eq!(recovered.entries, u64::from(1 + 2 * ROUNDS));
+}
+
+#[actix::test]
 async fn an_order_without_anything_to_pay_is_paid_at_once() {
     let folder = folder();
     let path = folder.path().join("sale.db");
@@ -410,14 +428,19 @@ async fn a_letter_that_comes_after_the_drain_is_told_so() {
 #[actix::test]
 async fn a_key_that_was_used_is_published_for_the_door() {
     let folder = folder();
-    let sale = TestSale::open(&folder.path().join("sale.db"), &[item("sku-1", 5)]).await;
-    confirmed(sale.buy("sku-1", keyed(one_unit("alice"), "key-1")).await);
-    let number = sale.published("sku-1").number;
-    let knows = |name: &str, key: &str| {
-        let key = key.parse().expect("legal");
-        sale.view.used_keys.contains(sale.view.used_keys.fingerprint(number, &user(name), &key))
-    };
-    assert!(knows("alice", "key-1"));
-    assert!(!knows("alice", "key-2") && !knows("bob", "key-1"));
-    sale.close().await;
+    let path = folder.path().join("sale.db");
+    for life in ["in the first life", "after a restart"] {
+        let sale = TestSale::open(&path, &[item("sku-1", 5)]).await;
+        if sale.published("sku-1").remaining() == 5 {
+            confirmed(sale.buy("sku-1", keyed(one_unit("alice"), "key-1")).await);
+        }
+        let number = sale.published("sku-1").number;
+        let knows = |name: &str, key: &str| {
+            let key = key.parse().expect("legal");
+            sale.view.used_keys.contains(sale.view.used_keys.fingerprint(number, &user(name), &key))
+        };
+        assert!(knows("alice", "key-1"), "{life}");
+        assert!(!knows("alice", "key-2") && !knows("bob", "key-1"), "{life}");
+        sale.close().await;
+    }
 }

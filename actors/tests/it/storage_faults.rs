@@ -142,6 +142,19 @@ async fn a_child_whose_sync_fails() {
 }
 
 #[test]
+fn a_sync_that_fails_once_is_not_tried_again() {
+    if is_child() {
+        return on_this_thread(a_child_whose_sync_fails_once());
+    }
+    assert_stopped_without_an_answer(a_sync_that_fails_once_is_not_tried_again);
+}
+
+/// The second one would succeed: the kernel has forgotten by then that the pages are not on the disk.
+async fn a_child_whose_sync_fails_once() {
+    buy_under("ONCE sync -wal").await;
+}
+
+#[test]
 fn a_write_that_fails_stops_the_process_without_an_answer() {
     if is_child() {
         return on_this_thread(a_child_whose_write_fails());

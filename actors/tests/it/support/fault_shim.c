@@ -5,6 +5,7 @@
  *
  * The control file ($FAULT_CONTROL) holds one line:
  *   "<ENOSPC|EIO|HOLD> <write|sync> <end of the path>"   the call fails, or waits until the line has gone;
+ *   "ONCE <write|sync> <end of the path>"                one call fails with EIO, and takes the line with it;
  *   "LIE <offset> <end of the path>"                     the page cache shows another byte there than the disk has,
  *                                                        until the page has been dropped from it;
  *   "SHORT <n> <end of the path>"                        the n-th write goes out by half, and says so;
@@ -91,6 +92,8 @@ static int fault(const char *operation, long long at, int fd)
         is_noted = 1;
         usleep(TICK_US);
     }
+    if (number == EIO && strcmp(kind, "ONCE") == 0)
+        unlink(getenv("FAULT_CONTROL"));
     errno = before;
     return number;
 }
