@@ -113,6 +113,7 @@ struct ActorThread {
 impl ActorThread {
     fn start() -> Self {
         let arbiter = Arbiter::new();
+        #[expect(clippy::disallowed_methods, reason = "what its mailbox refuses at first is sent again")]
         let address = Counter::start_in_arbiter(&arbiter.handle(), |ctx| {
             ctx.set_mailbox_capacity(CAPACITY);
             Counter::default()

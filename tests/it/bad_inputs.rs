@@ -18,6 +18,9 @@ use crate::support::{
 };
 
 const SKU: &str = "sku-1";
+
+/// Units of it.
+const UNITS: u32 = 1_000;
 const GOOD_BODY: &str = r#"{"quantity":1}"#;
 
 /// What a row must be answered with.
@@ -453,7 +456,7 @@ fn table() -> Vec<Row> {
 
 fn shop() -> Server {
     let dear = Item::new("dear", 10).limit(10).price((1 << 53) - 1);
-    Setup::new([Item::new(SKU, 1_000).limit(1_000), dear]).start()
+    Setup::new([Item::new(SKU, UNITS).limit(UNITS), dear]).start()
 }
 
 #[tokio::test]
@@ -524,4 +527,6 @@ async fn resets_at_any_byte_of_a_purchase_leak_nothing() {
     // A purchase whose buyer was gone before it was read may still be decided after the first look.
     let rows = assert_conservation(&server).await;
     assert!((sold + 1..=complete + 1).contains(&rows.len()), "{} orders", rows.len());
+    let item = Client::new(server.address()).get("/v1/items/sku-1", &[]).await.expect("an answer").json();
+    assert_eq!(item["stock"], UNITS, "units have left the sale with their buyers");
 }

@@ -137,6 +137,17 @@ fn what_is_not_committed_leaves_no_trace() {
 }
 
 #[test]
+fn the_cursor_moves_with_what_was_applied_and_not_before() {
+    let file = file();
+    let lines = [line(1, "item", None, "a", 10), line(2, "placed", Some("1"), "a", 1), "nonsense".to_owned()];
+    let mut seen = Vec::new();
+    // Between the tries of an entry the file is as somebody would find it who comes after a kill.
+    file.open().apply(&feed(&lines), NOW, &mut |_| seen.push(file.stock().cursor)).expect("the file works");
+    assert_eq!(seen, [0; TRIES as usize - 1]);
+    assert_eq!((file.stock().cursor, file.units("a")), (3, (10, 1, 0)));
+}
+
+#[test]
 #[should_panic(expected = "one by one")]
 fn an_entry_out_of_order_is_never_applied() {
     let lines = [line(1, "item", None, "a", 10), line(2, "restocked", None, "a", 1)];

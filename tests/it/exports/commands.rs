@@ -67,6 +67,21 @@ async fn an_event_that_brought_no_money_owes_none_when_money_of_the_same_payment
 }
 
 #[tokio::test]
+async fn an_order_is_exported_with_its_last_step() {
+    let server = Setup::new([Item::new("sku-1", 50)]).start();
+    let order = bought(&server, "ann", "sku-1", 1).await;
+    let statuses = || column(&lines(&export(&server, &["orders", "--format", "ndjson"])), "status");
+    assert_eq!(statuses(), ["pending"]);
+    for (event, kind, expected) in [("first", "succeeded", "paid"), ("back", "refunded", "refunded")] {
+        let mut body = payment_event(event, kind, &order);
+        body["payment_id"] = json!("the-same-money");
+        let answer = send_signed(&mut Client::new(server.address()), &body.to_string()).await.expect("an answer");
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        assert_eq!(statuses(), [expected], "{event}");
+    }
+}
+
+#[tokio::test]
 async fn items_statuses_and_times_choose() {
     let server = sold().await;
     let chosen = |arguments: &[&str]| {
