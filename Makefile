@@ -17,7 +17,7 @@ CARGO_DEB = target/tools/cargo-deb-3.8.0/bin/cargo-deb
 
 .DEFAULT_GOAL = help
 .PHONY: help test quick lint fmt fix doc deny unused prepare staged deb dist bench crash-campaign power-campaign damage-campaign \
-  syscall-campaign units-campaign simulation-campaign fuzz-campaign coverage
+  syscall-campaign units-campaign simulation-campaign fuzz-campaign coverage planted-bugs
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -157,6 +157,9 @@ fuzz-campaign: ## RUNS inputs in all for the fuzz targets: bodies, tokens, webho
 coverage: ## the lines of the pure core that its crate's tests run; fails below all of them
 	$(MAKE) --no-print-directory prepare TOOLS=llvm-22:llvm-cov-22
 	tests/coverage/core.sh
+# Plants the bugs of tests/planted/, one after the other, in a copy of the tree; BUGS="7 12" plants only these.
+planted-bugs: prepare ## plants known bugs in a copy of the tree: the tests must find each
+	tests/planted-bugs.sh $(BUGS)
 
 # Boots a Debian of its own in namespaces (root, debootstrap) and lives through what happens to an installation there.
 units-campaign: deb ## the package and its units under a systemd that really runs

@@ -8,6 +8,8 @@ use std::collections::BTreeSet;
 mod documents;
 #[path = "tidy/plan.rs"]
 mod plan;
+#[path = "tidy/planted.rs"]
+mod planted;
 #[path = "tidy/rules.rs"]
 mod rules;
 #[path = "tidy/source.rs"]
@@ -17,6 +19,7 @@ mod translation;
 
 use documents::{dead_links, exists, missing_paths, missing_tests};
 use plan::{SALE, SERVER};
+use planted::{misnumbered, unfit};
 use rules::{
     allowed, backward, circles, dependencies, forbidden, is_in, long_functions, machine_paths, missing_duties, room,
     strays, unfinished, unwraps, wide_lines,
@@ -300,4 +303,11 @@ fn a_test_that_a_document_names_is_there() {
     let tests = read(&["src", "actors", "tests"], &[".rs"]);
     let missing = each(&documents(), |document| missing_tests(document, &tests));
     assert_none(&missing, "A promise without its test is none; these documents name tests that are not there:");
+}
+
+#[test]
+fn every_planted_bug_can_be_planted_and_names_the_test_that_finds_it() {
+    let (patches, sources) = (read(&["tests/planted"], &[".patch"]), everything());
+    let wrong = [misnumbered(&patches), each(&patches, |patch| unfit(patch, &sources))].concat();
+    assert_none(&wrong, "Make the patches fit what they change (see tests/planted-bugs.sh):");
 }
