@@ -1,4 +1,5 @@
-//! **Job:** a thread beside the work of a process that does something again and again, and ends with it.
+//! **Job:** a thread beside the work of a process that does something again and again, and ends with it; and one for what
+//! may never come back.
 //! **Owns:** the pace, and how long its end is waited for.
 //! **Never:** waits for ever: a thread may hang in a call to a disk that stands still.
 
@@ -45,11 +46,42 @@ impl Drop for Background {
     }
 }
 
+/// The longest that an output is waited for. The logs' own wait for their last lines is a little more than a second.
+const MOMENT: Duration = Duration::from_secs(2);
+
+/// Does something that may wait for an output that nobody takes, and goes on without it after two seconds.
+pub fn within_a_moment(work: impl FnOnce() + Send + 'static) {
+    let (ends, ended) = bounded::<Infallible>(0);
+    let run = move || {
+        work();
+        drop(ends);
+    };
+    if std::thread::Builder::new().name("output".to_owned()).spawn(run).is_ok() {
+        let _done_or_left_alone = ended.recv_timeout(MOMENT);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Instant;
 
     use super::*;
+
+    #[test]
+    fn work_that_does_not_come_back_is_left_alone_after_a_moment() {
+        let (release, held) = bounded::<()>(0);
+        let begun = Instant::now();
+        within_a_moment(move || {
+            let _until_the_end_of_the_test = held.recv();
+        });
+        assert!(begun.elapsed() >= MOMENT && begun.elapsed() < 5 * MOMENT, "{:?}", begun.elapsed());
+        drop(release);
+        let (done, is_done) = bounded(1);
+        within_a_moment(move || {
+            let _told = done.send(());
+        });
+        assert!(is_done.try_recv().is_ok(), "what comes back is waited for");
+    }
 
     #[test]
     fn a_thread_that_hangs_is_not_waited_for() {

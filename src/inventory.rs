@@ -44,7 +44,7 @@ use doorbuster_actors::data_file::Medium;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
-use crate::background::Background;
+use crate::background::{Background, within_a_moment};
 use crate::config::{Config, InventorySource, Loaded};
 use crate::redis_client::{RedisAddress, UnusableAddress};
 use crate::service_manager;
@@ -111,7 +111,7 @@ pub async fn run(loaded: &Loaded, passed: Option<TcpListener>) -> Result<(), Inv
 
     let (server, address) = serve(config, passed, &gauges)?;
     let answering = actix_web::rt::spawn(server);
-    announce(address)?;
+    announce(address);
     if let Some(warning) = Medium::of(path).warning() {
         tracing::warn!(path = %path.display(), "{warning}");
     }
@@ -205,13 +205,12 @@ fn serve(
     Ok((server, bound))
 }
 
-/// For whoever started us with port 0. A reader that has gone is no reason to end.
-fn announce(address: SocketAddr) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    match writeln!(out, "inventory listens on http://{address}").and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
-        _ => Ok(()),
-    }
+/// For whoever started us with port 0. A closed, full or blocked standard output is no reason to end.
+fn announce(address: SocketAddr) {
+    within_a_moment(move || {
+        let mut out = io::stdout().lock();
+        let _ignored = writeln!(out, "inventory listens on http://{address}").and_then(|()| out.flush());
+    });
 }
 
 /// The worker's thread; its end can be awaited, but need not be.

@@ -14,6 +14,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _};
 
+use crate::background::within_a_moment;
 use limit::{Limit, TELL_EVERY};
 
 /// What is logged if `RUST_LOG` does not say.
@@ -28,11 +29,20 @@ pub enum Format {
     Json,
 }
 
-/// The logs of this process; when it is dropped, what is still in the queue is written.
+/// The logs of this process; when it is dropped, what is still in the queue is written, if somebody takes it.
 pub struct Logs {
-    // In this order: the last count of what was left out must reach the queue before it is emptied.
-    _keeper: Keeper,
-    _queue: WorkerGuard,
+    keeper: Option<Keeper>,
+    queue: Option<WorkerGuard>,
+}
+
+impl Drop for Logs {
+    fn drop(&mut self) {
+        // In this order: the last count of what was left out must reach the queue before it is emptied.
+        drop(self.keeper.take());
+        // Where nobody takes anything, the library waits for ever to say so on standard output.
+        let queue = self.queue.take();
+        within_a_moment(move || drop(queue));
+    }
 }
 
 /// Why there are no logs.
@@ -69,7 +79,7 @@ pub fn start(format: Option<Format>, filter: Option<&str>) -> Result<Logs, LogsE
     };
     let limit = Limit::default();
     tracing_subscriber::registry().with(lines).with(limit.clone()).with(filter).init();
-    Ok(Logs { _keeper: Keeper::start(limit)?, _queue: queue })
+    Ok(Logs { keeper: Some(Keeper::start(limit)?), queue: Some(queue) })
 }
 
 /// Tells now and then how many lines were left out; ends when this is dropped.

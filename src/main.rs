@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser as _;
+use doorbuster::background::within_a_moment;
 use doorbuster::commands::{Cli, Failure, run};
 use doorbuster::{logs, signals};
 use doorbuster_actors::sale::let_out_last_words;
@@ -27,7 +28,7 @@ fn main() -> ExitCode {
     let logs = logs.map(|logs| Arc::new(Mutex::new(Some(logs))));
     let code = logs.map_err(Failure::from).and_then(|logs| {
         let queue = Arc::clone(&logs);
-        // Dropping them writes what is in the queue, and waits for it for a second at most.
+        // Dropping them writes what is in the queue, and waits for it for two seconds at most.
         let_out_last_words(move || drop(queue.lock().take()));
         let done = run(&cli);
         drop(logs.lock().take());
@@ -36,7 +37,8 @@ fn main() -> ExitCode {
     code.unwrap_or_else(|failure| {
         let code = failure.exit_code();
         if code != ExitCode::SUCCESS {
-            let _closed = writeln!(std::io::stderr(), "doorbuster: {failure}");
+            let last = format!("doorbuster: {failure}\n");
+            within_a_moment(move || drop(std::io::stderr().write_all(last.as_bytes())));
         }
         code
     })

@@ -10,6 +10,7 @@ use doorbuster_actors::item::SaleState;
 use super::build::Server;
 use super::operations::scheme;
 use crate::auth::Mint;
+use crate::background::within_a_moment;
 use crate::config::{Loaded, Mode};
 
 /// How long the printed token is valid: a working day of trying things out.
@@ -56,7 +57,7 @@ pub(super) fn print(loaded: &Loaded, server: &Server) {
         text.push_str(&how_to_buy(loaded, server).unwrap_or_default());
     }
     // A closed or blocked standard output is no reason not to sell.
-    let _ignored = std::io::stdout().write_all(text.as_bytes());
+    within_a_moment(move || drop(std::io::stdout().write_all(text.as_bytes())));
 }
 
 /// Says that this is development mode, why, and what was given in vain; logs the same.

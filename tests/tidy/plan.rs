@@ -9,9 +9,9 @@ pub(crate) const SERVER: &[(&str, &str)] = &[
     ("fields", ""),
     ("json_object", "fields"),
     ("config", "actors::cluster"),
-    ("logs", ""),
     ("signals", ""),
     ("background", ""),
+    ("logs", "background"),
     ("service_manager", "background"),
     ("payment", "config fields json_object actors::ids actors::item actors::payment"),
     ("catalogue", "config fields actors::ids actors::item actors::time"),
@@ -49,7 +49,7 @@ pub(crate) const SERVER: &[(&str, &str)] = &[
          service_manager signals webhook actors::cluster actors::data_file actors::entry actors::ids \
          actors::item actors::ledger actors::payment actors::sale actors::time",
     ),
-    ("main", "commands logs signals actors::sale"),
+    ("main", "background commands logs signals actors::sale"),
 ];
 
 /// Who may know whom, of the sale itself. Read downwards, too.
