@@ -220,3 +220,95 @@ fn turn_away(socket: &TcpStream, connections: &Connections) {
     let refusal = Problem::new(Reason::Overloaded, "there are too many connections").retry_soon();
     let _courtesy = socket.try_write(&refusal.to_bytes(connections.limits().base_path.clone()));
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::net::{TcpListener, TcpStream as Client};
+    use std::time::Instant;
+
+    use actix_web::{App, HttpResponse, web};
+
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(20);
+
+    fn terms() -> Terms {
+        let limits = Limits {
+            connections: 100,
+            per_address: 0,
+            shared_addresses: Vec::new(),
+            write_stall: PATIENCE,
+            unflushed: 1 << 20,
+            unflushed_total: 1 << 22,
+            base_path: None,
+        };
+        Terms { limits, keep_alive: PATIENCE, tls: None }
+    }
+
+    fn connect(address: SocketAddr) -> Client {
+        let client = Client::connect(address).expect("it listens");
+        client.set_read_timeout(Some(PATIENCE)).expect("a socket option");
+        client
+    }
+
+    fn ask(mut client: &Client, path: &str) {
+        write!(client, "GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").expect("it reads");
+    }
+
+    /// The status line, or nothing if the connection was closed instead.
+    fn status(mut client: &Client) -> String {
+        let mut bytes = [0; 1024];
+        let count = client.read(&mut bytes).unwrap_or_default();
+        String::from_utf8_lossy(&bytes[..count]).lines().next().unwrap_or_default().to_owned()
+    }
+
+    async fn panics() -> HttpResponse {
+        panic!("a fault in a handler")
+    }
+
+    async fn takes_long() -> HttpResponse {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        HttpResponse::Ok().finish()
+    }
+
+    fn visit(address: SocketAddr) {
+        let (before, meanwhile, victim) = (connect(address), connect(address), connect(address));
+        ask(&before, "/well");
+        assert_eq!(status(&before), "HTTP/1.1 200 OK");
+        ask(&meanwhile, "/long");
+        for _panic in 0..3 {
+            let victim = connect(address);
+            ask(&victim, "/panics");
+            assert_eq!(status(&victim), "", "closed without an answer");
+        }
+        ask(&victim, "/panics");
+        assert_eq!(status(&victim), "");
+        assert_eq!(status(&meanwhile), "HTTP/1.1 200 OK", "who was in flight on the same thread");
+        for client in [before, connect(address)] {
+            ask(&client, "/well");
+            assert_eq!(status(&client), "HTTP/1.1 200 OK");
+        }
+    }
+
+    #[test]
+    fn a_panic_in_a_handler_costs_its_own_request_and_no_place() {
+        actix_web::rt::System::new().block_on(async {
+            let socket = TcpListener::bind("127.0.0.1:0").expect("a free port");
+            let address = socket.local_addr().expect("it is bound");
+            let app = || {
+                let app = App::new().route("/well", web::get().to(HttpResponse::Ok));
+                app.route("/panics", web::get().to(panics)).route("/long", web::get().to(takes_long))
+            };
+            let socket = Socket::passed(Listening::Tcp(socket));
+            let listener = open("test", socket, 1, terms(), app).expect("it opens");
+            tokio::task::spawn_blocking(move || visit(address)).await.expect("the visitor does not panic");
+            let begun = Instant::now();
+            while listener.open_connections() > 0 {
+                assert!(begun.elapsed() < PATIENCE, "{} places are lost", listener.open_connections());
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            listener.stop().await;
+        });
+    }
+}
