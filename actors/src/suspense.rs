@@ -67,9 +67,8 @@ impl Suspense {
 
     fn knows(&self, owner: Owner, payment: &Payment) -> bool {
         let key = (payment.provider, payment.reference.clone());
-        self.debts.account(owner).is_some_and(|account| match payment.is_without_money() {
-            true => account.has_noted(payment),
-            false => account.debt(Some(&key)).is_some(),
+        self.debts.account(owner).is_some_and(|account| {
+            if payment.is_without_money() { account.has_noted(payment) } else { account.debt(Some(&key)).is_some() }
         })
     }
 

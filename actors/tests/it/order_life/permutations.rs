@@ -1,5 +1,5 @@
-//! **Job:** everything that can come to one order, in every order: money of all providers right, short, over, in another
-//! currency and failed, the buyer's and the operator's cancellation, the deadline.
+//! **Job:** everything that can come to one order, in every order: money of all providers right, short, over, in
+//! another currency and failed, the buyer's and the operator's cancellation, the deadline.
 //! **Owns:** what must come out whatever comes first: the money that there is, and one end.
 //! **Never:** leaves a permutation out.
 
