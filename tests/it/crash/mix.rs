@@ -1,5 +1,5 @@
-//! **Job:** `kill -9` under everything at once: purchases with retries, money of all providers, cancellations, expiry, the
-//! owner's withdrawals and pauses, a follower of the feed. After each start every promise is looked at.
+//! **Job:** `kill -9` under everything at once: purchases with retries, money of all providers, cancellations, expiry,
+//! the owner's withdrawals and pauses, a follower of the feed. After each start every promise is looked at.
 //! **Owns:** the rounds, the moments of the kills, and the comparison of what was told with what is there.
 //! **Never:** takes a file's own sums for granted: `books` keeps its own, `verify` and `/invariants` have theirs.
 //!
@@ -329,7 +329,7 @@ fn no_kill_in_the_middle_of_everything_breaks_any_promise() {
         lane.kinds.into_iter().for_each(|(kind, count)| *sums.kinds.entry(kind).or_default() += count);
     }
     println!(
-        "{} kills in {:.0} s, {} orders told, {} payments told, {} deeds told, 0 lost, 0 oversold; seed {seed}; rows {:?}",
+        "{} kills in {:.0} s, {} orders, {} payments, {} deeds told; 0 lost, 0 oversold; seed {seed}; rows {:?}",
         sums.kills,
         begun.elapsed().as_secs_f64(),
         sums.orders,

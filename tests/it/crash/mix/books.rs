@@ -1,4 +1,5 @@
-//! **Job:** the books of a sale, kept from its data file alone: every row is read once and must follow from those before.
+//! **Job:** the books of a sale, kept from its data file alone: every row is read once and must follow from those
+//! before.
 //! **Owns:** an own count of units, limits, keys, deadlines and steps of each order.
 //! **Never:** believes a balance of the file: it is compared with the own one.
 

@@ -1,4 +1,5 @@
-//! **Job:** everybody who wants something of the sale at once: buyers, payment providers, the owner, a follower of the feed.
+//! **Job:** everybody who wants something of the sale at once: buyers, payment providers, the owner, a follower of the
+//! feed.
 //! **Owns:** what each was told this round, and what each has no answer for yet.
 //! **Never:** judges what they are told, but for answers that nobody may get.
 
