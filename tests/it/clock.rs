@@ -46,6 +46,16 @@ impl WallClock {
     }
 }
 
+/// Variables for a program whose wall clock is so many hours ahead.
+pub(crate) fn hours_ahead(hours: u32) -> Vec<(String, String)> {
+    let variable = |word: &str| word.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let command = WallClock(PathBuf::new()).command();
+    let mut variables: Vec<_> = command.iter().filter_map(|word| variable(word)).collect();
+    variables.retain(|(name, _)| name != "FAKETIME_TIMESTAMP_FILE");
+    variables.push(("FAKETIME".to_owned(), format!("+{hours}h")));
+    variables
+}
+
 /// A server whose wall clock is wrong by so much from the start.
 fn start(setup: Setup, wrong_by: &str) -> (Server, WallClock) {
     let clock = WallClock::beside(setup.directory());
@@ -268,4 +278,31 @@ async fn a_clock_of_1970_is_told_before_anything_is_sold() {
     let (server, _clock) = start(Setup::new([Item::new(SKU, 9)]), "@1970-01-02 00:00:00");
     assert!(server.stderr().contains("has not been set"), "{}", server.stderr());
     until_reason(&server, "clock-unset", true).await;
+}
+
+#[tokio::test]
+async fn an_hour_back_while_it_sells_dates_nothing_back_and_closes_no_sale() {
+    for back in ["-59m", "-61m"] {
+        let quarter_ago = (Timestamp::now() - HOUR / 4).to_string();
+        let items = [
+            Item::new(SKU, 90).opens_at(&quarter_ago),
+            Item::new("over", 9).closes_at(&(Timestamp::now() - HOUR / 4).to_string()),
+        ];
+        let (server, clock) = start(Setup::new(items).set("clock.follow_after", "\"1s\""), "+0");
+        let mut before = buy(&server, "ann").await;
+        clock.set(back);
+        until_reason(&server, "clock-drift", true).await;
+        // Longer than it takes to follow a clock that stays set.
+        let begun = Instant::now();
+        for buyer in 0.. {
+            let order = buy(&server, &format!("buyer-{buyer}")).await;
+            assert!(time(&order["created_at"]) >= time(&before["created_at"]), "{back}: {order} after {before}");
+            assert_problem(&try_to_buy(&server, "bob", "over").await, 410, "sale-closed");
+            before = order;
+            if begun.elapsed() > Duration::from_secs(3) {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
 }

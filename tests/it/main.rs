@@ -20,6 +20,7 @@ mod dashboard;
 mod data_file;
 mod doctor;
 mod exports;
+mod faults;
 mod feed;
 mod gate_redis;
 mod identity;

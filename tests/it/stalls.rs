@@ -183,6 +183,31 @@ async fn a_server_that_is_ended_while_its_disk_stands_still_ends_and_says_why() 
 }
 
 #[tokio::test]
+async fn a_second_signal_does_not_end_a_commit_that_runs() {
+    let mut shop = Shop::open(|setup| setup);
+    assert_eq!(buy(&shop.server, "ann", None).await.0.status, 201);
+    shop.freeze();
+    assert_problem(&buy(&shop.server, "bob", None).await.0, 503, "outcome-unknown");
+    shop.server.send_sigterm();
+    until_logged(&shop.server, "told to close").await;
+    shop.server.send_sigterm();
+    until_logged(&shop.server, "a second signal: not waiting for clients").await;
+    assert!(shop.server.is_alive(), "bob's order is being written");
+    shop.thaw();
+    assert!(shop.server.wait().success(), "{}", shop.server.stderr());
+    shop.server.restart();
+    assert_eq!(assert_conservation(&shop.server).await.len(), 2, "bob's order was written");
+}
+
+async fn until_logged(server: &Server, text: &str) {
+    let begun = Instant::now();
+    while !server.stderr().contains(text) {
+        assert!(begun.elapsed() < TOLD_WITHIN, "never logged: {text}\n{}", server.stderr());
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test]
 async fn a_stall_that_is_longer_than_the_limit_ends_the_process() {
     let mut shop = Shop::open(|setup| setup.set("storage.stall_limit", "\"5s\""));
     shop.freeze();
