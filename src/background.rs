@@ -1,5 +1,5 @@
-//! **Job:** a thread beside the work of a process that does something again and again, and ends with it; and one for what
-//! may never come back.
+//! **Job:** a thread beside the work of a process that does something again and again, and ends with it; and one for
+//! what may never come back.
 //! **Owns:** the pace, and how long its end is waited for.
 //! **Never:** waits for ever: a thread may hang in a call to a disk that stands still.
 
