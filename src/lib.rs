@@ -51,4 +51,7 @@ pub mod redis_client;
 pub mod server;
 pub mod service_manager;
 pub mod signals;
+#[cfg(test)]
+#[path = "../tests/simulation/inventory.rs"]
+mod simulated_inventory;
 pub mod webhook;

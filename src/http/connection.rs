@@ -11,12 +11,9 @@
 //! [`Limits::unflushed_total`], beyond which the one that has been stuck longest is closed.
 
 mod chunks;
-<<<<<<< HEAD
-mod head;
-=======
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod cut;
->>>>>>> 7dd88ea (Fuzz targets for all that comes from outside, and a share in the tests)
+mod head;
 mod head_guard;
 mod open;
 mod refusal;

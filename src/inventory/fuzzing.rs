@@ -1,10 +1,14 @@
-//! **Job:** the inventory's reading of the feed, for fuzzing.
+//! **Job:** the inventory's reading of the feed, for fuzzing and simulation.
 //! **Owns:** what must hold of any lines: books that add up, each entry applied or given up, and the cursor behind it.
 //! **Never:** is a part of the product.
 
+#[cfg(test)]
+use std::collections::HashMap;
 use std::path::Path;
 
 use super::apply::TRIES;
+#[cfg(test)]
+use super::book::{Hold, Item, decide};
 use super::delivery::Delivery;
 use super::store::Store;
 use super::wire::{self, Change};
@@ -64,5 +68,53 @@ impl Books {
             next.saturating_sub(1)
         );
         self.0.connection.execute_batch(&forget).expect("a table of ours");
+    }
+}
+
+/// The same decisions, kept in memory instead of a data file: a simulated shop has no file.
+#[cfg(test)]
+#[derive(Debug, Clone, Default)]
+pub(crate) struct BooksInMemory {
+    items: HashMap<String, Item>,
+    orders: HashMap<String, Hold>,
+}
+
+#[cfg(test)]
+impl BooksInMemory {
+    /// Takes a line as entry `seq`; no entry of a sale may be unfit.
+    pub(crate) fn hear(&mut self, seq: u64, line: &[u8]) -> Result<(), String> {
+        let entry = wire::parse(seq, line).map_err(|unfit| unfit.to_string())?;
+        let (item_id, order_id) = match &entry.change {
+            Change::Nothing => return Ok(()),
+            Change::Item { item_id, .. }
+            | Change::Restocked { item_id, .. }
+            | Change::Withdrawn { item_id, .. }
+            | Change::Deleted { item_id } => (item_id, None),
+            Change::Order { item_id, order_id, .. } => (item_id, Some(order_id)),
+        };
+        let hold = order_id.and_then(|order_id| self.orders.get(order_id));
+        let effect =
+            decide(&entry.change, self.items.get(item_id).copied(), hold).map_err(|unfit| unfit.to_string())?;
+        if effect.is_gone {
+            self.items.remove(item_id);
+        }
+        if let Some(item) = effect.item {
+            self.items.insert(item_id.clone(), item);
+        }
+        if let (Some(order_id), Some(hold)) = (order_id, effect.hold) {
+            self.orders.insert(order_id.clone(), hold);
+        }
+        Ok(())
+    }
+
+    /// Stock of an item, and what of it is left.
+    pub(crate) fn units(&self, item_id: &str) -> Option<(i64, i64)> {
+        let Item { stock, allocated, shipped } = self.items.get(item_id)?;
+        Some((*stock, stock - allocated - shipped))
+    }
+
+    /// Names of all orders that it has ever heard of.
+    pub(crate) fn orders(&self) -> impl Iterator<Item = &str> {
+        self.orders.keys().map(String::as_str)
     }
 }

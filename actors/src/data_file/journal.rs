@@ -23,22 +23,54 @@ pub fn change_to_log(connection: &Connection) -> rusqlite::Result<bool> {
 
 #[cfg(test)]
 mod tests {
+    use std::mem::MaybeUninit;
+    use std::path::Path;
+
+    use rustix::fs::inotify;
+
     use super::*;
-    use crate::data_file::{JOURNAL, LOG, beside};
+
+    /// The names of all files that came into being in the folder meanwhile, those that went again too.
+    fn made_in(folder: &Path, work: impl FnOnce()) -> Vec<String> {
+        let watch = inotify::init(inotify::CreateFlags::NONBLOCK).expect("a watch");
+        inotify::add_watch(&watch, folder, inotify::WatchFlags::CREATE).expect("our own folder");
+        work();
+        let mut buffer = [MaybeUninit::uninit(); 4096];
+        let mut events = inotify::Reader::new(&watch, &mut buffer);
+        let next = || {
+            let event = events.next().ok()?;
+            event.file_name().map(|name| name.to_string_lossy().into_owned())
+        };
+        std::iter::from_fn(next).collect()
+    }
+
+    fn has_journal(names: &[String]) -> bool {
+        names.iter().any(|name| name.ends_with("-journal"))
+    }
 
     #[test]
-    fn neither_a_draft_nor_the_change_to_a_log_needs_a_journal() {
+    fn neither_a_draft_nor_the_change_to_a_log_makes_a_journal() {
         let folder = tempfile::tempdir().expect("a folder for the test");
-        let path = folder.path().join("sale.db");
-        // Where a folder is, no journal can be.
-        std::fs::create_dir(beside(&path, JOURNAL)).expect("our own folder");
-        let draft = Connection::open(&path).expect("a new file");
-        none_for_a_draft(&draft).expect("a setting");
-        draft.execute_batch("CREATE TABLE one (number)").expect("no journal is needed");
-        drop(draft);
-        let connection = Connection::open(&path).expect("our file");
-        assert!(change_to_log(&connection).expect("no journal is needed"));
-        connection.execute_batch("INSERT INTO one VALUES (1)").expect("there is a log");
-        assert!(beside(&path, LOG).metadata().expect("there is a log").len() > 0);
+        let open = |name: &str| Connection::open(folder.path().join(name)).expect("a database");
+        let fill = |draft: &Connection| draft.execute_batch("CREATE TABLE one (number)").expect("room");
+
+        let control = made_in(folder.path(), || fill(&open("control.db")));
+        assert!(has_journal(&control), "{control:?}");
+        let control = made_in(folder.path(), || {
+            let change = "PRAGMA journal_mode = WAL";
+            open("control.db").query_row(change, [], |_mode| Ok(())).expect("a setting");
+        });
+        assert!(has_journal(&control), "{control:?}");
+
+        let made = made_in(folder.path(), || {
+            let draft = open("sale.db");
+            none_for_a_draft(&draft).expect("a setting");
+            fill(&draft);
+            drop(draft);
+            let connection = open("sale.db");
+            assert!(change_to_log(&connection).expect("a setting"));
+            connection.execute_batch("INSERT INTO one VALUES (1)").expect("room");
+        });
+        assert!(made.contains(&"sale.db-wal".to_owned()) && !has_journal(&made), "{made:?}");
     }
 }

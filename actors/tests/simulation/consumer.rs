@@ -2,8 +2,8 @@
 //! **Owns:** its own small books over the fields of the feed; the server's own types stay on the other side.
 //! **Never:** sees an entry twice or not at all, whatever is delivered and whenever it dies.
 //!
-//! The product's inventory is a program of its own that shares no type with the sale, and keeps its books in a data
-//! file; it cannot be linked from here. What is tried here is its rule: effect and cursor are one.
+//! The product's inventory shares no type with the sale, so that the sale's crate cannot link it: these books are a
+//! second opinion. Where both can be linked, the same shops run in front of the product's own books.
 
 use std::collections::HashMap;
 
@@ -14,6 +14,18 @@ use super::judge::Judge;
 use super::plan::Death;
 use super::violation::{Outcome, hold};
 
+/// What an inventory keeps, by the numbers of items.
+pub(crate) trait Books {
+    /// The next row of the feed, which lies on `disk`.
+    fn apply(&mut self, row: &Row<'_>, disk: &Disk) -> Outcome;
+    /// Stock of an item, and what of it is left.
+    fn units(&self, item: i64) -> Option<(i64, i64)>;
+    /// Orders of an item that it has ever heard of.
+    fn orders(&self, item: i64) -> usize;
+    /// What a transaction works on.
+    fn copy(&self) -> Box<dyn Books>;
+}
+
 /// Units of an item. What is neither is available.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 struct Units {
@@ -22,22 +34,25 @@ struct Units {
     shipped: i64,
 }
 
-/// What a crash leaves.
+/// The simulation's own.
 #[derive(Debug, Clone, Default)]
-struct Books {
+pub(crate) struct OwnBooks {
     items: HashMap<i64, Units>,
     /// Units of each order and where they are.
     orders: HashMap<(i64, i64), (i64, Kind)>,
 }
 
 /// The consumer.
-#[derive(Debug, Default)]
 pub(crate) struct Consumer {
-    books: Books,
+    books: Box<dyn Books>,
     cursor: u64,
 }
 
 impl Consumer {
+    pub(crate) fn new(books: Box<dyn Books>) -> Self {
+        Self { books, cursor: 0 }
+    }
+
     /// Takes up to `most` entries up to `published`, a few of them `again`, and perhaps dies.
     pub(crate) fn take(
         &mut self,
@@ -49,13 +64,13 @@ impl Consumer {
         hold(published >= self.cursor, "I14", || format!("the feed ends at {published} before {}", self.cursor))?;
         let first = (self.cursor + 1).saturating_sub(again as u64).max(1);
         let last = published.min(self.cursor + most as u64);
-        let (mut books, mut cursor) = (self.books.clone(), self.cursor);
+        let (mut books, mut cursor) = (self.books.copy(), self.cursor);
         for seq in first..=last {
             // Delivered again: it has been applied.
             if seq <= cursor {
                 continue;
             }
-            books.apply(&disk.row(seq))?;
+            books.apply(&disk.row(seq), disk)?;
             cursor = seq;
         }
         match death {
@@ -74,19 +89,18 @@ impl Consumer {
     pub(crate) fn agrees(&self, judge: &Judge) -> Outcome {
         hold(self.cursor == judge.seq, "I9", || format!("{} of {} entries were consumed", self.cursor, judge.seq))?;
         for (item, number) in judge.items.iter().zip(1..) {
-            let units = self.books.items.get(&number).copied().unwrap_or_default();
-            let left = units.stock - units.allocated - units.shipped;
-            let is_same = item.deleted || (units.stock, left) == (item.supply.into(), item.remaining.into());
+            let units = self.books.units(number).unwrap_or_default();
+            let is_same = item.deleted || units == (item.supply.into(), item.remaining.into());
             hold(is_same, "I9", || format!("{units:?} in the inventory's books of item {number}"))?;
-            let orders = self.books.orders.keys().filter(|(item, _)| *item == number).count();
+            let orders = self.books.orders(number);
             hold(orders == item.orders.len(), "I9", || format!("{orders} orders of item {number} were consumed"))?;
         }
         Ok(())
     }
 }
 
-impl Books {
-    fn apply(&mut self, row: &Row<'_>) -> Outcome {
+impl Books for OwnBooks {
+    fn apply(&mut self, row: &Row<'_>, _disk: &Disk) -> Outcome {
         let kind = Kind::from_number(row.kind).expect("the ledger has read it");
         if row.item == 0 {
             return Ok(());
@@ -111,11 +125,26 @@ impl Books {
             | Kind::Payment
             | Kind::Settled => {}
         }
-        let Some(Units { stock, allocated, shipped }) = self.items.get(&row.item).copied() else { return Ok(()) };
-        let is_same = (stock, stock - allocated - shipped) == (row.supply, row.remaining);
-        hold(is_same, "I9", || format!("{stock}, {allocated}, {shipped} after entry {} of the feed: {row:?}", row.seq))
+        let Some(units) = self.units(row.item) else { return Ok(()) };
+        let is_same = units == (row.supply, row.remaining);
+        hold(is_same, "I9", || format!("{units:?} after entry {} of the feed: {row:?}", row.seq))
     }
 
+    fn units(&self, item: i64) -> Option<(i64, i64)> {
+        let Units { stock, allocated, shipped } = self.items.get(&item)?;
+        Some((*stock, stock - allocated - shipped))
+    }
+
+    fn orders(&self, item: i64) -> usize {
+        self.orders.keys().filter(|(of, _)| *of == item).count()
+    }
+
+    fn copy(&self) -> Box<dyn Books> {
+        Box::new(self.clone())
+    }
+}
+
+impl OwnBooks {
     fn unit(&mut self, row: &Row<'_>, change: impl FnOnce(&mut Units, i64)) {
         change(self.items.entry(row.item).or_default(), row.quantity.unwrap_or_default());
     }

@@ -17,20 +17,21 @@
 //! | `consumer` | an inventory behind the feed |
 
 mod clients;
-mod consumer;
+pub(crate) mod consumer;
 mod controls;
-mod disk;
+pub(crate) mod disk;
 mod history;
 mod judge;
 mod outside;
 pub(crate) mod plan;
 mod recovery;
 mod server;
-mod violation;
+pub(crate) mod violation;
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use consumer::{Books, OwnBooks};
 pub(crate) use controls::Control;
 use plan::{Plan, Restart};
 use server::Server;
@@ -71,8 +72,13 @@ pub(crate) struct Report {
 
 /// Runs a plan; the story is told if somebody wants to read it.
 pub(crate) fn run(plan: &Plan, control: Option<Control>, is_told: bool) -> Report {
+    run_before(Box::<OwnBooks>::default(), plan, (control, is_told))
+}
+
+/// The same in front of an inventory that keeps these books.
+pub(crate) fn run_before(books: Box<dyn Books>, plan: &Plan, (control, is_told): (Option<Control>, bool)) -> Report {
     let mut report = Report { stats: Stats::default(), trace: 0, violation: None, story: Vec::new() };
-    let run = AssertUnwindSafe(|| match Server::open(&plan.shop, control, is_told) {
+    let run = AssertUnwindSafe(|| match Server::open(&plan.shop, (control, is_told), books) {
         Ok(mut server) => {
             let outcome = live(&mut server, plan);
             (report.stats, report.trace) = (std::mem::take(&mut server.stats), server.trace);

@@ -15,7 +15,7 @@ use doorbuster_actors::stock::{SalePolicy, Stock};
 use doorbuster_actors::suspense::Suspense;
 use doorbuster_actors::time::{Clock, Drift, Moment, Timestamp};
 
-use super::consumer::Consumer;
+use super::consumer::{Books, Consumer};
 use super::disk::Disk;
 use super::history::{History, Wanted};
 use super::judge::{Judge, MoneyKey};
@@ -131,7 +131,11 @@ pub(crate) fn clock_at(wall: Timestamp, ledger_end: Timestamp, origin: Instant) 
 
 impl<'p> Server<'p> {
     /// A shop that has just been started for the first time.
-    pub(crate) fn open(shop: &'p Shop, control: Option<Control>, is_told: bool) -> Outcome<Self> {
+    pub(crate) fn open(
+        shop: &'p Shop,
+        (control, is_told): (Option<Control>, bool),
+        inventory: Box<dyn Books>,
+    ) -> Outcome<Self> {
         // Only distances from it are ever looked at.
         let origin = Instant::now();
         let mut server = Self {
@@ -140,7 +144,7 @@ impl<'p> Server<'p> {
             disk: Disk::default(),
             judge: Judge::default(),
             history: History::of(shop.items.len()),
-            consumer: Consumer::default(),
+            consumer: Consumer::new(inventory),
             twin: Fold::default(),
             stocks: Vec::new(),
             published: Vec::new(),

@@ -3,7 +3,8 @@
 //! **Never:** is a part of the product.
 
 use super::chunks::Parsed;
-use super::head_guard::{HeadGuard, NO_BODY, Violation};
+use super::head_guard::{HeadGuard, NO_BODY};
+use super::refusal::Violation;
 
 /// What ended a connection before its bytes did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -14,57 +14,6 @@ const MAX_BODY: u64 = 128 * 1024;
 /// What a head says that announces no body.
 pub(super) const NO_BODY: &[u8] = b"Content-Length: 0\r\n";
 
-<<<<<<< HEAD
-=======
-/// Why a head is refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Violation {
-    /// RFC 9112 tolerates it (section 2.2), but a proxy that does not would see other requests than we do.
-    #[error("every line of a head ends in CR LF")]
-    BareLineFeed,
-    #[error("a request line has at most 10 KiB")]
-    LongRequestLine,
-    #[error("a head has at most 90 headers and 16 KiB")]
-    LargeHead,
-    #[error("a request line is a method, a target and HTTP/1.1 or HTTP/1.0")]
-    RequestLine,
-    #[error("CONNECT is for proxies")]
-    Connect,
-    #[error("send exactly one Host")]
-    Hosts,
-    #[error("send one Content-Length, a whole number")]
-    Length,
-    #[error("the only transfer coding is chunked, once, in HTTP/1.1")]
-    Coding,
-    #[error("send Content-Length or Transfer-Encoding, not both")]
-    TwoFramings,
-    #[error("a head must come within 5 seconds")]
-    SlowHead,
-    /// What the library finds and we do not look for.
-    #[error("the request is not one of HTTP/1.1")]
-    NotHttp,
-}
-
-impl Violation {
-    /// What it is called outside.
-    pub(super) fn reason(self) -> Reason {
-        match self {
-            Self::LongRequestLine => Reason::UriTooLong,
-            Self::LargeHead => Reason::HeadersTooLarge,
-            Self::SlowHead => Reason::RequestTimeout,
-            Self::BareLineFeed
-            | Self::RequestLine
-            | Self::Connect
-            | Self::Hosts
-            | Self::Length
-            | Self::Coding
-            | Self::TwoFramings
-            | Self::NotHttp => Reason::Malformed,
-        }
-    }
-}
-
->>>>>>> 7dd88ea (Fuzz targets for all that comes from outside, and a share in the tests)
 /// Where in the requests of a connection we are.
 #[derive(Debug, Default)]
 pub(super) struct HeadGuard {

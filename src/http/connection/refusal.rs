@@ -10,7 +10,7 @@ use super::Problem;
 
 /// Why a head is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Violation {
+pub(crate) enum Violation {
     /// RFC 9112 tolerates it (section 2.2), but a proxy that does not would see other requests than we do.
     #[error("every line of a head ends in CR LF")]
     BareLineFeed,

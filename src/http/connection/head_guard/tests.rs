@@ -6,11 +6,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-<<<<<<< HEAD
-use super::super::head::{MAX_HEAD, MAX_HEADERS, MAX_REQUEST_LINE};
-=======
 use super::super::cut::{Cuts, End, cut};
->>>>>>> 7dd88ea (Fuzz targets for all that comes from outside, and a share in the tests)
+use super::super::head::{MAX_HEAD, MAX_HEADERS, MAX_REQUEST_LINE};
 use super::*;
 
 /// What came of a connection's bytes: the requests that were handed on whole, and what ended it, if anything did.
