@@ -302,7 +302,12 @@ mod tests {
             };
             let socket = Socket::passed(Listening::Tcp(socket));
             let listener = open("test", socket, 1, terms(), app).expect("it opens");
-            tokio::task::spawn_blocking(move || visit(address)).await.expect("the visitor does not panic");
+            let (done, is_done) = tokio::sync::oneshot::channel();
+            std::thread::spawn(move || {
+                visit(address);
+                let _told = done.send(());
+            });
+            is_done.await.expect("the visitor does not panic");
             let begun = Instant::now();
             while listener.open_connections() > 0 {
                 assert!(begun.elapsed() < PATIENCE, "{} places are lost", listener.open_connections());

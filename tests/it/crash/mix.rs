@@ -191,10 +191,9 @@ impl Lane {
                     *self.money.entry(event.currency).or_default() += event.amount;
                 }
             }
-            if let Some((_, event)) = providers.pending.as_ref().filter(|(_, event)| !event.has_failed) {
-                if !self.counted.contains(&event.payment) {
-                    *open.entry(event.currency.clone()).or_default() += event.amount;
-                }
+            let pending = providers.pending.as_ref().filter(|(_, event)| !event.has_failed);
+            if let Some((_, event)) = pending.filter(|(_, event)| !self.counted.contains(&event.payment)) {
+                *open.entry(event.currency.clone()).or_default() += event.amount;
             }
         }
         let too_often = self.books.counted_too_often();

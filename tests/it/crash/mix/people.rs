@@ -77,8 +77,8 @@ pub(super) struct Buyer {
 }
 
 impl Buyer {
-    pub(super) fn new(name: String, seed: u64) -> Self {
-        let chance = StdRng::seed_from_u64(seed);
+    pub(super) fn new(name: String, number: u64) -> Self {
+        let chance = StdRng::seed_from_u64(number);
         let (told, refused, cancelled, seen) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         Self { name, chance, attempts: 0, pending: None, told, refused, cancelled, seen }
     }
