@@ -94,7 +94,7 @@ plant() {
         apply "$patch" >>"$log"
         # shellcheck disable=SC2086
         run $suite >>"$log" 2>&1 || true
-        apply "$patch" --reverse >>"$log"
+        apply "$patch" --reverse >>"$log" || { echo "$number cannot be taken out again" && exit 2; }
         outcome=$(verdict "$log" "$suite" "$red" "$because")
     else
         outcome="does not apply"
