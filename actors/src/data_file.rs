@@ -201,6 +201,17 @@ impl DataFile {
         looked.map_err(|source| DataFileError::Sqlite { path: self.path.clone(), source })
     }
 
+    /// Puts on disk what is in the log, and its name. A process that was killed before its sync leaves commits that only
+    /// the operating system has: whoever opens the file reads them, tells of them, and a power cut takes them.
+    pub fn sync_log(&self) -> Result<(), DataFileError> {
+        let path = beside(&self.path, LOG);
+        let synced = match File::open(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            log => log.and_then(|log| log.sync_all().and_then(|()| sync_name(folder_of(&self.path), &log))),
+        };
+        synced.map_err(|source| DataFileError::File { path, source })
+    }
+
     /// Takes away what others may do with the file and with those beside it, where that is ours to take: a file that
     /// belongs to another user and may be used is used as it is. New ones get the mode of the data file from SQLite.
     pub fn make_private(&self) -> Result<(), DataFileError> {

@@ -58,6 +58,8 @@ impl Store {
         let file = DataFile::claim(path, Creation::Allowed, create)?;
         IDENTITY.check(&file.look()?, file.path())?;
         file.make_private()?;
+        // A killed process may have left a commit there whose cursor the feed is to hear of.
+        file.sync_log()?;
         let mut connection = look::connect(file.path())?;
         configure(&connection)?;
         schema::migrate(&mut connection)?;
