@@ -82,6 +82,10 @@ fn said_in(body: &[u8], obeyed: &mut BTreeMap<String, usize>) -> Option<Fact> {
     if let Some(seq) = told["seq"].as_u64() {
         return Some(Fact::Entry(seq));
     }
+    // An inventory says so how far it is.
+    if let Some(cursor) = told["cursor"].as_u64() {
+        return Some(Fact::Entry(cursor));
+    }
     let item = told["item_id"].as_str()?.to_owned();
     if told["payment_id"].is_string() {
         return None;

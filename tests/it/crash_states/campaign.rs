@@ -74,15 +74,10 @@ impl Campaign {
         let (sales, starts) = (sum(&self.of_sales), sum(&self.of_starts));
         let violations = sales.violations() + starts.violations();
         let (first, last) = (self.first_seed, self.first_seed.wrapping_add(self.sales.saturating_sub(1)));
-        format!(
-            "{} crash states ({} of sales, {} of starts after a crash), {violations} violations; {} sales, seeds {first} to \
-             {last}; {:.0?}",
-            self.states(),
-            sales.states,
-            starts.states,
-            self.sales,
-            self.began.elapsed(),
-        )
+        let which = format!("{} of sales, {} of starts after a crash", sales.states, starts.states);
+        let (states, count, time) = (self.states(), self.sales, self.began.elapsed());
+        let sales = format!("{count} sales, seeds {first} to {last}");
+        format!("{states} crash states ({which}), {violations} violations; {sales}; {time:.0?}")
     }
 
     /// What was wrong in each model, if anything was.

@@ -128,6 +128,11 @@ impl Disk {
         Self { folder: folder.to_owned(), positions: BTreeMap::new(), ..self }
     }
 
+    /// The name of the data file.
+    pub(crate) fn data_file(&self) -> &'static str {
+        self.data_file
+    }
+
     /// The name of a path within the folder, if it is one that counts.
     pub(crate) fn name_of(&self, path: &str) -> Option<String> {
         let name = path.strip_prefix(self.folder.as_str())?.strip_prefix('/')?;

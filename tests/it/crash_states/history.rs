@@ -65,12 +65,12 @@ impl Needs {
 }
 
 /// A recording that can be crashed.
-pub(crate) struct History {
+pub(crate) struct History<T = Truth> {
     pub(crate) calls: Vec<Call>,
     /// The disk before the first call.
     pub(crate) disk: Disk,
     pub(crate) needs: Needs,
-    pub(crate) truth: Truth,
+    pub(crate) truth: T,
 }
 
 impl History {
@@ -80,7 +80,7 @@ impl History {
         for call in &calls {
             end.apply(call);
         }
-        let mut scratch = Scratch::new();
+        let mut scratch = Scratch::new(end.data_file());
         let truth = scratch.with(&end.ordered(), |data_file: &Path| Truth::at(data_file))?;
         if truth.entries().len() < floor {
             return Err(format!("{} of {floor} entries are left at the end", truth.entries().len()));

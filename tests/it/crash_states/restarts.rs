@@ -21,7 +21,7 @@ use super::scratch::{Scratch, Seen};
 use super::states::{Effort, MODELS, Model, Tallies, Trial, brief, images, is_tried, merge, steps};
 use super::tally::{Tally, Verdict};
 use super::tracer::Tracer;
-use super::truth::Outcome;
+use super::truth::{Outcome, Start as _};
 use crate::recovery::DATA_FILE;
 use crate::support::{Client, admin_authorization};
 
@@ -77,7 +77,7 @@ fn sample(history: &History, count: usize, seed: u64) -> Vec<Crash> {
     for (step, call) in steps(&history.calls) {
         if chosen.contains(&step) {
             let model = *MODELS.choose(&mut chance).expect("there are some");
-            let image = images(model, &disk, call, (step, effort)).into_iter().next();
+            let image = images(model, &disk, call, (step, effort)).next();
             // Not every model has a crash at every step: then the process is killed.
             let still_there = (image.is_none() || model == Model::Ordered).then(|| disk.clone());
             let (told, place) = (history.needs.before(step), format!("{model:?} before step {step} ({})", brief(call)));
@@ -111,7 +111,7 @@ impl Crash {
 
     /// What a server does that starts on the disk and is asked what it has. It ends cleanly or is killed.
     fn start(&self, before: &History, seed: u64) -> Result<History, String> {
-        let found = match Scratch::new().with(&self.image, |data_file| before.truth.start(data_file)) {
+        let found = match Scratch::new(DATA_FILE).with(&self.image, |data_file| before.truth.start(data_file)) {
             Outcome::Entries(found) => found,
             other @ (Outcome::Refused(_) | Outcome::Wrong(_)) => return Err(format!("{other:?}")),
         };

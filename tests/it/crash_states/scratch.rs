@@ -14,19 +14,23 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::disk::Image;
 use super::truth::Outcome;
-use crate::recovery::{DATA_FILE, fast_folder};
+use crate::recovery::fast_folder;
 
 /// A folder for starts.
-pub(crate) struct Scratch(TempDir);
+pub(crate) struct Scratch {
+    folder: TempDir,
+    data_file: &'static str,
+}
 
 impl Scratch {
-    pub(crate) fn new() -> Self {
-        Self(fast_folder())
+    /// For disks with a data file of that name.
+    pub(crate) fn new(data_file: &'static str) -> Self {
+        Self { folder: fast_folder(), data_file }
     }
 
     /// Makes the folder this disk, and does something with its data file.
     pub(crate) fn with<T>(&mut self, image: &Image, act: impl FnOnce(&Path) -> T) -> T {
-        let folder = self.0.path();
+        let folder = self.folder.path();
         for entry in fs::read_dir(folder).expect("readable") {
             let entry = entry.expect("readable");
             if entry.file_name().to_str().is_none_or(|name| !image.contains_key(name)) {
@@ -41,7 +45,7 @@ impl Scratch {
             file.write_all(bytes).expect("room");
             file.set_len(bytes.len() as u64).expect("our own file");
         }
-        act(&folder.join(DATA_FILE))
+        act(&folder.join(self.data_file))
     }
 }
 

@@ -9,7 +9,7 @@ use super::history::{History, Needs};
 use super::scratch::{Scratch, Seen, fingerprint};
 use super::tally::{Tally, Verdict};
 use super::trace::Call;
-use super::truth::Outcome;
+use super::truth::{Outcome, Start, Truth};
 
 /// What a crash leaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,6 +33,9 @@ const REPEATED: u64 = 16;
 /// How many times as many draws a step gets that is not just one more commit: a checkpoint has few steps and many
 /// writes at stake.
 const SPECIAL: u64 = 4;
+
+/// After so many draws in a row that left nothing new, a step has little to give: few writes are at stake.
+const EXHAUSTED: usize = 6;
 
 /// How much is tried.
 #[derive(Debug, Clone, Copy)]
@@ -58,21 +61,20 @@ pub(crate) fn merge(sum: &mut Tallies, tallies: Tallies) {
 }
 
 /// A recording under these syncs and with these facts: its own, or those of a control.
-#[derive(Clone, Copy)]
-pub(crate) struct Trial<'h> {
-    pub(crate) history: &'h History,
+pub(crate) struct Trial<'h, T = Truth> {
+    pub(crate) history: &'h History<T>,
     /// The disk before the first call.
     pub(crate) disk: &'h Disk,
     pub(crate) needs: &'h Needs,
 }
 
-impl<'h> Trial<'h> {
-    pub(crate) fn of(history: &'h History) -> Self {
+impl<'h, T: Start> Trial<'h, T> {
+    pub(crate) fn of(history: &'h History<T>) -> Self {
         Self { history, disk: &history.disk, needs: &history.needs }
     }
 
     /// Crashes at every step, in these models.
-    pub(crate) fn crash_everywhere(self, models: &[Model], effort: Effort, seen: &Seen) -> Tallies {
+    pub(crate) fn crash_everywhere(&self, models: &[Model], effort: Effort, seen: &Seen) -> Tallies {
         let shares = 0..effort.threads;
         let mut sum: Tallies = models.iter().map(|model| (*model, Tally::default())).collect();
         std::thread::scope(|scope| {
@@ -86,18 +88,24 @@ impl<'h> Trial<'h> {
     }
 
     /// Goes along the recording and crashes at one step in as many as there are threads.
-    fn walk(self, models: &[Model], effort: Effort, share: usize, seen: &Seen) -> Tallies {
+    fn walk(&self, models: &[Model], effort: Effort, share: usize, seen: &Seen) -> Tallies {
         let mut tallies = Tallies::new();
-        let (mut disk, mut scratch) = (self.disk.clone(), Scratch::new());
+        let (mut disk, mut scratch) = (self.disk.clone(), Scratch::new(self.disk.data_file()));
         let mut tried = 0;
         for (step, call) in steps(&self.history.calls) {
             if is_tried(&disk, step, call, effort) {
                 tried += 1;
                 for model in models.iter().filter(|_| tried % effort.threads == share) {
+                    let tally = tallies.entry(*model).or_default();
+                    let mut known = 0;
                     for image in images(*model, &disk, call, (step, effort)) {
                         let (is_new, verdict) = self.judge(&mut scratch, &image, step, seen);
                         let place = || format!("before step {step} of {} ({})", self.history.calls.len(), brief(call));
-                        tallies.entry(*model).or_default().take(is_new, verdict, place);
+                        tally.take(is_new, verdict, place);
+                        known = if is_new { 0 } else { known + 1 };
+                        if *model == Model::Subset && known == EXHAUSTED {
+                            break;
+                        }
                     }
                 }
             }
@@ -109,7 +117,7 @@ impl<'h> Trial<'h> {
     }
 
     /// Whether the disk is a new one, and what is to be said about it at this step.
-    fn judge(self, scratch: &mut Scratch, image: &Image, step: usize, seen: &Seen) -> (bool, Verdict) {
+    fn judge(&self, scratch: &mut Scratch, image: &Image, step: usize, seen: &Seen) -> (bool, Verdict) {
         let fingerprint = fingerprint(image);
         let (is_new, outcome) = match seen.outcome(fingerprint) {
             Some(outcome) => (false, outcome),
@@ -136,7 +144,7 @@ impl<'h> Trial<'h> {
         (is_new, verdict)
     }
 
-    fn start(self, scratch: &mut Scratch, image: &Image, starts: usize) -> Outcome {
+    fn start(&self, scratch: &mut Scratch, image: &Image, starts: usize) -> Outcome {
         let truth = &self.history.truth;
         scratch.with(image, |data_file| {
             let first = truth.start(data_file);
@@ -179,29 +187,22 @@ pub(crate) fn brief(call: Option<&Call>) -> String {
 
 /// The disks that a model leaves before `call`. What was synced changes with a sync only, and what was written with
 /// everything else: the last moment before the change has the most facts.
-pub(crate) fn images(model: Model, disk: &Disk, call: Option<&Call>, (step, effort): (usize, Effort)) -> Vec<Image> {
+pub(crate) fn images<'d>(
+    model: Model,
+    disk: &'d Disk,
+    call: Option<&'d Call>,
+    (step, effort): (usize, Effort),
+) -> Box<dyn Iterator<Item = Image> + 'd> {
     let is_sync = matches!(call, Some(Call::Sync { .. }));
     match model {
-        Model::Ordered => {
-            if is_sync {
-                Vec::new()
-            } else {
-                vec![disk.ordered()]
-            }
-        }
-        Model::UnsyncedLost => {
-            if is_sync || call.is_none() {
-                vec![disk.unsynced_lost()]
-            } else {
-                Vec::new()
-            }
-        }
-        Model::Torn => call.map(|call| disk.torn(call)).unwrap_or_default(),
-        Model::Subset if !disk.has_pending() => Vec::new(),
+        Model::Ordered => Box::new((!is_sync).then(|| disk.ordered()).into_iter()),
+        Model::UnsyncedLost => Box::new((is_sync || call.is_none()).then(|| disk.unsynced_lost()).into_iter()),
+        Model::Torn => Box::new(call.into_iter().flat_map(|call| disk.torn(call))),
+        Model::Subset if !disk.has_pending() => Box::new(std::iter::empty()),
         Model::Subset => {
             let draws = if is_special(call) { effort.draws * SPECIAL } else { effort.draws };
             let first = effort.seed.wrapping_add(step as u64).wrapping_mul(effort.draws * SPECIAL);
-            (0..draws).map(|draw| disk.subset(first.wrapping_add(draw))).collect()
+            Box::new((0..draws).map(move |draw| disk.subset(first.wrapping_add(draw))))
         }
     }
 }

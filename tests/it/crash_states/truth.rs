@@ -28,6 +28,12 @@ pub(crate) enum Outcome {
     Wrong(String),
 }
 
+/// What a recording led to, and the way into its files.
+pub(crate) trait Start: Sync {
+    /// Starts from a folder, and compares what it finds.
+    fn start(&self, data_file: &Path) -> Outcome;
+}
+
 /// The state after some entries.
 #[derive(PartialEq)]
 struct State {
@@ -53,25 +59,6 @@ impl Truth {
 
     pub(crate) fn entries(&self) -> &[Entry] {
         &self.found.entries
-    }
-
-    /// Starts from a folder with the real recovery, and compares.
-    pub(crate) fn start(&self, data_file: &Path) -> Outcome {
-        let (mut count, mut other) = (0, None);
-        let started = recover_with(data_file, |entry| {
-            if self.found.entries.get(count) != Some(entry) {
-                other.get_or_insert(count + 1);
-            }
-            count += 1;
-        });
-        match (started, other) {
-            (Err(error), _) => Outcome::Refused(error.to_string()),
-            (Ok(_), Some(seq)) => Outcome::Wrong(format!("entry {seq} is not the one that was written")),
-            (Ok(recovered), None) => match self.compare(count, recovered) {
-                Ok(()) => Outcome::Entries(count),
-                Err(what) => Outcome::Wrong(what),
-            },
-        }
     }
 
     fn compare(&self, count: usize, recovered: Recovered) -> Result<(), String> {
@@ -116,6 +103,27 @@ impl Truth {
                 };
                 numbered().find(|(entry, _)| says(entry)).map(|(_, seq)| seq)
             }
+        }
+    }
+}
+
+impl Start for Truth {
+    /// With the real recovery.
+    fn start(&self, data_file: &Path) -> Outcome {
+        let (mut count, mut other) = (0, None);
+        let started = recover_with(data_file, |entry| {
+            if self.found.entries.get(count) != Some(entry) {
+                other.get_or_insert(count + 1);
+            }
+            count += 1;
+        });
+        match (started, other) {
+            (Err(error), _) => Outcome::Refused(error.to_string()),
+            (Ok(_), Some(seq)) => Outcome::Wrong(format!("entry {seq} is not the one that was written")),
+            (Ok(recovered), None) => match self.compare(count, recovered) {
+                Ok(()) => Outcome::Entries(count),
+                Err(what) => Outcome::Wrong(what),
+            },
         }
     }
 }

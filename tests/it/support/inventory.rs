@@ -101,6 +101,17 @@ impl Inventory {
         self
     }
 
+    /// Starts it by a program that becomes it.
+    pub(crate) fn under(&mut self, wrapper: Vec<String>) -> &mut Self {
+        self.wrapper = wrapper;
+        self
+    }
+
+    /// The process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.as_ref().expect("it runs").id()
+    }
+
     fn command(&self) -> Command {
         let mut text = String::new();
         for (key, value) in &self.keys {
