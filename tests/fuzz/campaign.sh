@@ -1,5 +1,5 @@
 #!/bin/sh
-# Fuzzes every target, THREADS at once: campaign.sh PROGRAMS RUNS THREADS [TARGET…]. Prints a line a target and one with
+# Fuzzes every target: campaign.sh PROGRAMS RUNS THREADS [TARGET…], so many at once. Prints a line a target and one with
 # the sum; fails if a target did. What it found is in target/fuzz: the inputs that reached something new in corpus/, and
 # those that broke something in artifacts/.
 set -eu

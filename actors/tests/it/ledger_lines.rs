@@ -19,28 +19,29 @@ fn money(kind: Kind, key: Option<&'static str>, detail: &'static str) -> Result<
 fn a_payment_without_what_money_needs_is_damage() {
     let payment = |detail| money(Kind::Payment, Some("money-1"), detail);
     assert!(matches!(
-        payment(
-            r#"{"provider":"own","event":"e","result":"succeeded","verdict":"late","amount":1,"currency":"CNY","owed":1}"#
-        ),
+        payment(concat!(
+            r#"{"provider":"doorbuster","event":"e","result":"succeeded","verdict":"late","amount":1,"#,
+            r#""currency":"CNY","owed":1}"#,
+        )),
         Ok(Change::Payment(_))
     ));
     for (detail, reason) in [
         (r#"{"result":"stolen"}"#, "detail: result is missing or makes no sense"),
         (r#"{"result":"failed","provider":"nobody"}"#, "detail: provider is missing or makes no sense"),
-        (r#"{"result":"failed","provider":"own","event":""}"#, "detail: event is missing or makes no sense"),
+        (r#"{"result":"failed","provider":"doorbuster","event":""}"#, "detail: event is missing or makes no sense"),
         (
-            r#"{"result":"failed","provider":"own","event":"e","amount":-1}"#,
+            r#"{"result":"failed","provider":"doorbuster","event":"e","amount":-1}"#,
             "detail: amount is missing or makes no sense",
         ),
         (
-            r#"{"result":"failed","provider":"own","event":"e","amount":1,"currency":"x"}"#,
+            r#"{"result":"failed","provider":"doorbuster","event":"e","amount":1,"currency":"x"}"#,
             "detail: currency is missing or makes no sense",
         ),
     ] {
         assert_eq!(payment(detail), Err(reason.to_owned()), "{detail}");
     }
     assert_eq!(
-        money(Kind::Payment, None, r#"{"result":"failed","provider":"own"}"#),
+        money(Kind::Payment, None, r#"{"result":"failed","provider":"doorbuster"}"#),
         Err("idempotency_key is missing".to_owned())
     );
 }
@@ -48,13 +49,13 @@ fn a_payment_without_what_money_needs_is_damage() {
 #[test]
 fn a_settlement_of_nobodys_payment_or_from_nowhere_is_damage() {
     let settled = |key, detail| money(Kind::Settled, key, detail);
-    let whole = r#"{"settled":1,"currency":"CNY","source":"owed","of":"own"}"#;
+    let whole = r#"{"settled":1,"currency":"CNY","source":"owed","of":"doorbuster"}"#;
     assert!(matches!(settled(Some("money-1"), whole), Ok(Change::Settled(_))));
     for (key, detail, reason) in [
         (None, whole, "detail: of is missing or makes no sense"),
         (Some("money-1"), r#"{"source":"owed"}"#, "detail: of is missing or makes no sense"),
-        (Some("money-1"), r#"{"source":"found","of":"own"}"#, "detail: source is missing or makes no sense"),
-        (Some("money-1"), r#"{"of":"own"}"#, "detail: source is missing or makes no sense"),
+        (Some("money-1"), r#"{"source":"found","of":"doorbuster"}"#, "detail: source is missing or makes no sense"),
+        (Some("money-1"), r#"{"of":"doorbuster"}"#, "detail: source is missing or makes no sense"),
     ] {
         assert_eq!(settled(key, detail), Err(reason.to_owned()), "{detail}");
     }

@@ -79,13 +79,18 @@ pub fn http_answers(input: &[u8]) {
             Answer::read(&mut rest, is_head).unwrap_or_else(|| panic!("no answer of HTTP: {}", shown(&answers)));
         assert!(answer.status != 500, "500: {}", shown(&answers));
         if answer.status >= 200 {
-            (count, is_closed) = (count + 1, answer.closes);
+            let is_old = asked.get(count).is_some_and(|request| first_line(request).ends_with(b" HTTP/1.0"));
+            (count, is_closed) = (count + 1, answer.closes || (is_old && !answer.stays));
         }
     }
     let is_one_more = end.is_some() || !begun.is_empty();
     assert!(count <= whole.len() + usize::from(is_one_more), "more answers than requests: {}", shown(&answers));
     assert!(is_closed || count >= whole.len(), "{count} answers to {} requests: {}", whole.len(), shown(&answers));
     assert!(count > 0 || end.is_none(), "what is no request hears so");
+}
+
+fn first_line(request: &[u8]) -> &[u8] {
+    trimmed(request).split(|byte| *byte == b'\r').next().unwrap_or_default()
 }
 
 fn trimmed(request: &[u8]) -> &[u8] {
@@ -115,6 +120,8 @@ fn said(server: SocketAddr, bytes: &[u8]) -> Vec<u8> {
 struct Answer {
     status: u16,
     closes: bool,
+    /// It says so: whoever speaks HTTP/1.0 has to be told.
+    stays: bool,
 }
 
 impl Answer {
@@ -129,7 +136,8 @@ impl Answer {
         let headers = headers?;
         let value =
             |name: &str| headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| *value);
-        let closes = value("connection").is_some_and(|value| value.eq_ignore_ascii_case("close"));
+        let says = |word: &str| value("connection").is_some_and(|value| value.eq_ignore_ascii_case(word));
+        let (closes, stays) = (says("close"), says("keep-alive"));
         // Who is refused hears why, whatever they asked for: nothing follows that could be taken for it.
         let has_body = (!is_head || (closes && !rest.is_empty())) && status >= 200 && status != 204 && status != 304;
         let is_stream = value("content-type").is_some_and(|kind| kind.starts_with("text/event-stream"));
@@ -139,7 +147,7 @@ impl Answer {
             let length = value("content-length")?.parse().ok()?;
             *rest = rest.split_at_checked(length)?.1;
         }
-        Some(Self { status, closes: closes || is_stream })
+        Some(Self { status, closes: closes || is_stream, stays })
     }
 }
 

@@ -25,17 +25,36 @@ pub(super) struct Written {
 const USERS: &[&str] = &["ada", "bob", ""];
 const KEYS: &[&str] = &["key-1", "key-2", "money-1", "money-2"];
 const DETAILS: &[&str] = &[
-    r#"{"provider":"own","event":"e-1","result":"succeeded","verdict":"late","amount":1990,"currency":"CNY","owed":1990}"#,
-    r#"{"provider":"stripe","event":"e-2","result":"succeeded","verdict":"unknown_order","amount":5,"currency":"EUR","owed":5,"order_reference":"x"}"#,
-    r#"{"provider":"own","event":"e-3","result":"refunded","verdict":"applied","amount":1990,"currency":"CNY","owed":0}"#,
-    r#"{"provider":"own","event":"e-4","result":"failed","verdict":"failed","amount":1990,"currency":"CNY","owed":0}"#,
-    r#"{"settled":1990,"currency":"CNY","source":"owed","of":"own","operator":"eve","reason":"asked"}"#,
-    r#"{"settled":1990,"amount":1990,"currency":"CNY","source":"applied","provider":"own","event":"e-5"}"#,
+    concat!(
+        r#"{"provider":"doorbuster","event":"e-1","result":"succeeded","verdict":"late","amount":1990,"#,
+        r#""currency":"CNY","owed":1990}"#,
+    ),
+    concat!(
+        r#"{"provider":"stripe","event":"e-2","result":"succeeded","verdict":"unknown_order","#,
+        r#""amount":5,"currency":"EUR","owed":5,"order_reference":"x"}"#,
+    ),
+    concat!(
+        r#"{"provider":"doorbuster","event":"e-3","result":"refunded","verdict":"applied","#,
+        r#""amount":1990,"currency":"CNY","owed":0}"#,
+    ),
+    concat!(
+        r#"{"provider":"doorbuster","event":"e-4","result":"failed","verdict":"failed","#,
+        r#""amount":1990,"currency":"CNY","owed":0}"#,
+    ),
+    r#"{"settled":1990,"currency":"CNY","source":"owed","of":"doorbuster","operator":"eve","reason":"asked"}"#,
+    r#"{"settled":1990,"amount":1990,"currency":"CNY","source":"applied","provider":"doorbuster","event":"e-5"}"#,
     r#"{"operator":"eve","reason":"a slip"}"#,
 ];
 const DEFINITIONS: &[&str] = &[
-    r#"{"id":"sku-1","title":"A","description":null,"image_url":null,"unit_price":1990,"currency":"CNY","stock":9,"per_user_limit":9,"opens_at":null,"closes_at":null}"#,
-    r#"{"id":"sku-2","title":"B","description":"b","image_url":"/b.png","unit_price":0,"currency":"EUR","stock":0,"per_user_limit":1,"opens_at":"2026-11-22T12:00:00.000Z","closes_at":"2026-11-23T12:00:00.000Z"}"#,
+    concat!(
+        r#"{"id":"sku-1","title":"A","description":null,"image_url":null,"unit_price":1990,"#,
+        r#""currency":"CNY","stock":9,"per_user_limit":9,"opens_at":null,"closes_at":null}"#,
+    ),
+    concat!(
+        r#"{"id":"sku-2","title":"B","description":"b","image_url":"/b.png","unit_price":0,"#,
+        r#""currency":"EUR","stock":0,"per_user_limit":1,"opens_at":"2026-11-22T12:00:00.000Z","#,
+        r#""closes_at":"2026-11-23T12:00:00.000Z"}"#,
+    ),
 ];
 
 impl Written {
