@@ -8,10 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{
-    ACCEPT, CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, HeaderValue, LOCATION, ORIGIN, TRANSFER_ENCODING,
-};
-use actix_web::http::{ConnectionType, Version};
+use actix_web::http::ConnectionType;
+use actix_web::http::header::{ACCEPT, CONNECTION, HeaderMap, HeaderValue, LOCATION, ORIGIN};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpResponse};
 use doorbuster_actors::request::Reason;
@@ -41,7 +39,7 @@ pub struct RequestChecks {
     pub responses: Arc<ResponseCounters>,
 }
 
-/// Refuses requests that two readers could understand differently, and lets no connection go on while the server
+/// Refuses what no route takes, and lets no connection go on while the server
 /// closes. Counts the requests inside, and the answers.
 pub async fn check(
     checks: Rc<RequestChecks>,
@@ -99,13 +97,6 @@ fn acceptable(request: &ServiceRequest, path: &str) -> Result<(), Problem> {
     let length = request.uri().path_and_query().map_or(0, |path| path.as_str().len());
     if length > MAX_URI {
         return Err(Problem::new(Reason::UriTooLong, "a path with its query has at most 8 KiB").and_close());
-    }
-    let hosts = headers.get_all(HOST).count();
-    if hosts > 1 || (hosts == 0 && request.version() == Version::HTTP_11) {
-        return Err(Problem::new(Reason::Malformed, "send exactly one Host").and_close());
-    }
-    if headers.contains_key(CONTENT_LENGTH) && headers.contains_key(TRANSFER_ENCODING) {
-        return Err(Problem::new(Reason::Malformed, "send Content-Length or Transfer-Encoding, not both").and_close());
     }
     let (sent, detail) = sent_at(path);
     if takes(headers, sent) { Ok(()) } else { Err(Problem::new(Reason::NotAcceptable, detail)) }

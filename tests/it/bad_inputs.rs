@@ -2,6 +2,7 @@
 //! **Owns:** the table of bad inputs, as bytes; `in_step` is about the other requests on their connections.
 //! **Never:** sends a good purchase through the table: every row must leave the stock untouched.
 
+mod heads;
 mod in_step;
 
 use std::time::Duration;
@@ -13,8 +14,8 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 use crate::support::{
-    Attempt, Client, Item, RawAnswer, Server, Setup, admin_authorization, assert_conservation, authorization,
-    problem_code, raw_exchange, seed, token,
+    Attempt, Client, Item, RawAnswer, Server, Setup, admin_authorization, assert_conservation, assert_problem,
+    authorization, problem_code, raw_exchange, seed, token,
 };
 
 const SKU: &str = "sku-1";
@@ -23,65 +24,40 @@ const SKU: &str = "sku-1";
 const UNITS: u32 = 1_000;
 const GOOD_BODY: &str = r#"{"quantity":1}"#;
 
-/// What a row must be answered with.
-#[derive(Debug, Clone)]
-enum Expected {
-    /// One of these problems: status and code.
-    Problem(Vec<(u16, &'static str)>),
-    /// Not understood as HTTP: one of these statuses, with or without a problem, and the connection is closed.
-    Broken(Vec<u16>),
-}
-
+/// Bytes, and the one answer that they get.
 struct Row {
     name: String,
     bytes: Vec<u8>,
-    expected: Expected,
-    /// Whether the connection must end after a problem.
+    expected: (u16, &'static str),
+    /// Whether the connection must end with the answer.
     closes: bool,
 }
 
 impl Row {
     fn new(name: impl Into<String>, bytes: impl Into<Vec<u8>>, status: u16, code: &'static str) -> Self {
-        Self {
-            name: name.into(),
-            bytes: bytes.into(),
-            expected: Expected::Problem(vec![(status, code)]),
-            closes: false,
-        }
+        Self { name: name.into(), bytes: bytes.into(), expected: (status, code), closes: false }
     }
 
-    fn broken(name: impl Into<String>, bytes: impl Into<Vec<u8>>, statuses: &[u16]) -> Self {
-        Self { name: name.into(), bytes: bytes.into(), expected: Expected::Broken(statuses.to_vec()), closes: true }
-    }
-
-    /// Another answer that the contract leaves open.
-    fn or(mut self, status: u16, code: &'static str) -> Self {
-        match &mut self.expected {
-            Expected::Problem(allowed) => allowed.push((status, code)),
-            Expected::Broken(statuses) => statuses.push(status),
-        }
-        self
+    /// What follows these bytes cannot be told from them: the answer is the last one.
+    fn last(name: impl Into<String>, bytes: impl Into<Vec<u8>>, status: u16, code: &'static str) -> Self {
+        Self { closes: true, ..Self::new(name, bytes, status, code) }
     }
 
     /// What is wrong with the answer, if anything.
     async fn complaint(&self, answer: RawAnswer) -> Option<String> {
         let Some(response) = &answer.response else { return Some("closed without an answer".to_owned()) };
         let got = format!("{} {}", response.status, response.text().chars().take(200).collect::<String>());
-        match &self.expected {
-            Expected::Problem(allowed) => {
-                let json = serde_json::from_slice::<Value>(&response.body).unwrap_or_default();
-                let matches = |(status, code): &(u16, &str)| response.status == *status && json["code"] == *code;
-                if !allowed.iter().any(matches) {
-                    return Some(got);
-                }
-                problem_code(response);
-                let silent = json["code"] == "validation" && !json["errors"].is_array();
-                if silent {
-                    return Some(format!("no errors[] in {got}"));
-                }
-            }
-            Expected::Broken(statuses) if !statuses.contains(&response.status) => return Some(got),
-            Expected::Broken(_) => {}
+        let json = serde_json::from_slice::<Value>(&response.body).unwrap_or_default();
+        if (response.status, json["code"].as_str().unwrap_or_default()) != self.expected {
+            return Some(got);
+        }
+        problem_code(response);
+        let silent = json["code"] == "validation" && !json["errors"].is_array();
+        if silent {
+            return Some(format!("no errors[] in {got}"));
+        }
+        if self.closes && response.header("connection") != Some("close") {
+            return Some(format!("does not say that it is the last answer: {got}"));
         }
         (self.closes && !answer.closes().await).then(|| format!("the connection stays open after {got}"))
     }
@@ -160,10 +136,10 @@ fn bodies_that_are_not_the_document() -> Vec<Row> {
     rows.push(Row::new("invalid UTF-8 in a name", purchase(b"{\"quantity\":1,\"\xff\":1}"), 400, "malformed"));
     rows.push(Row::new("invalid UTF-8 alone", purchase([0xc0, 0x80]), 400, "malformed"));
     let surrogate = purchase(r#"{"quantity":1,"note":"\udc00"}"#);
-    rows.push(Row::new("lone surrogate in an unknown member", surrogate, 400, "malformed").or(422, "validation"));
+    rows.push(Row::new("lone surrogate in an unknown member", surrogate, 400, "malformed"));
     let deep = |levels| format!("{{\"quantity\":{}{}}}", "[".repeat(levels), "]".repeat(levels));
-    rows.push(Row::new("1,000 levels", purchase(deep(1_000)), 400, "malformed").or(422, "validation"));
-    rows.push(Row::new("100,000 levels", purchase(deep(100_000)), 413, "payload-too-large").or(400, "malformed"));
+    rows.push(Row::new("1,000 levels", purchase(deep(1_000)), 400, "malformed"));
+    rows.push(Row::new("100,000 levels", purchase(deep(100_000)), 413, "payload-too-large"));
     rows
 }
 
@@ -236,7 +212,7 @@ fn ids() -> Vec<Row> {
         let showing = bare("GET", &format!("/v1/items/{id}"));
         let order = bare("GET", &format!("/v1/orders/{id}"));
         for (route, bytes) in [("purchase", buying), ("item", showing), ("order", order)] {
-            rows.push(Row::new(name(route), bytes, 404, "not-found").or(422, "validation").or(400, "malformed"));
+            rows.push(Row::new(name(route), bytes, 404, "not-found"));
         }
     }
     rows.push(Row::new("empty item id", purchase_of("/v1/items//orders", &[JSON], GOOD_BODY), 404, "not-found"));
@@ -250,7 +226,7 @@ fn queries() -> Vec<Row> {
         .map(|query| Row::new(query, bare("GET", &format!("/v1/items?{query}")), 422, "validation"))
         .collect();
     let foreign_item = bare("GET", "/v1/orders?item_id=%00");
-    rows.push(Row::new("orders of item NUL", foreign_item, 422, "validation").or(404, "not-found"));
+    rows.push(Row::new("orders of item NUL", foreign_item, 422, "validation"));
     rows
 }
 
@@ -297,20 +273,19 @@ fn sizes() -> Vec<Row> {
         Row::new("4 KiB of note", purchase(too_large), 413, "payload-too-large"),
         Row::new("4 KiB of space after the document", purchase(spaces), 413, "payload-too-large"),
         Row::new("1 MiB", purchase(vec![b' '; 1 << 20]), 413, "payload-too-large"),
-        Row::new("Content-Length 10^11", claiming("100000000000"), 413, "payload-too-large"),
+        Row::last("Content-Length 10^11", claiming("100000000000"), 413, "payload-too-large"),
         Row::new("endless chunks", request("POST", path, &chunked, chunks), 413, "payload-too-large"),
-        Row::broken("chunk without a size", request("POST", path, &chunked, bad_chunk), &[400]),
-        Row::broken("Content-Length 2^64", claiming("18446744073709551616"), &[400, 413]),
-        Row::broken("Content-Length -1", claiming("-1"), &[400]),
-        Row::broken("Content-Length +14", claiming("+14"), &[400]),
-        Row::broken("Content-Length text", claiming("many"), &[400]),
+        Row::last("chunk without a size", request("POST", path, &chunked, bad_chunk), 400, "malformed"),
+        Row::last("Content-Length 2^64", claiming("18446744073709551616"), 413, "payload-too-large"),
+        Row::last("Content-Length -1", claiming("-1"), 400, "malformed"),
+        Row::last("Content-Length +14", claiming("+14"), 400, "malformed"),
+        Row::last("Content-Length text", claiming("many"), 400, "malformed"),
         Row::new(
             "no Content-Length",
             request("POST", path, &[chunked[0], chunked[1], JSON], ""),
             411,
             "length-required",
-        )
-        .or(400, "malformed"),
+        ),
         Row::new("path of 9,000 bytes", bare("GET", &format!("/v1/items/{}", "a".repeat(9_000))), 414, "uri-too-long"),
     ]
 }
@@ -354,53 +329,6 @@ fn methods_and_routes() -> Vec<Row> {
     rows
 }
 
-fn broken_http() -> Vec<Row> {
-    let good = String::from_utf8(purchase(GOOD_BODY)).expect("a good purchase is text");
-    let without_host = good.replace("Host: shop\r\n", "");
-    let with = |line: &str| good.replacen("\r\n", &format!("\r\n{line}\r\n"), 1);
-    let chunked = good.replace(GOOD_BODY, "e\r\n{\"quantity\":1}\r\n0\r\n\r\n");
-    let chunked = chunked.replacen("\r\n", "\r\nTransfer-Encoding: chunked\r\n", 1);
-    let mut rows = vec![
-        Row::broken("no Host", without_host, &[400]),
-        Row::broken("two Hosts", with("Host: other"), &[400]),
-        Row::broken("two different Content-Lengths", with("Content-Length: 15"), &[400]),
-        Row::broken("two equal Content-Lengths", with("Content-Length: 14"), &[400]),
-        Row::broken("Content-Length list", good.replace("Length: 14", "Length: 14, 14"), &[400]),
-        Row::broken("Content-Length and chunked", chunked, &[400]),
-        Row::broken("chunked twice", with("Transfer-Encoding: chunked, chunked"), &[400, 501]),
-        Row::broken("unknown transfer coding", with("Transfer-Encoding: sausage"), &[400, 501]),
-        Row::broken("space before the colon", good.replace("Host:", "Host :"), &[400]),
-        Row::broken("folded header", with("X-Folded: 1\r\n 2"), &[400]),
-        Row::broken("header without a colon", with("nonsense"), &[400]),
-        Row::broken("NUL in a header", with("X-Nul: a\0b"), &[400]),
-        Row::broken("NUL in the path", good.replacen("sku-1", "sku\0-1", 1), &[400]),
-        Row::broken("ESC in the path", good.replacen("sku-1", "sku\x1b-1", 1), &[400]),
-        Row::broken("HTTP/3.0", good.replacen("HTTP/1.1", "HTTP/3.0", 1), &[400, 505]),
-        Row::broken("no version", good.replacen(" HTTP/1.1", "", 1), &[400]),
-        Row::broken("not HTTP at all", "\x16\x03\x01\x02\0\x01\0\x01\u{fc}\x03\x03 hello\r\n\r\n", &[400]),
-    ];
-    rows.extend(heads_refused_with_a_document(&good));
-    rows
-}
-
-/// What the HTTP library would accept or refuse without a word: a problem document, and the end of the connection.
-fn heads_refused_with_a_document(good: &str) -> Vec<Row> {
-    let with = |line: &str| good.replacen("\r\n", &format!("\r\n{line}\r\n"), 1);
-    let with_path = |start: &str| good.replacen("/v1/items/", &format!("/v1/items/{start}"), 1);
-    let many: String = (0..97).map(|number| format!("X-{number}: 1\r\n")).collect();
-    let refused = |name, bytes, status, code| Row { closes: true, ..Row::new(name, bytes, status, code) };
-    vec![
-        refused("bare line feeds", good.replace("\r\n", "\n"), 400, "malformed"),
-        refused("a bare line feed after the request line", good.replacen("\r\n", "\n", 1), 400, "malformed"),
-        refused("a bare line feed in the middle", with("X-Bare: 1\nX-After: 2"), 400, "malformed"),
-        refused("a bare line feed for the empty line", good.replacen("\r\n\r\n", "\r\n\n", 1), 400, "malformed"),
-        refused("a bare line feed before the request", format!("\n{good}"), 400, "malformed"),
-        refused("97 more headers", with(many.trim_end()), 431, "headers-too-large"),
-        refused("head of 128 KiB", with(&format!("X-Long: {}", "x".repeat(128 << 10))), 431, "headers-too-large"),
-        refused("path of 70,000 bytes", with_path(&"a".repeat(70_000)), 414, "uri-too-long"),
-    ]
-}
-
 fn header_values() -> Vec<Row> {
     let with_key = |key: &str| purchase_with(&[JSON, ("Idempotency-Key", key)], GOOD_BODY);
     let mut rows: Vec<Row> = ["", "\"\"", "a b", "a\tb", "\u{e9}", "schl\u{fc}ssel"]
@@ -412,7 +340,7 @@ fn header_values() -> Vec<Row> {
     rows.push(Row::new("two keys", twice, 400, "malformed"));
     for control in ["\u{1}", "\0", "\u{7f}"] {
         // Such a byte ends the request before anybody reads the header's name.
-        rows.push(Row::broken(format!("key with {control:?}"), with_key(&format!("a{control}b")), &[400]));
+        rows.push(Row::last(format!("key with {control:?}"), with_key(&format!("a{control}b")), 400, "malformed"));
     }
     rows
 }
@@ -434,7 +362,7 @@ fn credentials() -> Vec<Row> {
         refused("Basic", as_user(&[("Authorization", "Basic YW5uOnBhc3N3b3Jk")])),
         refused("two Authorizations", as_user(&[("Authorization", &good), ("Authorization", &good)])),
         refused("token in the query", request("GET", &in_query, &[("Host", "shop")], "")),
-        refused("100 kB of Authorization", as_user(&[("Authorization", &long)])).or(431, "headers-too-large"),
+        Row::last("100 kB of Authorization", as_user(&[("Authorization", &long)]), 431, "headers-too-large"),
     ]
 }
 
@@ -447,7 +375,7 @@ fn table() -> Vec<Row> {
         media(),
         sizes(),
         methods_and_routes(),
-        broken_http(),
+        heads::refused(),
         header_values(),
         credentials(),
     ];
@@ -495,9 +423,8 @@ async fn a_body_or_a_head_that_never_comes_is_given_up() {
         let response = answer.response.unwrap_or_else(|| panic!("{name}: closed without an answer"));
         assert_eq!((response.status, problem_code(&response).as_str()), (408, "request-timeout"), "{name}");
     }
-    // Half a head is not a request yet: an answer is a courtesy, the end of the connection is not.
     let answer = half_head.expect("half a head is given up in time");
-    assert!(answer.response.as_ref().is_none_or(|response| response.status == 408));
+    assert_problem(answer.response.as_ref().expect("half a head is answered"), 408, "request-timeout");
     assert!(answer.closes().await, "half a head keeps its connection");
     assert_eq!(assert_conservation(&server).await.len(), 0, "something was sold");
 }
