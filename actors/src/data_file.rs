@@ -201,8 +201,8 @@ impl DataFile {
         looked.map_err(|source| DataFileError::Sqlite { path: self.path.clone(), source })
     }
 
-    /// Puts on disk what is in the log, and its name. A process that was killed before its sync leaves commits that only
-    /// the operating system has: whoever opens the file reads them, tells of them, and a power cut takes them.
+    /// Puts on disk what is in the log, and its name. A process that was killed before its sync leaves commits that
+    /// only the operating system has: whoever opens the file reads them, tells of them, and a power cut takes them.
     pub fn sync_log(&self) -> Result<(), DataFileError> {
         let path = beside(&self.path, LOG);
         let synced = match File::open(&path) {

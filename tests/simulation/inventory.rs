@@ -1,5 +1,5 @@
-//! **Job:** runs the simulated shops in front of the product's own inventory: the feed's lines as the server writes them,
-//! read and booked by the code of the inventory.
+//! **Job:** runs the simulated shops in front of the product's own inventory: the feed's lines as the server writes
+//! them, read and booked by the code of the inventory.
 //! **Owns:** which row tells what of an item, as the feed's reader knows it.
 //! **Never:** is a part of the product: this is the one place that sees both sides of the wall, and only tests do.
 //!

@@ -137,7 +137,7 @@ impl Answer {
         let value =
             |name: &str| headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| *value);
         let says = |word: &str| value("connection").is_some_and(|value| value.eq_ignore_ascii_case(word));
-        let (closes, stays) = (says("close"), says("keep-alive"));
+        let (closes, is_kept) = (says("close"), says("keep-alive"));
         // Who is refused hears why, whatever they asked for: nothing follows that could be taken for it.
         let has_body = (!is_head || (closes && !rest.is_empty())) && status >= 200 && status != 204 && status != 304;
         let is_stream = value("content-type").is_some_and(|kind| kind.starts_with("text/event-stream"));
@@ -147,7 +147,7 @@ impl Answer {
             let length = value("content-length")?.parse().ok()?;
             *rest = rest.split_at_checked(length)?.1;
         }
-        Some(Self { status, closes: closes || is_stream, stays })
+        Some(Self { status, closes: closes || is_stream, stays: is_kept })
     }
 }
 

@@ -50,7 +50,9 @@ impl<'b> Bytes<'b> {
             0xe0..0xf0 => i64::from(u16::from_le_bytes([self.byte(), self.byte()])),
             _any => {
                 let mut bytes = [0; 8];
-                bytes.iter_mut().for_each(|byte| *byte = self.byte());
+                for byte in &mut bytes {
+                    *byte = self.byte();
+                }
                 i64::from_le_bytes(bytes)
             }
         }

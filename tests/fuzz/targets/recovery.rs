@@ -26,6 +26,7 @@ const SCRATCH: &str = "doorbuster-fuzz-";
 
 /// A folder of this process, which the next one takes away: a server in it does not end before its process. It is in
 /// memory where there is such a place and nobody says otherwise: no power cut is tried here, and a sync takes its time.
+#[expect(clippy::disallowed_methods, reason = "where temporary files go is said by the environment")]
 pub(super) fn scratch(name: &str) -> PathBuf {
     let memory = Path::new("/dev/shm");
     let is_free = std::env::var_os("TMPDIR").is_none() && memory.is_dir();

@@ -52,7 +52,9 @@ fn platform() -> PlatformKeys {
 
 fn mac(parts: &[&[u8]]) -> Vec<u8> {
     let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).expect("HMAC takes keys of any length");
-    parts.iter().for_each(|part| mac.update(part));
+    for part in parts {
+        mac.update(part);
+    }
     mac.finalize().into_bytes().to_vec()
 }
 
@@ -87,12 +89,11 @@ fn is_believed(report: &Result<Report, Refusal>) -> bool {
     !matches!(report, Err(Refusal::NotAuthentic(_) | Refusal::Malformed(_)))
 }
 
+/// What a provider's file reads a report with.
+type Reading = fn(&Headers<'_>, &[u8], &[Secret], u64) -> Result<Report, Refusal>;
+
 /// `t=…,v1=…`, ours and Stripe's.
-fn timed(
-    input: &[u8],
-    (provider, header): (Provider, &str),
-    read: fn(&Headers<'_>, &[u8], &[Secret], u64) -> Result<Report, Refusal>,
-) {
+fn timed(input: &[u8], (provider, header): (Provider, &str), read: Reading) {
     SECRETS.with(|secrets| {
         if let Some((&AUTHENTIC, body)) = input.split_first() {
             let at = NOW.to_string();

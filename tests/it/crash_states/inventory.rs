@@ -90,7 +90,7 @@ fn history(calls: Vec<Call>, disk: Disk, lines: &[String]) -> History<Feeds> {
 fn record(lines: &[String]) -> History<Feeds> {
     let (feed, tracer) = (Feed::start(ADMIN_TOKEN, Vec::new()), Tracer::new());
     let mut inventory = Inventory::of(&feed.url());
-    inventory.under(tracer.command());
+    inventory.under(&tracer.command());
     let folder = inventory.data_file().parent().expect("a folder").canonicalize().expect("it is there");
     let mut done = 0;
     for (day, length) in DAYS.into_iter().enumerate() {
@@ -116,7 +116,7 @@ fn record(lines: &[String]) -> History<Feeds> {
 fn start_again(disk: &Disk, image: &Image, lines: &[String]) -> History<Feeds> {
     let (feed, tracer) = (Feed::start(ADMIN_TOKEN, lines.to_vec()), Tracer::new());
     let mut inventory = Inventory::of(&feed.url());
-    inventory.under(tracer.command());
+    inventory.under(&tracer.command());
     let folder = inventory.data_file().parent().expect("a folder").canonicalize().expect("it is there");
     for (name, bytes) in image {
         fs::write(folder.join(name), bytes).expect("room");

@@ -29,8 +29,8 @@ pub(crate) const LAMP: &str = "lamp";
 const PAY_WITHIN: &str = "\"1500ms\"";
 /// How long an order may take to expire.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// How each day ends. So there is a start on nothing, two on a file without a log, and one on the log of a killed server.
-/// Short days keep the log short, and starts from it fast.
+/// How each day ends. So there is a start on nothing, two on a file without a log, and one on the log of a killed
+/// server. Short days keep the log short, and starts from it fast.
 const DAYS: [(&str, End); 4] =
     [("first", End::Clean), ("second", End::Killed), ("third", End::Clean), ("fourth", End::Killed)];
 

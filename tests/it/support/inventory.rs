@@ -101,12 +101,6 @@ impl Inventory {
         self
     }
 
-    /// Starts it by a program that becomes it.
-    pub(crate) fn under(&mut self, wrapper: Vec<String>) -> &mut Self {
-        self.wrapper = wrapper;
-        self
-    }
-
     /// The process.
     pub(crate) fn id(&self) -> u32 {
         self.child.as_ref().expect("it runs").id()
@@ -152,11 +146,6 @@ impl Inventory {
         url.clone_into(&mut self.url);
         self.child = Some(child);
         Ok(())
-    }
-
-    /// The process.
-    pub(crate) fn id(&self) -> u32 {
-        self.child.as_ref().expect("it runs").id()
     }
 
     /// Whether the process still runs.

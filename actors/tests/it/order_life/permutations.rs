@@ -76,9 +76,8 @@ fn every_permutation(visit: &mut impl FnMut(&[Event])) {
 /// What ends the order first: its price in time, somebody who gives it up, or its deadline.
 fn first_end(events: &[Event], in_time: usize) -> Option<Status> {
     let end = |event: &Event| match event {
-        event if event.pays() => Some(Status::Paid),
         Cancelled | Revoked => Some(Status::Cancelled),
-        _other => None,
+        Exact | AlsoExact | Short | Over | OtherCurrency | Failed | Tick => event.pays().then_some(Status::Paid),
     };
     // Whatever moves anything after the deadline finds it passed.
     let is_late = || events[in_time..].iter().any(|event| *event != Failed);
