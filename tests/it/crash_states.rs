@@ -32,7 +32,7 @@ use crate::support::seed;
 
 /// Draws of arbitrary subsets at each step of an ordinary run, and of a campaign.
 const DRAWS: u64 = 4;
-const CAMPAIGN_DRAWS: u64 = 100;
+const CAMPAIGN_DRAWS: u64 = 400;
 /// Starts after a crash that are crashed in their turn, of an ordinary run's sale and of each of a campaign's.
 const STARTS: usize = 4;
 const CAMPAIGN_STARTS: usize = 12;
@@ -100,7 +100,8 @@ fn a_crash_after_any_write_takes_back_nothing_that_was_told() {
     for (model, tally) in campaign.of_sales.iter().chain(&campaign.of_starts) {
         println!("{model:?}: {tally}");
     }
-    println!("{}", campaign.line());
+    let found = controls().iter().map(|(name, tallies)| format!("{} with {name}", sum(tallies).violations()));
+    println!("{}; controls: {}", campaign.line(), found.collect::<Vec<_>>().join(", "));
     assert!(campaign.complaints().is_empty(), "{:#?}", campaign.complaints());
     for tallies in [&campaign.of_sales, &campaign.of_starts] {
         assert!(MODELS.iter().all(|model| tallies[model].crashes > 20), "every model was tried: {tallies:?}");
@@ -127,7 +128,8 @@ fn an_answer_before_its_commit_is_noticed() {
 
 #[test]
 fn a_crash_of_the_inventory_takes_back_nothing_that_it_has_confirmed() {
-    let (first, again) = inventory::crash_inventory(effort(), STARTS);
+    let (draws, starts) = if wanted().is_some() { (CAMPAIGN_DRAWS, CAMPAIGN_STARTS) } else { (DRAWS, STARTS) };
+    let (first, again) = inventory::crash_inventory(Effort { draws, ..effort() }, starts);
     for (model, tally) in first.iter().chain(&again) {
         println!("{model:?}: {tally}");
     }
