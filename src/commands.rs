@@ -17,6 +17,7 @@ pub mod doctor;
 mod draft;
 mod event_stream;
 mod failure;
+pub mod history;
 mod inventory;
 mod man;
 mod mark;

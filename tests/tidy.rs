@@ -86,6 +86,7 @@ const PLACES: &[(&str, &[&str], &str)] = &[
             "src/inventory",
             "src/webhook",
             "src/commands/bench",
+            "src/commands/history",
             "src/commands/top",
             "src/logs",
         ],

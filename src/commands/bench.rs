@@ -6,9 +6,13 @@
 pub(in crate::commands) mod audit;
 mod compare;
 mod connection;
+mod error;
 mod fixed_answer;
+mod follow_up;
 pub(in crate::commands) mod interrupt;
+mod notes;
 pub mod options;
+pub(in crate::commands) mod orders;
 pub(in crate::commands) mod own_server;
 pub(in crate::commands) mod prepare;
 mod print;
@@ -18,43 +22,38 @@ pub(in crate::commands) mod run_state;
 pub(in crate::commands) mod server_facts;
 pub mod spawned_server;
 mod tally;
-impl From<BenchError> for Failure {
-    fn from(error: BenchError) -> Self {
-        Self::new(error)
-    }
-}
-
 #[cfg(test)]
 mod tests;
 mod ticker;
-pub(in crate::commands) mod worker;
+mod worker;
 pub(in crate::commands) mod workload;
 
-use std::fmt::Display;
 use std::net::{SocketAddr, TcpListener};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+pub use error::BenchError;
 pub use report::Report;
 
 use super::Cli;
-use super::DataFileError;
 use super::failure::{EXIT_VIOLATED, Failure};
-use super::verify;
+use super::history::{Covers, Recorder};
+use super::verify::{self, Besides, History};
 use crate::config::Purpose;
 use audit::Finding;
 use options::{Arrival, Bench, Profile};
+use orders::Orders;
 use own_server::{no_token, own_server, with_keys};
 use report::{Circumstances, ServerFacts};
 use run_state::RunState;
 use server_facts::{Item, OpsClient, Snapshot};
-use spawned_server::{LaunchSpec, SpawnError, SpawnedServer};
+use spawned_server::{LaunchSpec, SpawnedServer};
 use std::io::Write as _;
 use std::process::ExitCode;
 use tally::Tally;
-use worker::{Orders, Pace, Worker};
+use worker::{Pace, Worker};
 use workload::{Schedule, Segment};
 
 /// Runs the load and prints what came of it.
@@ -95,77 +94,6 @@ const NOBODY: Duration = Duration::from_secs(1);
 
 /// How long a run takes if nobody says.
 const DEFAULT_DURATION: Duration = Duration::from_secs(10);
-
-/// No run, or none to its end.
-#[derive(Debug, thiserror::Error)]
-pub enum BenchError {
-    /// The server cannot be asked.
-    #[error("{url} cannot be reached: {reason}")]
-    Unreachable {
-        /// Address that was asked.
-        url: String,
-        /// What is wrong, in words.
-        reason: String,
-    },
-    /// The admin token is another one.
-    #[error("{url} does not accept auth.admin_token of this configuration")]
-    Unauthorized {
-        /// Address that was asked.
-        url: String,
-    },
-    /// It answered something else than the contract says.
-    #[error("{url} answers something unexpected: {reason}")]
-    Response {
-        /// Address that was asked.
-        url: String,
-        /// What is wrong, in words.
-        reason: String,
-    },
-    /// There is nothing to buy.
-    #[error("no item is open with units left: name one with --item")]
-    NothingToBuy,
-    /// It is not sold there.
-    #[error("--item: {0} is not sold there")]
-    UnknownItem(String),
-    /// The file with the tokens.
-    #[error("--tokens: {path}: {reason}")]
-    Tokens {
-        /// Path of the file.
-        path: PathBuf,
-        /// What is wrong, in words.
-        reason: String,
-    },
-    /// The earlier result.
-    #[error("--compare: {path}: {reason}")]
-    Compare {
-        /// Path of the file.
-        path: PathBuf,
-        /// What is wrong, in words.
-        reason: String,
-    },
-    /// Not one purchase was answered.
-    #[error("no purchase was answered: {0}")]
-    NoAnswer(String),
-    /// A server of our own.
-    #[error(transparent)]
-    SpawnedServer(#[from] SpawnError),
-    /// Its data file.
-    #[error(transparent)]
-    DataFile(#[from] DataFileError),
-    /// A thread or a socket.
-    #[error("the generator cannot run: {0}")]
-    Generator(#[from] std::io::Error),
-}
-
-impl BenchError {
-    fn unreachable(url: &str, reason: &impl Display) -> Self {
-        Self::Unreachable { url: url.to_owned(), reason: reason.to_string() }
-    }
-
-    fn answer(url: &str, reason: impl Display) -> Self {
-        Self::Response { url: url.to_owned(), reason: reason.to_string() }
-    }
-}
 
 /// What opens the doors. No `Debug`: these are secrets.
 pub struct Keys<'k> {
@@ -209,7 +137,10 @@ pub fn load(bench: &Bench, recipe: Option<LaunchSpec>, keys: &Keys<'_>) -> Resul
     };
     if let Some(server) = server {
         let place = server.kill();
-        report.audit.push(Finding::of_file(&verify::audit(&place.data_file())?, "after the server was killed"));
+        let mut history = bench.history.as_deref().map(History::read).transpose()?;
+        let besides = Besides { history: history.as_mut(), inventory: None };
+        let file = verify::audit_with(&place.data_file(), besides)?;
+        report.audit.push(Finding::of_file(&file, "after the server was killed"));
     }
     report.old = old.map(Box::new);
     Ok(report)
@@ -233,7 +164,8 @@ fn visit(
     let pace = Pacing::of(bench);
     let orders = prepare::orders(bench, url, &items, keys, &pace)?;
     let before = ops.snapshot()?;
-    let (tally, orders) = drive(orders, &pace, run_state, &|_looks| progress::glance(run_state))?;
+    let covers = if bench.url.is_some() { Covers::Buyers } else { Covers::Everything };
+    let (tally, orders) = drive_recorded(bench, covers, orders, &pace, run_state)?;
     let after = ops.snapshot()?;
     if tally.total() == 0 && tally.unsent == 0 {
         return Err(BenchError::NoAnswer("nothing was sent before the end".to_owned()));
@@ -259,7 +191,8 @@ pub(in crate::commands) fn report(
         workers: before.map(Snapshot::workers),
         shares_cores: is_here(orders.address),
     };
-    let cpu_s = |snapshot: Option<&Snapshot>| snapshot.and_then(|snapshot| snapshot.cpu_s);
+    let is_same = before.map(|before| before.started_s) == after.map(|after| after.started_s);
+    let cpu_s = |snapshot: Option<&Snapshot>| snapshot.and_then(|snapshot| snapshot.cpu_s).filter(|_| is_same);
     let circumstances = Circumstances {
         asked: pace.asked.clone(),
         run: orders.workload.run.clone(),
@@ -279,7 +212,7 @@ fn is_here(address: SocketAddr) -> bool {
 fn self_test(bench: &Bench, run_state: &Arc<RunState>) -> Result<Report, BenchError> {
     let pace = Pacing::of(bench);
     let orders = prepare::fixed(bench, fixed_answer::start()?, &pace);
-    let (tally, orders) = drive(orders, &pace, run_state, &|_looks| progress::glance(run_state))?;
+    let (tally, orders) = drive_recorded(bench, Covers::Everything, orders, &pace, run_state)?;
     let mut report = report(&orders, &pace, &tally, None, None);
     report.server = None;
     report.asked["users"] = 1.into();
@@ -345,11 +278,27 @@ impl Pacing {
     }
 }
 
+/// Runs all threads, and writes down what they do if that is asked for.
+fn drive_recorded(
+    bench: &Bench,
+    covers: Covers,
+    orders: Orders,
+    pace: &Pacing,
+    run_state: &Arc<RunState>,
+) -> Result<(Tally, Arc<Orders>), BenchError> {
+    let failed = |source| BenchError::Recording { path: bench.history.clone().unwrap_or_default(), source };
+    let recorder = bench.history.as_deref().map(|path| Recorder::create(path, covers)).transpose().map_err(failed)?;
+    let driven = drive(orders, pace, run_state, recorder.as_ref(), &|_looks| progress::glance(run_state))?;
+    recorder.map_or(Ok(0), Recorder::finish).map_err(failed)?;
+    Ok(driven)
+}
+
 /// Runs all threads, and shows on a terminal what `look` says of them.
 pub(in crate::commands) fn drive(
     orders: Orders,
     pace: &Pacing,
     run_state: &Arc<RunState>,
+    history: Option<&Recorder>,
     look: &dyn Fn(u64) -> (u64, String),
 ) -> Result<(Tally, Arc<Orders>), BenchError> {
     let orders = Arc::new(orders);
@@ -369,6 +318,7 @@ pub(in crate::commands) fn drive(
             thread,
             threads: pace.threads,
             connections: workload::share(pace.connections, thread, pace.threads),
+            sheet: history.map(Recorder::sheet),
         };
         let builder = thread::Builder::new().name(format!("generator-{thread}"));
         threads.push(builder.spawn(move || part.run())?);

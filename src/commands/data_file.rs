@@ -2,6 +2,7 @@
 //! **Owns:** the one view of it that a command works with, and the mark, which is read before that view begins.
 //! **Never:** leaves a file behind or changes one: where no server runs, SQLite gets neither locks nor shared memory.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::Metadata;
 use std::io::ErrorKind;
@@ -122,20 +123,10 @@ impl DataFile {
         if journal > 0 {
             return Err(DataFileError::Journal(path));
         }
-        let is_shared = format::is_open_elsewhere(&path).map_err(failed)?;
-        let log = beside(&path, "-wal");
-        if is_shared && !log.exists() {
-            return Err(DataFileError::LogRemoved(path));
-        }
-        let alone = if is_shared { None } else { Some(stamps(&path)) };
+        let access = access_to(&path)?;
+        let alone = if access == Access::Shared { None } else { Some(stamps(&path)) };
         // A server that is running may write the mark later than the view, never earlier.
         let mark = Mark::read(&path);
-        let has_log = length(&log).map_err(failed)? > 0;
-        let access = match (is_shared, has_log) {
-            (true, _) => Access::Shared,
-            (false, true) => Access::AloneWithLog,
-            (false, false) => Access::Alone,
-        };
         let connection = connect(&path, access).map_err(|source| sqlite(&path, source))?;
         let version = identify(&connection, &path)?;
         let is_open = says_it_is_open(&connection);
@@ -164,6 +155,57 @@ impl DataFile {
     }
 }
 
+/// The data file of an inventory, in one view of it.
+pub(super) struct InventoryFile {
+    connection: Connection,
+    path: PathBuf,
+}
+
+impl InventoryFile {
+    pub(super) fn open(path: &Path) -> Result<Self, DataFileError> {
+        let path = present(path)?;
+        let access = access_to(&path)?;
+        let connection = connect(&path, access).map_err(|source| sqlite(&path, source))?;
+        match connection.query_row("PRAGMA application_id", [], |row| row.get::<_, i64>(0)) {
+            Ok(INVENTORY) => Ok(Self { connection, path }),
+            Ok(_other) => Err(DataFileError::Foreign { path, what: "not the data file of an inventory" }),
+            Err(source) => Err(sqlite(&path, source)),
+        }
+    }
+
+    /// The last entry that it is done with.
+    pub(super) fn cursor(&self) -> Result<i64, DataFileError> {
+        let read = self.connection.query_row("SELECT seq FROM cursor", [], |row| row.get(0));
+        read.map_err(|source| sqlite(&self.path, source))
+    }
+
+    /// What it has given up: the numbers of entries, and why.
+    pub(super) fn dead_letters(&self) -> Result<BTreeMap<String, String>, DataFileError> {
+        self.pairs("SELECT CAST(seq AS TEXT), reason FROM dead_letter")
+    }
+
+    /// What it says of each item.
+    pub(super) fn items(&self) -> Result<BTreeMap<String, String>, DataFileError> {
+        self.pairs(
+            "SELECT item_id, 'stock ' || stock || ', allocated ' || allocated || ', shipped ' || shipped FROM item",
+        )
+    }
+
+    /// What it says of each order.
+    pub(super) fn orders(&self) -> Result<BTreeMap<String, String>, DataFileError> {
+        self.pairs("SELECT order_id, quantity || ' of ' || item_id || ', ' || status FROM held")
+    }
+
+    fn pairs(&self, sql: &str) -> Result<BTreeMap<String, String>, DataFileError> {
+        let read = || -> rusqlite::Result<_> {
+            let mut statement = self.connection.prepare(sql)?;
+            let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            rows.collect()
+        };
+        read().map_err(|source| sqlite(&self.path, source))
+    }
+}
+
 fn sqlite(path: &Path, source: rusqlite::Error) -> DataFileError {
     let path = path.to_owned();
     match source.sqlite_error_code() {
@@ -182,6 +224,22 @@ enum Access {
     AloneWithLog,
     /// Nobody has, and there is no log.
     Alone,
+}
+
+/// How this file can be read now.
+fn access_to(path: &Path) -> Result<Access, DataFileError> {
+    let failed = |source| DataFileError::File { path: path.to_owned(), source };
+    let is_shared = format::is_open_elsewhere(path).map_err(failed)?;
+    let log = beside(path, "-wal");
+    if is_shared && !log.exists() {
+        return Err(DataFileError::LogRemoved(path.to_owned()));
+    }
+    let has_log = length(&log).map_err(failed)? > 0;
+    Ok(match (is_shared, has_log) {
+        (true, _) => Access::Shared,
+        (false, true) => Access::AloneWithLog,
+        (false, false) => Access::Alone,
+    })
 }
 
 fn connect(path: &Path, access: Access) -> rusqlite::Result<Connection> {

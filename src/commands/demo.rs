@@ -15,11 +15,11 @@ use serde_json::json;
 use super::Cli;
 use super::bench::audit::{self, Finding};
 use super::bench::options::{Arrival, Demo};
+use super::bench::orders::Orders;
 use super::bench::own_server::{own_server, with_keys};
 use super::bench::run_state::RunState;
 use super::bench::server_facts::{Item, Layer, OpsClient};
 use super::bench::spawned_server::{LaunchSpec, SpawnedServer};
-use super::bench::worker::Orders;
 use super::bench::workload::{Segment, Workload};
 use super::bench::{BenchError, Keys, Pacing, TempoKind, drive, interrupt, prepare, progress, report};
 use super::failure::{EXIT_VIOLATED, Failure};
@@ -78,7 +78,7 @@ fn sell(demo: &Demo, recipe: LaunchSpec, keys: &Keys<'_>, out: &mut impl Write) 
     let items = ops.items()?;
     let left = RefCell::new(format!("{units} units left"));
     let pacing = pacing(demo);
-    let (tally, orders) = drive(orders, &pacing, &run_state, &|looks| watch(&ops, &run_state, looks, &left))?;
+    let (tally, orders) = drive(orders, &pacing, &run_state, None, &|looks| watch(&ops, &run_state, looks, &left))?;
 
     let after = ops.snapshot()?;
     let mut report = report(&orders, &pacing, &tally, before.as_ref(), after.as_ref());
@@ -110,6 +110,7 @@ fn crowd(demo: &Demo, url: &str, keys: &Keys<'_>) -> Result<Orders, BenchError> 
         quantity: 1,
         workload,
         retries: 2,
+        mix: 0.0,
         patience: Duration::from_secs(10),
         warmup: Duration::ZERO,
         last_call: Duration::MAX,

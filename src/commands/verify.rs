@@ -3,13 +3,15 @@
 //! **Never:** writes, repairs, or stops at the first violation.
 
 mod books;
+mod follower;
+mod history;
 mod money;
 mod order;
 mod report;
 mod schema;
 mod views;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use doorbuster_actors::ledger::{Row, columns_of};
 
@@ -21,7 +23,10 @@ use super::failure::{EXIT_VIOLATED, Failure};
 use super::mark::{Binding, Mark};
 use crate::config;
 use books::Books;
+use follower::Follower;
+
 use clap::Args;
+pub(super) use history::History;
 use report::{Findings, Promise};
 use std::process::ExitCode;
 
@@ -34,6 +39,13 @@ pub struct Verify {
     /// Keys set after the command.
     #[command(flatten)]
     pub assignments: Assignments,
+    /// A history that clients have recorded (doorbuster bench --history), to compare with the data file: what each
+    /// was answered, and when.
+    #[arg(long, value_name = "FILE")]
+    pub history: Option<PathBuf>,
+    /// The data file of an inventory that follows this one, to see whether it has applied every entry once.
+    #[arg(long, value_name = "FILE")]
+    pub inventory: Option<PathBuf>,
     /// Print the result as one JSON object.
     #[arg(long)]
     pub json: bool,
@@ -47,12 +59,15 @@ impl Verify {
 
 /// Audits the data file of the configuration.
 pub(super) fn run(cli: &Cli, options: &Verify) -> Result<ExitCode, Failure> {
-    let report = audit(&config::load(cli.sources())?.config.storage.path)?;
+    let path = config::load(cli.sources())?.config.storage.path;
+    let mut history = options.history.as_deref().map(History::read).transpose()?;
+    let besides = Besides { history: history.as_mut(), inventory: options.inventory.as_deref() };
+    let report = audit_with(&path, besides)?;
     report.print(options.json, &mut std::io::stdout().lock())?;
     Ok(if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_VIOLATED) })
 }
 
-pub use report::{Check, Report};
+pub use report::{Check, HistoryTotals, Report};
 
 /// How much is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,26 +80,41 @@ enum Depth {
 
 /// Audits the data file at `path`, read-only, in one consistent view of it.
 pub fn audit(path: &Path) -> Result<Report, DataFileError> {
+    audit_with(path, Besides::default())
+}
+
+/// Audits the data file at `path` and compares it with what is given besides.
+pub(super) fn audit_with(path: &Path, besides: Besides<'_>) -> Result<Report, DataFileError> {
     let file = DataFile::open(path)?;
-    let report = audit_file(&file)?;
+    let report = look(&file, Depth::Everything, besides)?;
     file.expect_unchanged()?;
     Ok(report)
 }
 
 /// Audits an open data file.
 pub(super) fn audit_file(file: &DataFile) -> Result<Report, DataFileError> {
-    look(file, Depth::Everything)
+    look(file, Depth::Everything, Besides::default())
 }
 
 /// Whether all that was acknowledged is there and is what was written; if not, why.
 pub(super) fn expect_whole(file: &DataFile) -> Result<(), DataFileError> {
-    let report = look(file, Depth::Chain)?;
+    let report = look(file, Depth::Chain, Besides::default())?;
     let mut broken = report.checks.iter().filter(|check| check.violations > 0);
     let Some(first) = broken.next() else { return Ok(()) };
     Err(DataFileError::NotWhole(first.examples.first().cloned().unwrap_or_else(|| first.promise.to_owned())))
 }
 
-fn look(file: &DataFile, depth: Depth) -> Result<Report, DataFileError> {
+/// What a data file is compared with.
+#[derive(Default)]
+pub(super) struct Besides<'b> {
+    /// What clients were told.
+    pub(super) history: Option<&'b mut History>,
+    /// The data file of an inventory.
+    pub(super) inventory: Option<&'b Path>,
+}
+
+fn look(file: &DataFile, depth: Depth, besides: Besides<'_>) -> Result<Report, DataFileError> {
+    let Besides { mut history, inventory } = besides;
     let mut findings = Findings::default();
     schema::check(file, &mut findings)?;
     if depth == Depth::Everything {
@@ -92,8 +122,17 @@ fn look(file: &DataFile, depth: Depth) -> Result<Report, DataFileError> {
     }
     findings.expect(file.lost_log.is_none(), Promise::LogThere, || file.lost_log.clone().unwrap_or_default());
     let mut books = Books::default();
+    let mut follower = inventory.map(Follower::open).transpose()?;
     let entries = fold(file, &mut findings, |row, findings| match depth {
-        Depth::Everything => books.enter(row, findings),
+        Depth::Everything => {
+            books.enter(row, findings);
+            if let Some(history) = &mut history {
+                history.enter(row);
+            }
+            if let Some(follower) = &mut follower {
+                follower.enter(row);
+            }
+        }
         Depth::Chain => {}
     });
     if depth == Depth::Everything {
@@ -103,7 +142,16 @@ fn look(file: &DataFile, depth: Depth) -> Result<Report, DataFileError> {
     if depth == Depth::Everything {
         views::check(file, &books, entries, &mut findings);
     }
-    Ok(findings.into_report(entries, books.totals()))
+    let mut promises = Vec::new();
+    let history = history.map(|history| history.check(&mut findings));
+    promises.extend(history.iter().flat_map(|_| Promise::OF_HISTORY));
+    if let Some(follower) = follower {
+        follower.check(&mut findings)?;
+        promises.push(Promise::AppliedOnce);
+    }
+    let mut report = findings.into_report(entries, books.totals(), &promises);
+    report.history = history;
+    Ok(report)
 }
 
 /// What SQLite thinks of the file.

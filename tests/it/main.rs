@@ -23,6 +23,7 @@ mod exports;
 mod faults;
 mod feed;
 mod gate_redis;
+mod history;
 mod identity;
 mod inspect;
 mod inventory;

@@ -7,10 +7,10 @@ use std::collections::{HashMap, HashSet};
 use serde::{Deserialize, Serialize};
 
 use super::BenchError;
+use super::orders::Orders;
 use super::server_facts::{Entry, Item, OpsClient, Snapshot};
 use super::tally::{Sold, Tally};
-use super::worker::Orders;
-use crate::commands::verify::Report as FileReport;
+use crate::commands::verify::{HistoryTotals, Report as FileReport};
 
 /// Confirmed orders that are read back: all, up to so many; of more, evenly spread ones. It takes a few seconds.
 const READ_BACK: usize = 20_000;
@@ -42,11 +42,14 @@ impl Finding {
     pub(in crate::commands) fn of_file(report: &FileReport, when: &str) -> Self {
         let broken: Vec<_> =
             report.checks.iter().filter(|check| check.violations > 0).map(|check| check.name).collect();
+        let entries = report.entries;
+        let with = report.history.map_or_else(String::new, |history| {
+            let HistoryTotals { operations, info, .. } = history;
+            format!(" and the history of the run: {operations} operations, {info} of unknown effect")
+        });
         let detail = match broken.as_slice() {
-            [] => {
-                format!("the data file {when}: {} entries, every promise of `doorbuster verify` kept", report.entries)
-            }
-            broken => format!("the data file {when} violates: {}", broken.join(", ")),
+            [] => format!("the data file {when}{with}: {entries} entries, every promise of `doorbuster verify` kept"),
+            broken => format!("the data file {when}{with} violates: {}", broken.join(", ")),
         };
         Self::new("file", broken.is_empty(), detail)
     }
@@ -71,7 +74,9 @@ pub(in crate::commands) fn check(
     ops.entries(before.last_seq(), |entry| ledger.enter(&entry))?;
     let after = ops.snapshot()?;
     let mut all = vec![ledger.confirmed(tally), ledger.unexplained(tally)];
-    all.extend(after.and_then(|after| ledger.funnel(after.confirmed().saturating_sub(before.confirmed()))));
+    let is_same = |after: &Snapshot| after.started_s == before.started_s;
+    let passed = after.filter(is_same).map(|after| after.confirmed().saturating_sub(before.confirmed()));
+    all.extend(passed.and_then(|passed| ledger.funnel(passed)));
     all.push(ledger.within_limits());
     all.push(stock(ops, items)?);
     all.append(&mut findings);
@@ -183,7 +188,8 @@ impl<'r> Ledger<'r> {
         Finding::new("rows", rows <= tally.unknown && self.strange == 0, detail)
     }
 
-    /// The funnel's own count; only when nobody else was buying, because then nothing happens between the two looks.
+    /// The funnel's own count, of a server that was not started anew; only when nobody else was buying, because then
+    /// nothing happens between the two looks.
     fn funnel(&self, passed: u64) -> Option<Finding> {
         let rows = self.rows.len() as u64;
         (self.others == 0).then(|| Finding::new("funnel", passed == rows, format!("{passed} orders left the funnel")))

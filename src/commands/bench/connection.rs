@@ -52,6 +52,8 @@ pub(super) struct Response {
     /// The order, if there is one.
     pub(super) order: Option<Order>,
     pub(super) retry_after: Duration,
+    /// As it came; empty if nothing did.
+    pub(super) body: Bytes,
 }
 
 /// What is read of an order.
@@ -73,7 +75,8 @@ struct Problem<'b> {
 
 impl Response {
     fn failed(name: &'static str) -> Self {
-        Self { label: Label { name: name.into(), status: 0 }, order: None, retry_after: Duration::ZERO }
+        let label = Label { name: name.into(), status: 0 };
+        Self { label, order: None, retry_after: Duration::ZERO, body: Bytes::new() }
     }
 
     /// Whether the purchase may have been made or not, or may be made later.
@@ -151,7 +154,8 @@ async fn exchange(sender: &mut SendRequest<Full<Bytes>>, request: Request<Full<B
     let response: hyper::Response<Incoming> = sender.send_request(request).await?;
     let (head, body) = response.into_parts();
     let body = body.collect().await?.to_bytes();
-    Ok(read(head.status.as_u16(), &head.headers, &body))
+    let response = read(head.status.as_u16(), &head.headers, &body);
+    Ok(Response { body, ..response })
 }
 
 fn read(status: u16, headers: &HeaderMap, body: &[u8]) -> Response {
@@ -159,13 +163,18 @@ fn read(status: u16, headers: &HeaderMap, body: &[u8]) -> Response {
         let Ok(order) = serde_json::from_slice::<Order>(body) else { return Response::failed("unparsable") };
         let name = if headers.contains_key("idempotent-replayed") { "replayed" } else { "confirmed" };
         let label = Label { name: name.into(), status };
-        return Response { label, order: Some(order), retry_after: Duration::ZERO };
+        return Response { label, order: Some(order), retry_after: Duration::ZERO, body: Bytes::new() };
+    }
+    if status == 200 {
+        let label = Label { name: "ok".into(), status };
+        return Response { label, order: None, retry_after: Duration::ZERO, body: Bytes::new() };
     }
     let Ok(problem) = serde_json::from_slice::<Problem<'_>>(body) else { return Response::failed("unparsable") };
     let known = CODES.iter().find(|known| **known == problem.code);
     let name = known.map_or_else(|| problem.code.into_owned().into(), |known| Cow::Borrowed(*known));
     let seconds = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
-    Response { label: Label { name, status }, order: None, retry_after: Duration::from_secs(seconds.unwrap_or(0)) }
+    let retry_after = Duration::from_secs(seconds.unwrap_or(0));
+    Response { label: Label { name, status }, order: None, retry_after, body: Bytes::new() }
 }
 
 #[cfg(test)]

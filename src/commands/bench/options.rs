@@ -41,6 +41,9 @@ of --set but secrets and a catalogue of its own, and, but for the spike, no thro
 data file audited.
 Buyers' tokens are signed with auth.jwt_secret before the clock starts; for a server with another secret give --tokens.
 
+With --history every request of the run is written down as it happens. A server that was started for the run is compared
+with it at the end; for another one say doorbuster verify --history FILE where its data file is.
+
 The audit asks the operations listener (--ops-url, auth.admin_token) for the entries of the ledger since the start.
 Exit code 1: the audit found something, or the run could not be done.";
 
@@ -98,10 +101,18 @@ pub struct Bench {
     /// Longest wait for one answer.
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration)]
     pub timeout: Duration,
+    /// Share of the confirmed purchases after which the buyer does something more with their order, by chance: repeats
+    /// it, repeats its key with another quantity, reads it, gives it up, or somebody else tries to read it. The figures
+    /// are about the purchases alone.
+    #[arg(long, value_name = "SHARE", default_value = "0", value_parser = share)]
+    pub mix: f64,
+    /// Write down every request and its answer into a new file, for doorbuster verify --history.
+    #[arg(long, value_name = "FILE")]
+    pub history: Option<PathBuf>,
     /// Threads of the generator.
     #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u32).range(1..=64))]
     pub threads: u32,
-    /// What chance decides (arrivals, items) follows from this number.
+    /// What chance decides (arrivals, items, what --mix does) follows from this number.
     #[arg(long, value_name = "N", default_value = "1")]
     pub seed: u64,
     /// Units of each item of the server that is started for the run; default 10,000,000, for a spike 1,000.
@@ -183,6 +194,10 @@ fn rate(text: &str) -> Result<f64, String> {
 
 fn exponent(text: &str) -> Result<f64, &'static str> {
     text.parse().ok().filter(|exponent| (0.0..=10.0).contains(exponent)).ok_or("must be 0 to 10")
+}
+
+fn share(text: &str) -> Result<f64, &'static str> {
+    text.parse().ok().filter(|share| (0.0..=1.0).contains(share)).ok_or("must be 0 to 1")
 }
 
 fn duration(text: &str) -> Result<Duration, &'static str> {

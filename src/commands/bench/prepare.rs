@@ -12,8 +12,8 @@ use hyper::header::HeaderValue;
 use serde_json::{Value, json};
 
 use super::options::{Bench, Profile};
+use super::orders::Orders;
 use super::server_facts::Item;
-use super::worker::Orders;
 use super::workload::Workload;
 use super::{BenchError, Keys, Pacing, fixed_answer, named};
 
@@ -64,6 +64,7 @@ pub(super) fn orders(
         quantity: bench.quantity,
         workload,
         retries: bench.retries,
+        mix: bench.mix,
         patience: bench.timeout,
         warmup: bench.warmup,
         last_call: pace.last_call,
@@ -83,6 +84,7 @@ pub(super) fn fixed(bench: &Bench, address: SocketAddr, pace: &Pacing) -> Orders
         quantity: 1,
         workload: Workload { run: run_name(), users: 1, clicks: 1, items: 1, zipf: 0.0, seed: bench.seed },
         retries: 0,
+        mix: 0.0,
         patience: bench.timeout,
         warmup: bench.warmup,
         last_call: pace.last_call,
@@ -161,6 +163,7 @@ pub(super) fn asked(bench: &Bench, connections: u32) -> Value {
         "duration": bench.duration.map(seconds),
         "warmup": seconds(bench.warmup),
         "retries": bench.retries,
+        "mix": (bench.mix > 0.0).then_some(bench.mix),
         "timeout": seconds(bench.timeout),
         "seed": bench.seed,
     })

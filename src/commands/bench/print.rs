@@ -55,7 +55,9 @@ impl Report {
         });
         writeln!(out, "\nrequests   {:.0}/s{asked}, {} in {:.1} s", self.requests_per_s, self.requests, self.window_s)?;
         writeln!(out, "goodput    {:.0} confirmed orders/s", self.goodput_per_s)?;
-        writeln!(out, "besides    {} unsent, {} retries, {} reconnects", self.unsent, self.retries, self.reconnects)?;
+        let Self { unsent, retries, reconnects, follow_ups, .. } = self;
+        let more = if *follow_ups > 0 { format!(", {follow_ups} requests of --mix") } else { String::new() };
+        writeln!(out, "besides    {unsent} unsent, {retries} retries, {reconnects} reconnects{more}")?;
         write!(out, "CPU        generator {:.1} µs per request", self.generator_cpu_us_per_request)?;
         if let Some(cpu_us) = self.server_cpu_us_per_request {
             write!(out, ", server {cpu_us:.1} µs per request")?;

@@ -31,6 +31,9 @@ pub struct Report {
     /// Intended, but never sent.
     pub(super) unsent: u64,
     pub(super) retries: u64,
+    /// Requests besides the purchases, in no other figure.
+    #[serde(default)]
+    pub(super) follow_ups: u64,
     pub(super) reconnects: u64,
     /// From the intended start to sending: part of each latency.
     pub(super) late_us: Percentiles,
@@ -140,6 +143,7 @@ impl Report {
             goodput_per_s,
             unsent: tally.unsent,
             retries: tally.retries,
+            follow_ups: tally.follow_ups,
             reconnects: tally.reconnects,
             late_us: Percentiles::of(&tally.late_us),
             outcomes,

@@ -60,6 +60,9 @@ pub(in crate::commands) struct Snapshot {
     /// CPU seconds of the server.
     #[serde(skip)]
     pub(super) cpu_s: Option<f64>,
+    /// When its process was started: two that differ are of two processes, whose counts begin anew.
+    #[serde(skip)]
+    pub(super) started_s: Option<f64>,
 }
 
 /// What every layer did with the purchases so far.
@@ -164,7 +167,9 @@ impl OpsClient {
         // The event may be a second old. What a run is measured with must not be.
         let funnel = self.read(&format!("{url}/funnel"), Some(token))?;
         let metrics = self.body(&format!("{url}/metrics"), Some(token))?;
-        Ok(Some(Snapshot { funnel, cpu_s: cpu_s(&metrics), ..self.event(url, token)? }))
+        let metric = |name| metric(&metrics, name);
+        let (cpu_s, started_s) = (metric("process_cpu_seconds_total "), metric("process_start_time_seconds "));
+        Ok(Some(Snapshot { funnel, cpu_s, started_s, ..self.event(url, token)? }))
     }
 
     /// The first event of the stream.
@@ -261,8 +266,8 @@ impl OpsClient {
     }
 }
 
-/// The CPU seconds that the metrics tell.
-fn cpu_s(metrics: &[u8]) -> Option<f64> {
+/// A number that the metrics tell.
+fn metric(metrics: &[u8], name: &str) -> Option<f64> {
     let text = std::str::from_utf8(metrics).ok()?;
-    text.lines().find_map(|line| line.strip_prefix("process_cpu_seconds_total ")?.trim().parse().ok())
+    text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
 }

@@ -55,6 +55,8 @@ pub(in crate::commands) struct Tally {
     /// Purchases that may have made an order nobody has heard of.
     pub(super) unknown: u64,
     pub(super) retries: u64,
+    /// Requests besides the purchases.
+    pub(super) follow_ups: u64,
     pub(super) reconnects: u64,
     /// Intended, but never sent.
     pub(super) unsent: u64,
@@ -81,6 +83,7 @@ impl Tally {
             sold: Vec::new(),
             unknown: 0,
             retries: 0,
+            follow_ups: 0,
             reconnects: 0,
             unsent: 0,
             durability: None,
@@ -119,6 +122,7 @@ impl Tally {
         self.sold.extend(other.sold);
         self.unknown += other.unknown;
         self.retries += other.retries;
+        self.follow_ups += other.follow_ups;
         self.reconnects += other.reconnects;
         self.unsent += other.unsent;
         self.durability = self.durability.take().or(other.durability);

@@ -59,7 +59,7 @@ fn confirmed_p90(line: &str) -> (u64, Report) {
     let pace = Pacing::of(&bench);
     let run_state = Arc::new(RunState::default());
     let orders = prepare::fixed(&bench, stalling(), &pace);
-    let (tally, orders) = drive(orders, &pace, &run_state, &|_looks| progress::glance(&run_state)).unwrap();
+    let (tally, orders) = drive(orders, &pace, &run_state, None, &|_looks| progress::glance(&run_state)).unwrap();
     let report = report(&orders, &pace, &tally, None, None);
     let confirmed = report.outcomes.iter().find(|line| line.name == "confirmed").expect("confirmed");
     (confirmed.latency_us.p90, report.clone())

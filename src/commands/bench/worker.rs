@@ -3,45 +3,27 @@
 //! **Never:** starts a task per purchase, or leaves out what was late.
 
 use std::cell::{Cell, RefCell};
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use http_body_util::Full;
-use hyper::body::Bytes;
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue};
-use hyper::{Method, Request, Uri};
+use rand::rngs::Xoshiro256PlusPlus;
 use tokio::sync::Semaphore;
 use tokio::task::LocalSet;
 
 use super::connection::{Connection, Response};
+use super::follow_up::{self, FollowUp};
+use super::notes::Notes;
+use super::orders::Orders;
 use super::run_state::RunState;
 use super::tally::{Label, Phase, Sold, Tally};
 use super::ticker;
-use super::workload::{Purchase, Purchases, Schedule, Workload};
+use super::workload::{Purchase, Purchases, Schedule};
+use crate::commands::history::Sheet;
 
 /// Longest wait that a `Retry-After` can ask for: a buyer who is told more goes away.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(2);
-
-/// What all generator threads work from. Requests are put together from parts that are ready.
-pub(in crate::commands) struct Orders {
-    pub(in crate::commands) address: SocketAddr,
-    pub(in crate::commands) host: HeaderValue,
-    /// Names of the buyers, and the value of each one's `Authorization`.
-    pub(in crate::commands) users: Vec<(Box<str>, HeaderValue)>,
-    /// Names of the items, and the path of their orders.
-    pub(in crate::commands) items: Vec<(Box<str>, Uri)>,
-    pub(in crate::commands) body: Bytes,
-    pub(in crate::commands) quantity: u32,
-    pub(in crate::commands) workload: Workload,
-    pub(in crate::commands) retries: u32,
-    pub(in crate::commands) patience: Duration,
-    pub(in crate::commands) warmup: Duration,
-    /// Nothing is sent after this.
-    pub(in crate::commands) last_call: Duration,
-}
 
 /// How purchases follow each other.
 pub(super) enum Pace {
@@ -59,6 +41,8 @@ pub(super) struct Worker {
     pub(super) thread: u64,
     pub(super) threads: u64,
     pub(super) connections: u64,
+    /// Where everything is written down, if it is.
+    pub(super) sheet: Option<Sheet>,
 }
 
 /// What the connections of a thread share.
@@ -67,6 +51,8 @@ struct Shared {
     run_state: Arc<RunState>,
     start: Instant,
     tally: RefCell<Tally>,
+    notes: Notes,
+    chance: RefCell<Xoshiro256PlusPlus>,
     purchases: RefCell<Purchases>,
 }
 
@@ -79,10 +65,12 @@ impl Worker {
     }
 
     async fn drive(self) -> std::io::Result<Tally> {
-        let Self { orders, run_state, pace, thread, threads, connections } = self;
+        let Self { orders, run_state, pace, thread, threads, connections, sheet } = self;
         let lines = open_lines(&orders, connections).await;
         let shared = Rc::new(Shared {
             purchases: RefCell::new(Purchases::share(&orders.workload, thread, threads)),
+            chance: RefCell::new(follow_up::chance(orders.workload.seed, thread)),
+            notes: Notes::on(sheet),
             orders,
             run_state,
             start: Instant::now(),
@@ -171,7 +159,9 @@ impl Shared {
         let late = self.start.elapsed().saturating_sub(intended);
         let (mut tries, mut is_doubtful) = (0, false);
         let answer = loop {
+            let invoked = self.notes.now();
             let answer = line.ask(|| self.orders.request(&purchase)).await;
+            self.notes.bought(&self.orders, &purchase, invoked, &answer);
             if !answer.is_indefinite() || tries == self.orders.retries || self.is_over() {
                 break answer;
             }
@@ -180,6 +170,27 @@ impl Shared {
         };
         let ended = self.start.elapsed();
         self.run_state.answered.fetch_add(1, Ordering::Relaxed);
+        let made = answer.order.as_ref().filter(|_| self.orders.mix > 0.0).map(|order| order.id.clone());
+        self.count(&purchase, answer, (intended, late, ended), (tries, is_doubtful));
+        if let Some(order) = made {
+            let next = follow_up::draw(&mut self.chance.borrow_mut(), self.orders.mix);
+            if let Some(what) = next {
+                let follow_up =
+                    FollowUp { orders: &self.orders, notes: &self.notes, purchase: &purchase, order: &order };
+                follow_up.send(line, what).await;
+                self.tally.borrow_mut().follow_ups += 1;
+            }
+        }
+    }
+
+    /// Counts a purchase: when it was intended, how late it was sent, when it was answered; after how many tries.
+    fn count(
+        &self,
+        purchase: &Purchase,
+        answer: Response,
+        (intended, late, ended): (Duration, Duration, Duration),
+        (tries, is_doubtful): (u32, bool),
+    ) {
         let phase = if intended < self.orders.warmup { Phase::WarmUp } else { Phase::Measured };
         let mut tally = self.tally.borrow_mut();
         tally.retries += u64::from(tries);
@@ -188,9 +199,9 @@ impl Shared {
             tally.late_us.saturating_record(super::tally::in_us(late));
         }
         // A try without an answer may still be decided after one that was refused.
-        is_doubtful |= answer.is_indefinite();
+        let is_doubtful = is_doubtful || answer.is_indefinite();
         tally.unknown += u64::from(is_doubtful && answer.order.is_none());
-        let label = self.note(&mut tally, &purchase, answer);
+        let label = self.note(&mut tally, purchase, answer);
         tally.count(label, ended.saturating_sub(intended), phase);
     }
 
@@ -208,21 +219,5 @@ impl Shared {
         tally.durability.get_or_insert(order.durability);
         tally.sold.push(Sold { order: order.id, user: purchase.user, item: purchase.item });
         answer.label
-    }
-}
-
-impl Orders {
-    fn request(&self, purchase: &Purchase) -> Request<Full<Bytes>> {
-        let mut request = Request::new(Full::new(self.body.clone()));
-        *request.method_mut() = Method::POST;
-        *request.uri_mut() = self.items[purchase.item].1.clone();
-        let headers = request.headers_mut();
-        headers.reserve(5);
-        headers.insert(HOST, self.host.clone());
-        headers.insert(AUTHORIZATION, self.users[purchase.user].1.clone());
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        let key = HeaderValue::from_str(&purchase.key).expect("a key is of letters, digits and dashes");
-        headers.insert("idempotency-key", key);
-        request
     }
 }

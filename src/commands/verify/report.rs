@@ -30,10 +30,27 @@ pub(super) enum Promise {
     TimeOrder,
     MoneyAccounted,
     ViewsTell,
+    // From outside: of a history.
+    NeverOversold,
+    Durable,
+    LimitKept,
+    OneOrder,
+    NoPhantom,
+    Remaining,
+    OrderStates,
+    ReleaseOnce,
+    Linearizable,
+    NoFalseSoldOut,
+    SaleWindow,
+    Identity,
+    MonotoneReads,
+    NeverInternal,
+    // Of an inventory.
+    AppliedOnce,
 }
 
 impl Promise {
-    const ALL: [Self; 16] = [
+    const OF_FILE: [Self; 16] = [
         Self::SchemaOurs,
         Self::FileIntact,
         Self::LogThere,
@@ -51,6 +68,25 @@ impl Promise {
         Self::MoneyAccounted,
         Self::ViewsTell,
     ];
+
+    pub(super) const OF_HISTORY: [Self; 14] = [
+        Self::NeverOversold,
+        Self::Durable,
+        Self::LimitKept,
+        Self::OneOrder,
+        Self::NoPhantom,
+        Self::Remaining,
+        Self::OrderStates,
+        Self::ReleaseOnce,
+        Self::Linearizable,
+        Self::NoFalseSoldOut,
+        Self::SaleWindow,
+        Self::Identity,
+        Self::MonotoneReads,
+        Self::NeverInternal,
+    ];
+
+    const COUNT: usize = Self::OF_FILE.len() + Self::OF_HISTORY.len() + 1;
 
     fn describe(self) -> (&'static str, &'static str) {
         match self {
@@ -72,6 +108,23 @@ impl Promise {
             Self::TimeOrder => ("time", "within an item, time does not go back"),
             Self::MoneyAccounted => ("money", "received = applied + owed + settled, per order, item and in total"),
             Self::ViewsTell => ("views", "orders and items are shown as the ledger has them"),
+            Self::NeverOversold => ("I1 oversell", "what buyers were sold never exceeds the supply, at no instant"),
+            Self::Durable => ("I2 durable", "every confirmed order, step and payment is in the ledger, as answered"),
+            Self::LimitKept => ("I3 user-limit", "no buyer was sold more than the item allows, at no instant"),
+            Self::OneOrder => ("I4 one-order", "one key is one order, with the same answer, and of one payload"),
+            Self::NoPhantom => ("I5 phantom", "whatever the ledger has somebody asked for and was not refused"),
+            Self::Remaining => ("I6 remaining", "what is said to remain is the supply less what is live"),
+            Self::OrderStates => ("I7 states", "orders take only the steps there are, and are shown where they stand"),
+            Self::ReleaseOnce => ("I8 released", "a unit goes back once, when its order ends"),
+            Self::AppliedOnce => ("I9 inventory", "the inventory has applied each entry up to its cursor, once"),
+            Self::Linearizable => ("I10 linear", "per item all answers fit into one order, each within its time"),
+            Self::NoFalseSoldOut => ("I11 sold-out", "who was told sold out asked while too few were left"),
+            Self::SaleWindow => ("I12 window", "nothing is sold, or refused as closed, at a time when it is not so"),
+            Self::Identity => ("I13 identity", "nobody is served without credentials, or with another's order"),
+            Self::MonotoneReads => {
+                ("I15 reads", "what was confirmed is read by all who ask later, and never goes back")
+            }
+            Self::NeverInternal => ("I16 answers", "no request was answered with 500"),
         }
     }
 }
@@ -102,6 +155,9 @@ pub struct Report {
     pub live_units: u64,
     /// Where the money is, by currency.
     pub money: BTreeMap<String, Money>,
+    /// What is in the history that the file was compared with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub history: Option<HistoryTotals>,
     /// One line a promise.
     pub checks: Vec<Check>,
     /// What is no violation, but should be known.
@@ -113,6 +169,11 @@ impl Report {
     #[must_use]
     pub fn is_clean(&self) -> bool {
         self.checks.iter().all(|check| check.violations == 0)
+    }
+
+    fn violations_of(&self, promises: &[Promise]) -> u64 {
+        let names = promises.iter().map(|promise| promise.describe().0).collect::<Vec<_>>();
+        self.checks.iter().filter(|check| names.contains(&check.name)).map(|check| check.violations).sum()
     }
 
     /// Writes the report for people, or as one JSON object.
@@ -141,6 +202,17 @@ impl Report {
                 "money     {currency}: {received} received = {applied} applied + {owed} owed + {settled} settled"
             )?;
         }
+        if let Some(history) = self.history {
+            let HistoryTotals { operations, ok, fail, info, elsewhere } = history;
+            let violations = self.violations_of(&Promise::OF_HISTORY);
+            let elsewhere =
+                if elsewhere > 0 { format!(", {elsewhere} at other nodes left out") } else { String::new() };
+            writeln!(
+                out,
+                "history   {operations} operations: {ok} ok, {fail} fail, {info} info{elsewhere}; \
+                 {violations} violations"
+            )?;
+        }
         let verdict = if self.is_clean() { "clean" } else { "VIOLATED" };
         writeln!(
             out,
@@ -148,6 +220,21 @@ impl Report {
             self.entries, self.items, self.orders, self.live_units
         )
     }
+}
+
+/// How much there is in a history.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct HistoryTotals {
+    /// Requests.
+    pub operations: usize,
+    /// Confirmed: 2xx.
+    pub ok: usize,
+    /// Refused: 4xx, without effect.
+    pub fail: usize,
+    /// Whose effect nobody knows: 5xx, or no answer.
+    pub info: usize,
+    /// Answered by another node than that of the data file, and left out.
+    pub elsewhere: usize,
 }
 
 /// Where money is, in minor units.
@@ -182,8 +269,8 @@ pub(super) struct Totals {
 /// Violations found so far.
 #[derive(Debug, Default)]
 pub(super) struct Findings {
-    counts: [u64; Promise::ALL.len()],
-    examples: [Vec<String>; Promise::ALL.len()],
+    counts: [u64; Promise::COUNT],
+    examples: [Vec<String>; Promise::COUNT],
     notes: Vec<String>,
 }
 
@@ -199,24 +286,34 @@ impl Findings {
         }
     }
 
+    /// The names of the promises of a history that were violated, and the first example of each.
+    #[cfg(test)]
+    pub(super) fn broken(&self) -> Vec<(&'static str, String)> {
+        let broken = Promise::OF_HISTORY.iter().filter(|promise| self.counts[**promise as usize] > 0);
+        broken.map(|promise| (promise.describe().0, self.examples[*promise as usize][0].clone())).collect()
+    }
+
     pub(super) fn note(&mut self, note: String) {
         self.notes.push(note);
     }
 
-    pub(super) fn into_report(self, entries: u64, totals: Totals) -> Report {
-        let mut examples = self.examples.into_iter();
-        let check = |promise: Promise| {
+    /// What came out for each promise of the file, and of `besides`.
+    pub(super) fn into_report(mut self, entries: u64, totals: Totals, besides: &[Promise]) -> Report {
+        let check = |promise: &Promise| {
             let (name, text) = promise.describe();
-            let violations = self.counts[promise as usize];
-            Check { name, promise: text, violations, examples: examples.next().unwrap_or_default() }
+            let violations = self.counts[*promise as usize];
+            let examples = std::mem::take(&mut self.examples[*promise as usize]);
+            Check { name, promise: text, violations, examples }
         };
+        let checks = Promise::OF_FILE.iter().chain(besides).map(check).collect();
         Report {
             entries,
             items: totals.items,
             orders: totals.orders,
             live_units: totals.live_units,
             money: totals.money,
-            checks: Promise::ALL.into_iter().map(check).collect(),
+            history: None,
+            checks,
             notes: self.notes,
         }
     }
