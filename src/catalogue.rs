@@ -63,10 +63,10 @@ pub struct ItemFields {
     /// Units for sale.
     #[schema(minimum = 0, maximum = 1_000_000_000)]
     pub stock: i64,
-    /// Units one buyer may hold.
-    #[serde(default = "default_per_user_limit")]
+    /// Units one buyer may hold; absent: 1.
+    #[serde(default)]
     #[schema(minimum = 1, maximum = 2_147_483_647)]
-    pub per_user_limit: i64,
+    pub per_user_limit: Option<i64>,
     /// First moment of the sale, RFC 3339 with offset; absent: at once.
     #[serde(default)]
     #[schema(format = DateTime)]
@@ -89,10 +89,6 @@ pub const FIELDS: &[Field] = &[
     Field::optional("opens_at", Kind::Text),
     Field::optional("closes_at", Kind::Text),
 ];
-
-fn default_per_user_limit() -> i64 {
-    DEFAULT_PER_USER_LIMIT
-}
 
 /// A field that cannot be sold as it is: `<field> <reason>`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -132,7 +128,10 @@ impl ItemFields {
             unit_price: Amount::new(self.unit_price).ok_or_else(price_range)?,
             currency: parse_field("currency", &self.currency)?,
             stock: count("stock", self.stock, "must be 0 to 1,000,000,000")?,
-            per_user_limit: count("per_user_limit", self.per_user_limit, "must be 1 to 2,147,483,647")?,
+            per_user_limit: {
+                let limit = self.per_user_limit.unwrap_or(DEFAULT_PER_USER_LIMIT);
+                count("per_user_limit", limit, "must be 1 to 2,147,483,647")?
+            },
             opens_at: time("opens_at", self.opens_at)?,
             closes_at: time("closes_at", self.closes_at)?,
         };

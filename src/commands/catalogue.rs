@@ -192,7 +192,7 @@ impl Told {
             unit_price: self.fields["unit_price"].as_i64()?,
             currency: text("currency")?,
             stock: i64::from(count("first_stock")?),
-            per_user_limit: self.fields["per_user_limit"].as_i64()?,
+            per_user_limit: Some(self.fields["per_user_limit"].as_i64()?),
             opens_at: text("opens_at"),
             closes_at: text("closes_at"),
         };

@@ -10,7 +10,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use doorbuster_actors::ids::ItemId;
 use doorbuster_actors::item::ItemDefinition;
 use doorbuster_actors::payment::Origin;
-use doorbuster_actors::request::{Control, Unavailable};
+use doorbuster_actors::request::{Control, Reason, Unavailable};
 use doorbuster_actors::sale::{NewItem, PublishedItem};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -152,7 +152,7 @@ fn fields_and_reason(body: &[u8]) -> Result<(ItemFields, Option<String>), Proble
     let mut members: Map<String, Value> = body::object(body, &[FIELDS, &[REASON]].concat())?;
     let reason = members.remove(REASON.name).and_then(|reason| reason.as_str().map(str::to_owned));
     let fields = serde_json::from_value(Value::Object(members));
-    Ok((fields.expect("each member was found to be what it must"), reason))
+    Ok((fields.map_err(|_| Problem::new(Reason::Malformed, "the body is no item"))?, reason))
 }
 
 /// Whether somebody could buy after it who could not before.

@@ -216,6 +216,18 @@ async fn a_definition_that_cannot_be_sold_is_refused_by_the_name_of_its_field() 
     assert_problem(&client.get("/v1/items/bad", &[]).await.expect("an answer"), 404, "not-found");
 }
 
+#[tokio::test]
+async fn what_may_be_missing_may_be_null() {
+    let server = server();
+    let mut owner = Owner::of(&server);
+    for member in ["description", "image_url", "per_user_limit", "opens_at", "closes_at", "reason"] {
+        let answer = owner.put(member, &with(member, Value::Null)).await;
+        assert_eq!(answer.status, 201, "{member}: null: {}", answer.text());
+        let item = answer.json();
+        assert_eq!((&item["per_user_limit"], &item["opens_at"]), (&json!(1), &Value::Null), "{member}: null");
+    }
+}
+
 async fn assert_missing_and_malformed(owner: &mut Owner) {
     for member in ["title", "unit_price", "currency", "stock"] {
         let mut missing = fields();
