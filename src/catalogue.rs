@@ -2,6 +2,7 @@
 //! **Owns:** the names of their fields and the defaults.
 //! **Never:** sells, or knows which items exist already.
 
+mod described;
 mod differences;
 mod plan;
 
@@ -44,21 +45,21 @@ const DEFAULT_PER_USER_LIMIT: i64 = 1;
 #[schema(description = "An item as its owner describes it.")]
 pub struct ItemFields {
     /// Name for people, 1 to 200 characters.
-    #[schema(min_length = 1, max_length = 200)]
+    #[schema(schema_with = described::title)]
     pub title: String,
     /// What there is to say about it, up to 2,000 characters; line ends are kept.
     #[serde(default)]
-    #[schema(max_length = 2000)]
+    #[schema(schema_with = described::description)]
     pub description: Option<String>,
     /// Its picture: an https or http address, or a path on the shop's own host.
     #[serde(default)]
-    #[schema(max_length = 2000)]
+    #[schema(schema_with = described::image_url)]
     pub image_url: Option<String>,
     /// Price of one unit in minor units of the currency.
     #[schema(minimum = 0, maximum = 9_007_199_254_740_991_i64)]
     pub unit_price: i64,
     /// ISO 4217 code.
-    #[schema(pattern = "^[A-Z]{3}$")]
+    #[schema(schema_with = described::currency)]
     pub currency: String,
     /// Units for sale.
     #[schema(minimum = 0, maximum = 1_000_000_000)]
@@ -69,11 +70,11 @@ pub struct ItemFields {
     pub per_user_limit: Option<i64>,
     /// First moment of the sale, RFC 3339 with offset; absent: at once.
     #[serde(default)]
-    #[schema(format = DateTime)]
+    #[schema(schema_with = described::opens_at)]
     pub opens_at: Option<String>,
     /// First moment after the sale, RFC 3339 with offset; absent: never.
     #[serde(default)]
-    #[schema(format = DateTime)]
+    #[schema(schema_with = described::closes_at)]
     pub closes_at: Option<String>,
 }
 

@@ -81,6 +81,11 @@ impl Currency {
         std::str::from_utf8(&self.0).expect("a currency is built from upper-case ASCII letters only")
     }
 
+    /// The codes of all currencies in use.
+    pub fn in_use() -> impl Iterator<Item = &'static str> {
+        IN_USE.iter().flat_map(|(_, codes)| codes.split(' '))
+    }
+
     /// Decimals of its minor unit (2: a hundred cents are a euro); none if no currency in use has this code.
     #[must_use]
     pub fn minor_digits(&self) -> Option<u8> {
@@ -180,7 +185,7 @@ mod tests {
 
     #[test]
     fn every_code_stands_once_and_can_be_read() {
-        let mut codes: Vec<_> = IN_USE.iter().flat_map(|(_, codes)| codes.split(' ')).collect();
+        let mut codes: Vec<_> = Currency::in_use().collect();
         let all = codes.len();
         assert!(codes.iter().all(|code| code.parse::<Currency>().is_ok()), "{codes:?}");
         codes.sort_unstable();

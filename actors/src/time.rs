@@ -27,7 +27,27 @@ const WRITTEN_LENGTH: usize = "2030-01-01T12:00:00.000Z".len();
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Timestamp(i64);
 
+/// A day whose every moment can be written, whatever its offset.
+macro_rules! day_pattern {
+    () => {
+        concat!(
+            "(197[1-9]|19[89][0-9]|[2-8][0-9]{3}|9[0-8][0-9]{2}|99[0-8][0-9]|999[0-8])",
+            "-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+        )
+    };
+}
+
 impl Timestamp {
+    /// How a time is written for us, as a regular expression (ECMA 262): RFC 3339, in years that no offset leaves.
+    pub const PATTERN: &str = concat!(
+        "^",
+        day_pattern!(),
+        r"T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$"
+    );
+
+    /// How a day is.
+    pub const DAY_PATTERN: &str = concat!("^", day_pattern!(), "$");
+
     /// The time `millis` milliseconds after the Unix epoch, clamped to 1970 … 9999.
     #[must_use]
     pub fn from_millis(millis: i64) -> Self {

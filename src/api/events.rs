@@ -54,7 +54,7 @@ pub fn limits(connections: usize) -> Limits {
 /// it again with a fresh one.
 #[utoipa::path(get, path = "/v1/orders/{order_id}/events", operation_id = "stream_order", tag = "orders",
     params(("order_id" = inline(schemas::OrderId), Path), schemas::LastEvent),
-    responses((status = 200, description = "Events, until the token expires.", body = String,
+    responses((status = 200, description = "Events, until the token expires.", body = schemas::OrderEvent,
         content_type = "text/event-stream")))]
 pub(super) async fn stream(state: AtApi, request: HttpRequest) -> HttpResponse {
     open(&state, &request).await.unwrap_or_else(|problem| problem.respond())

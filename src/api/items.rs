@@ -40,6 +40,7 @@ pub(super) struct Page {
     #[param(value_type = Option<u32>, minimum = 1, maximum = 100, default = 50)]
     limit: Option<String>,
     /// The node whose items are asked for, where there are several.
+    #[param(value_type = Option<schemas::Node>, inline)]
     node: Option<String>,
 }
 

@@ -109,6 +109,7 @@ pub(super) struct OfItem {
     #[param(value_type = Option<schemas::ItemId>, inline)]
     item_id: Option<String>,
     /// The node whose orders are asked for, where there are several.
+    #[param(value_type = Option<schemas::Node>, inline)]
     node: Option<String>,
 }
 
@@ -273,8 +274,10 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Proble
         return Err(malformed("send one Idempotency-Key"));
     }
     let text = HeaderValue::to_str(value).unwrap_or_default();
-    let quoted = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
-    let key = quoted.unwrap_or(text).parse();
+    let key = match text.strip_prefix('"') {
+        Some(quoted) => quoted.strip_suffix('"').unwrap_or_default().parse(),
+        None => text.parse(),
+    };
     key.map(Some).map_err(|_bad| malformed("an Idempotency-Key has 1 to 255 visible ASCII characters"))
 }
 
@@ -296,7 +299,7 @@ mod tests {
         assert_eq!(key(&[]), Ok(None));
         assert_eq!(key(&["abc"]), Ok(Some("abc".to_owned())));
         assert_eq!(key(&["\"abc\""]), Ok(Some("abc".to_owned())));
-        for bad in [&[""][..], &["\"\""], &["a b"], &["a", "b"]] {
+        for bad in [&[""][..], &["\"\""], &["\""], &["\"abc"], &["a b"], &["a", "b"]] {
             assert_eq!(key(bad), Err(Reason::Malformed), "{bad:?}");
         }
     }

@@ -31,7 +31,7 @@ use codes::Code;
 pub use members::{FieldProblem, Members, Scope};
 
 pub use groups::{
-    ANY, ASKED, BODY, CLOSED, KEPT, NAMED, PARAMETERS, PARTED, PURCHASE, STEP, UNREADABLE, WITHDRAWAL, WRITTEN,
+    ANY, ANY_OF_OPERATIONS, ASKED, BODY, CLOSED, KEPT, NAMED, PARAMETERS, PARTED, PURCHASE, STEP, WITHDRAWAL, WRITTEN,
 };
 
 /// Which node to ask instead, where a proxy reads it.

@@ -9,10 +9,11 @@ use doorbuster_actors::item::{
 };
 use doorbuster_actors::payment::{Provider as Providers, Verdict as Verdicts};
 use doorbuster_actors::request::Reason;
+use doorbuster_actors::time::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
-use utoipa::openapi::schema::{AdditionalProperties, KnownFormat, ObjectBuilder, SchemaFormat, Type};
+use utoipa::openapi::schema::{AdditionalProperties, KnownFormat, ObjectBuilder, OneOfBuilder, SchemaFormat, Type};
 use utoipa::openapi::{RefOr, Required, Schema};
 use utoipa::{IntoParams, PartialSchema, ToSchema};
 
@@ -41,7 +42,7 @@ words! {
     /// An order. Opaque: its parts are nobody's business. It ends in a check character.
     OrderId = text("^[A-Z][0-9A-Z]{7,25}$").examples(["C0110000001N"]);
     /// A client's own name for one purchase, bare or in double quotes.
-    IdempotencyKey = text("^[!-~]+$").max_length(Some(MAX_KEY_LENGTH + 2));
+    IdempotencyKey = text(r#"^([!#-~][!-~]{0,254}|"[!-~]{1,255}")$"#).max_length(Some(MAX_KEY_LENGTH + 2));
     /// The provider's name of an event.
     EventId = text("^[!-~]+$").max_length(Some(MAX_KEY_LENGTH));
     /// `t=` Unix seconds, at most five minutes off, and each `v1=` an HMAC-SHA256 of `<t>.<body>` in hexadecimal.
@@ -53,9 +54,19 @@ words! {
     /// Money in minor units of the currency.
     Amount = number(0, MAX_AMOUNT).format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)));
     /// RFC 3339.
-    Time = ObjectBuilder::new()
-        .schema_type(Type::String)
-        .format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)));
+    Time = formatted(KnownFormat::DateTime);
+    /// RFC 3339 with an offset, or a day in UTC.
+    TimeOrDay = OneOfBuilder::new()
+        .item(formatted(KnownFormat::DateTime).pattern(Some(Timestamp::PATTERN)))
+        .item(formatted(KnownFormat::Date).pattern(Some(Timestamp::DAY_PATTERN)));
+    /// A node of the shop, where there are several.
+    Node = text("^[a-z][a-z0-9-]{0,31}$");
+    /// One event. Its `data` is a `Snapshot` as JSON.
+    SnapshotEvent = event("snapshot");
+    /// One event. Its `data` is an `Order` as JSON, its `id` the status.
+    OrderEvent = event("order").property("id", OrderStatus::schema()).required("id");
+    /// The `id` of an event: a status. Anything else is as if it were not there.
+    SeenEvent = ObjectBuilder::new().schema_type(Type::String).examples(["pending"]);
     /// Units of one order.
     Quantity = number(1, MAX_QUANTITY.into());
     /// What is bought.
@@ -72,9 +83,18 @@ words! {
     /// Units that are taken off sale.
     Withdrawn = number(1, u32::MAX.into());
     /// Who steers the sale, as they are called.
-    Operator = text("^[ -~]{1,100}$").examples(["Ann of the night shift"]);
+    Operator = text("^[!-~]([ -~]{0,98}[!-~])?$").examples(["Ann of the night shift"]);
     /// Why something was done.
-    Why = ObjectBuilder::new().schema_type(Type::String).max_length(Some(500)).examples(["wrong price"]);
+    Why = text(r"^[^\u0000-\u001F\u007F-\u009F]*$").max_length(Some(500)).examples(["wrong price"]);
+    /// Why something was done, where it must be said.
+    MustSayWhy = text(r"^[^\u0000-\u001F\u007F-\u009F]*[^\s\u0000-\u001F\u007F-\u009F][^\u0000-\u001F\u007F-\u009F]*$")
+        .max_length(Some(500))
+        .examples(["asked by phone"]);
+    /// Why an order is given up.
+    Revocation = ObjectBuilder::new()
+        .property("reason", MustSayWhy::schema())
+        .required("reason")
+        .additional_properties(Some(AdditionalProperties::FreeForm(false)));
     /// A payment on record.
     PaymentId = text("^P[0-9]{9,19}$").examples(["P000000042"]);
     /// Name for people.
@@ -87,8 +107,6 @@ words! {
     PaymentVerdict = one_of(Verdicts::ALL);
     /// Who reports payments.
     Provider = one_of(Providers::ALL);
-    /// Whether something is owed of a payment.
-    PaymentStatus = one_of(["owed", "settled", "all"]);
     /// Whether an item can be bought now.
     State = one_of([SaleState::Scheduled, SaleState::Open, SaleState::Paused, SaleState::SoldOut, SaleState::Closed]);
     /// Where an order stands. `pending` and `paid` hold their units.
@@ -122,11 +140,21 @@ optional_headers! {
     /// Who does it: is written into the journal.
     OperatorHeader = "X-Operator": Operator;
     /// What a client of a stream has seen last.
-    LastEvent = "Last-Event-ID": OrderStatus;
+    LastEvent = "Last-Event-ID": SeenEvent;
 }
 
 fn text(pattern: &str) -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String).pattern(Some(pattern))
+}
+
+fn formatted(format: KnownFormat) -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::String).format(Some(SchemaFormat::KnownFormat(format)))
+}
+
+/// An event of `text/event-stream`, as OpenAPI 3.2 describes one.
+fn event(name: &str) -> ObjectBuilder {
+    let data = ObjectBuilder::new().schema_type(Type::String).content_media_type("application/json");
+    ObjectBuilder::new().property("event", one_of([name])).required("event").property("data", data).required("data")
 }
 
 fn number(least: i64, most: i64) -> ObjectBuilder {

@@ -32,7 +32,11 @@ pub(super) struct Parameters {
     search: Option<String>,
     /// `name`, `depth`, `high_water`, `processed`, `wait`, `handle` (99th percentiles) or `remaining`. The largest
     /// first, except `name` and `remaining`.
-    #[param(default = "name")]
+    #[param(
+        value_type = Option<String>,
+        default = "name",
+        pattern = "^(name|depth|high_water|processed|wait|handle|remaining)$",
+    )]
     sort: Option<String>,
     /// Most actors in the answer.
     #[param(value_type = Option<u32>, minimum = 1, maximum = 10_000, default = 1_000)]

@@ -19,8 +19,8 @@ use super::OpsState;
 use super::monitor::Monitor;
 use super::snapshot::Snapshot;
 use super::telemetry::Telemetry;
-use crate::http::event_stream;
 use crate::http::problem::Problem;
+use crate::http::{event_stream, schemas};
 
 /// Time between two readings, and between two snapshots.
 const PERIOD: Duration = Duration::from_secs(1);
@@ -37,7 +37,7 @@ pub struct Snapshots {
 
 /// The whole server at one moment, at once and then once a second: `event: snapshot`, its data a snapshot.
 #[utoipa::path(get, path = "/events", operation_id = "stream_snapshots", tag = "observation",
-    responses((status = 200, description = "Events without an end.", body = Snapshot,
+    responses((status = 200, description = "Events without an end.", body = schemas::SnapshotEvent,
         content_type = "text/event-stream")))]
 pub(super) async fn stream(state: web::ThinData<OpsState>, request: HttpRequest) -> HttpResponse {
     let watching = state.authorize(&request).and_then(|()| state.snapshots.watch());

@@ -39,10 +39,10 @@ pub(super) struct OrdersAsked {
     #[param(value_type = Option<schemas::OrderStatus>, inline)]
     status: Option<String>,
     /// Only orders from this time on: RFC 3339 with an offset, or a day in UTC.
-    #[param(value_type = Option<String>)]
+    #[param(value_type = Option<schemas::TimeOrDay>, inline)]
     from: Option<String>,
     /// Only orders before this time; a day belongs to it as a whole.
-    #[param(value_type = Option<String>)]
+    #[param(value_type = Option<schemas::TimeOrDay>, inline)]
     to: Option<String>,
     /// `true`: the file begins with the mark by which Excel knows UTF-8.
     #[param(value_type = Option<bool>, default = false)]
@@ -63,10 +63,10 @@ pub(super) struct PaymentsAsked {
     #[param(value_type = Option<schemas::ItemId>, inline)]
     item_id: Option<String>,
     /// Only payments from this time on: RFC 3339 with an offset, or a day in UTC.
-    #[param(value_type = Option<String>)]
+    #[param(value_type = Option<schemas::TimeOrDay>, inline)]
     from: Option<String>,
     /// Only payments before this time; a day belongs to it as a whole.
-    #[param(value_type = Option<String>)]
+    #[param(value_type = Option<schemas::TimeOrDay>, inline)]
     to: Option<String>,
     /// `true`: the file begins with the mark by which Excel knows UTF-8.
     #[param(value_type = Option<bool>, default = false)]

@@ -9,6 +9,7 @@ use utoipa::openapi::{Server, ServerBuilder};
 use utoipa::{Modify, OpenApi};
 
 use super::OpsState;
+use super::snapshot::Snapshot;
 use crate::api;
 use crate::config::Mode;
 use crate::http::problem::Document;
@@ -30,7 +31,7 @@ use crate::http::schemas;
         (name = "feed", description = "What has been committed, for other systems."),
         (name = "health", description = "For whoever starts and balances the server."),
     ),
-    components(schemas(Document<'_>, schemas::OrderStatus)),
+    components(schemas(Document<'_>, schemas::OrderStatus, Snapshot)),
     modifiers(&Keys),
 )]
 struct CommonSchemas;

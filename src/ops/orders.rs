@@ -51,15 +51,6 @@ pub(super) struct Filter {
     user_id: Option<String>,
 }
 
-/// Why an order is given up.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "a description; the body is read with the rules of all reasons")]
-struct Revocation {
-    /// Is written into the journal.
-    #[schema(value_type = schemas::Why)]
-    reason: String,
-}
-
 /// A page of orders.
 #[derive(Serialize, ToSchema)]
 struct OrdersPage<'o> {
@@ -131,7 +122,7 @@ fn status(text: &str) -> Result<Status, Problem> {
 /// The units go back on sale. A pending order is cancelled; the price of a paid one has to go back: it is `refund_due`
 /// until that is settled.
 #[utoipa::path(post, path = "/v1/admin/orders/{order_id}/cancel", operation_id = "revoke_order", tag = "owner",
-    params(("order_id" = inline(schemas::OrderId), Path), schemas::OperatorHeader), request_body = Revocation,
+    params(("order_id" = inline(schemas::OrderId), Path), schemas::OperatorHeader), request_body = schemas::Revocation,
     responses((status = 200, description = "The order, given up.", body = OrderView<'_>)))]
 pub(super) async fn cancel(state: web::ThinData<OpsState>, request: HttpRequest, payload: Payload) -> HttpResponse {
     let cancel = async {

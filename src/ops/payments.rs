@@ -45,7 +45,7 @@ pub(super) struct Filter {
     limit: Option<String>,
     /// `owed`: something has to go back now; `settled`: something had to, and did; `all`: whatever is on record, events
     /// that paid an order included.
-    #[param(value_type = Option<schemas::PaymentStatus>, inline, default = "owed")]
+    #[param(value_type = Option<String>, default = "owed", pattern = "^(owed|settled|all)$")]
     status: Option<String>,
     /// Only events that meant this.
     #[param(value_type = Option<schemas::PaymentVerdict>, inline)]

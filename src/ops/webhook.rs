@@ -29,8 +29,8 @@ const REPLAY: &[Field] = &[Field::required("after", Kind::Whole { least: 0, most
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Filter {
-    /// Only deliveries in this status: `pending`, `delivered` or `dead`.
-    #[param(value_type = Option<String>)]
+    /// Only deliveries in this status.
+    #[param(value_type = Option<String>, pattern = "^(pending|delivered|dead)$")]
     status: Option<String>,
     /// The `seq` of the last delivery of the page before.
     #[param(value_type = Option<u64>, default = 0)]
@@ -190,7 +190,8 @@ impl Filter {
 }
 
 fn digits(text: &str) -> Option<u64> {
-    text.parse().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()))
+    let number = text.parse::<i64>().ok().and_then(|number| u64::try_from(number).ok());
+    number.filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 fn view(delivery: Delivery) -> DeliveryView {

@@ -7,6 +7,9 @@ use doorbuster_actors::request::Reason;
 /// Any request to the public listener.
 pub const ANY: &[Reason] = &[Reason::Malformed, Reason::NotAcceptable, Reason::UriTooLong, Reason::HeadersTooLarge];
 
+/// Any request to the operations listener.
+pub const ANY_OF_OPERATIONS: &[Reason] = &[Reason::Malformed, Reason::UriTooLong, Reason::HeadersTooLarge];
+
 /// What the path names may not exist, be none of the asker's business, or be at another node.
 pub const NAMED: &[Reason] = &[Reason::NotFound, Reason::Misdirected];
 
@@ -15,9 +18,6 @@ pub const PARTED: &[Reason] = &[Reason::Misdirected];
 
 /// Parameters may be unknown, stand twice, or be out of range.
 pub const PARAMETERS: &[Reason] = &[Reason::Validation];
-
-/// A parameter has a value that cannot be read.
-pub const UNREADABLE: &[Reason] = &[Reason::Malformed];
 
 /// A body may be missing, slow, large, broken or wrong.
 pub const BODY: &[Reason] = &[

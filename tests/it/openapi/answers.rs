@@ -286,9 +286,11 @@ async fn a_snapshot_is_as_described() {
         assert!(read > 0, "{text}");
         text.push_str(std::str::from_utf8(&bytes[..read]).expect("ids and titles of the test are ASCII"));
     };
-    let schema =
-        &witness.document.0["paths"]["/events"]["get"]["responses"]["200"]["content"]["text/event-stream"]["schema"];
+    let described = &witness.document.0["components"]["schemas"];
+    let event = &described["SnapshotEvent"]["properties"];
+    assert!(text.contains(&format!("event: {}\n", event["event"]["enum"][0].as_str().expect("a name"))), "{text}");
+    assert_eq!(event["data"]["contentMediaType"], "application/json");
     let snapshot = serde_json::from_str(&data).expect("a snapshot is JSON");
-    let complaints = complaints(&witness.document.0, schema, &snapshot);
+    let complaints = complaints(&witness.document.0, &described["Snapshot"], &snapshot);
     assert!(complaints.is_empty(), "{data}:\n{}", complaints.join("\n"));
 }
