@@ -3,7 +3,7 @@
 # Debian packages the tests use, and the program each is recognised by.
 TEST_TOOLS = redis-server:redis-server openssl:openssl chromium:chromium chromium-driver:chromedriver strace:strace \
   nginx:nginx faketime:faketime prometheus:promtool gnumeric:ssconvert curl:curl \
-  fakeroot:fakeroot dpkg-dev:dpkg-shlibdeps binutils:strip lintian:lintian systemd:systemd-analyze
+  python3-pip:pip3 fakeroot:fakeroot dpkg-dev:dpkg-shlibdeps binutils:strip lintian:lintian systemd:systemd-analyze
 # The same of the peers of `make bench`. pg_ctlcluster comes with the server, not with its clients.
 BENCH_TOOLS = redis-server:redis-server redis-tools:redis-benchmark postgresql:pg_ctlcluster
 # The same of `make deb` and `make dist`.
@@ -13,11 +13,13 @@ TOOLS = $(TEST_TOOLS)
 # Tools that do not come with Rust, by version: another version is another folder.
 DENY = target/tools/cargo-deny-0.20.2/bin/cargo-deny
 SHEAR = target/tools/cargo-shear-1.14.0/bin/cargo-shear
+SCHEMATHESIS = target/tools/schemathesis-4.32.5/bin/schemathesis
 CARGO_DEB = target/tools/cargo-deb-3.8.0/bin/cargo-deb
 
 .DEFAULT_GOAL = help
 .PHONY: help test quick lint fmt fix doc deny unused prepare staged deb dist bench crash-campaign power-campaign damage-campaign \
-  syscall-campaign units-campaign simulation-campaign fuzz-campaign coverage planted-bugs
+  syscall-campaign units-campaign simulation-campaign fuzz-campaign schemathesis-campaign \
+  coverage planted-bugs
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -68,6 +70,13 @@ $(DENY) $(SHEAR):
 	  --only-binary :all: --target "$$root" --requirement ".ci/$$name.txt" && test -x "$@" \
 	  || cargo install --quiet --debug --locked --version $(from_source) --root "$$root" "$$name"
 
+# Where PyPI is out of reach the tests go without it, and say so; the campaign fails.
+$(SCHEMATHESIS):
+	@name=$(notdir $(abspath $(dir $@)/..)); root=$(abspath $(dir $@)/..); rm -rf "$$root"; echo "installing $$name"; \
+	PIP_ROOT_USER_ACTION=ignore python3 -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
+	  --only-binary :all: --target "$$root" --requirement ".ci/$$name.txt" \
+	  || { rm -rf "$$root"; echo "$$name could not be installed: generated requests are not tried"; }
+
 # Nobody has it prebuilt in this version.
 $(CARGO_DEB):
 	@root=$(abspath $(dir $@)/..); rm -rf "$$root"; echo "installing cargo-deb"; \
@@ -91,6 +100,7 @@ prepare: $(CARGO_DEB) ## installs the Debian packages that the tests use; leaves
 	fi; \
 	$$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing || exit 1; \
 	for package in $$missing; do $$sudo systemctl disable --quiet "$$package" >/dev/null 2>&1 || true; done
+	@$(if $(findstring python3-pip,$(TOOLS)),$(MAKE) --no-print-directory $(SCHEMATHESIS))
 
 # What operators install: target/packages/. All dates in it are the commit's.
 PACKAGE_PROFILE := $(or $(PROFILE),dist)
@@ -157,9 +167,16 @@ fuzz-campaign: ## RUNS inputs in all for the fuzz targets: bodies, tokens, webho
 coverage: ## the lines of the pure core that its crate's tests run; fails below all of them
 	$(MAKE) --no-print-directory prepare TOOLS=llvm-22:llvm-cov-22
 	tests/coverage/core.sh
+
 # Plants the bugs of tests/planted/, one after the other, in a copy of the tree; BUGS="7 12" plants only these.
 planted-bugs: prepare ## plants known bugs in a copy of the tree: the tests must find each
 	tests/planted-bugs.sh $(BUGS)
+
+# Sends requests that are generated from the served OpenAPI document to both listeners of a running server: EXAMPLES per
+# operation and phase, valid and invalid ones. It ends with one line of figures.
+EXAMPLES ?= 200
+schemathesis-campaign: prepare ## EXAMPLES generated requests for every operation, in all phases
+	SCHEMATHESIS_EXAMPLES=$(EXAMPLES) cargo test --release --locked --test it schemathesis:: -- --nocapture
 
 # Boots a Debian of its own in namespaces (root, debootstrap) and lives through what happens to an installation there.
 units-campaign: deb ## the package and its units under a systemd that really runs

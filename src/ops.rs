@@ -39,7 +39,9 @@ use crate::export::Downloads;
 use crate::feed::Feed;
 use crate::http::not_found;
 use crate::http::problem::Problem;
-use crate::http::problem::{ASKED, BODY, CLOSED, KEPT, NAMED, PARAMETERS, STEP, UNREADABLE, WITHDRAWAL, WRITTEN};
+use crate::http::problem::{
+    ANY_OF_OPERATIONS, ASKED, BODY, CLOSED, KEPT, NAMED, PARAMETERS, STEP, WITHDRAWAL, WRITTEN,
+};
 use crate::http::problem_pages;
 use crate::http::route::{Access, GET_AND_HEAD, Table, anybody};
 use crate::webhook::Webhook;
@@ -87,7 +89,7 @@ const FEED: Access = Access { keys: &["feed", "admin"], check: may_read_feed, id
 
 /// The routes of the operations listener.
 pub fn table() -> Table {
-    Table::new(GET_AND_HEAD, &[])
+    Table::new(GET_AND_HEAD, ANY_OF_OPERATIONS)
         .on(health::__path_live, health::live, &[])
         .on(health::__path_alias, health::alias, &[])
         .on(health::__path_ready, health::ready, &[])
@@ -100,7 +102,7 @@ pub fn table() -> Table {
         .behind(FEED)
         .on(feed::__path_read, feed::read, &[PARAMETERS, ASKED, &[Reason::NotAcceptable, Reason::StorageUnavailable]])
         .behind(ADMIN)
-        .on(actors::__path_read, actors::read, &[UNREADABLE, PARAMETERS])
+        .on(actors::__path_read, actors::read, &[PARAMETERS])
         .on(funnel::__path_read, funnel::read, &[])
         .on(invariants::__path_read, invariants::read, &[PARAMETERS, NAMED, ASKED])
         .on(events::__path_stream, events::stream, &[&[Reason::Overloaded]])
@@ -126,7 +128,7 @@ pub fn table() -> Table {
         .on(steering::__path_reopen, steering::reopen, &[NAMED, BODY, WRITTEN])
         .on(steering::__path_hide, steering::hide, &[NAMED, BODY, WRITTEN])
         .on(steering::__path_show, steering::show, &[NAMED, BODY, WRITTEN])
-        .on(webhook::__path_deliveries, webhook::deliveries, &[PARAMETERS, UNREADABLE, KEPT])
+        .on(webhook::__path_deliveries, webhook::deliveries, &[PARAMETERS, KEPT])
         .on(webhook::__path_replay, webhook::replay, &[BODY, STEP, KEPT])
         .on(webhook::__path_retry, webhook::retry, &[NAMED, STEP, KEPT])
 }

@@ -44,6 +44,7 @@ mod recovery;
 mod replay;
 mod sale;
 mod salvage;
+mod schemathesis;
 mod service_manager;
 mod stalls;
 mod storefront;
