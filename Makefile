@@ -22,7 +22,7 @@ CARGO_DEB = target/tools/cargo-deb-3.8.0/bin/cargo-deb
   coverage planted-bugs
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-22s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 test: prepare lint ## everything CI runs: tools, lints, all tests (a quarter of an hour on a fresh clone)
 	cargo test --release --workspace --locked
