@@ -1,7 +1,7 @@
 //! **Job:** requests that Schemathesis makes of the served OpenAPI document, valid and invalid ones, meet no fault on
 //! either listener, and are answered as the document says.
 //! **Owns:** the shop they are sent to, and the sentence that says what came of it.
-//! **Never:** excludes a route or switches a check off: what a schema cannot say stands in `schemathesis/`, with reasons.
+//! **Never:** excludes a route or switches a check off: what a schema cannot say is in `schemathesis/`, with reasons.
 //!
 //! `make schemathesis-campaign` makes all of it; the tests have a share. `make prepare` installs the program.
 
