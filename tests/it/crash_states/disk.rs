@@ -282,7 +282,8 @@ impl Disk {
     pub(crate) fn subset(&self, seed: u64) -> Image {
         let mut chance = StdRng::seed_from_u64(seed);
         let share = [0.1, 0.5, 0.9][chance.random_range(0..3)];
-        let is_torn = chance.random_bool(0.5);
+        // Whole writes have few combinations.
+        let is_torn = chance.random_bool(0.8);
         let mut names = self.durable_names.clone();
         let survive = chance.random_range(0..=self.pending_names.len());
         for naming in self.pending_names[..survive].iter().flatten() {

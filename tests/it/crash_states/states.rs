@@ -35,7 +35,7 @@ const REPEATED: u64 = 16;
 const SPECIAL: u64 = 4;
 
 /// After so many draws in a row that left nothing new, a step has little to give: few writes are at stake.
-const EXHAUSTED: usize = 20;
+const EXHAUSTED: usize = 10;
 
 /// How much is tried.
 #[derive(Debug, Clone, Copy)]
