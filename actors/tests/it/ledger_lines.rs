@@ -61,6 +61,25 @@ fn a_settlement_of_nobodys_payment_or_from_nowhere_is_damage() {
     }
 }
 
+#[test]
+fn an_entry_names_the_order_that_looks_otherwise_after_it() {
+    let payment = concat!(
+        r#"{"provider":"doorbuster","event":"e","result":"failed","verdict":"failed","#,
+        r#""amount":1,"currency":"CNY","owed":0}"#,
+    );
+    let about = |kind, order, detail: &'static str| {
+        let entry = Stock::creation(ItemNumber(1), item("sku-1", 1), moment(0));
+        let columns =
+            Row { kind: kind as i64, order_number: order, idempotency_key: Some("money-1"), ..Row::of(1, &entry) };
+        let row = Row { definition: None, detail: Some(detail.into()), ..columns };
+        row.to_entry().expect("a line about money").change.order().map(|order| order.0)
+    };
+    let settled = r#"{"settled":1,"currency":"CNY","source":"owed","of":"doorbuster"}"#;
+    assert_eq!((about(Kind::Payment, Some(7), payment), about(Kind::Payment, None, payment)), (Some(7), None));
+    assert_eq!((about(Kind::Settled, Some(7), settled), about(Kind::Settled, None, settled)), (Some(7), None));
+    assert_eq!(Stock::creation(ItemNumber(1), item("sku-1", 1), moment(0)).change.order(), None);
+}
+
 /// What a fold says about these as its first entries.
 fn folded(entries: &[Entry]) -> Result<(), String> {
     let (mut fold, mut buffer) = (Fold::default(), Vec::new());

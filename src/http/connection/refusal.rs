@@ -74,7 +74,7 @@ impl Violation {
 /// A request that is refused as the last one of its connection.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Refusal {
-    violation: Violation,
+    pub(super) violation: Violation,
     /// The answer to `HEAD` ends with its head (RFC 9110, section 9.3.2).
     has_body: bool,
 }
@@ -97,10 +97,12 @@ impl Refusal {
     }
 }
 
-/// The HTTP library refuses without a word: a status, no body. All that our handlers send has one.
+/// The HTTP library refuses without a word: a status, no body, in the version of the request before. All that our
+/// handlers send has one.
 pub(super) fn bare_refusal(bytes: &[u8]) -> Option<Refusal> {
     const LENGTH: usize = 256;
-    if !bytes.starts_with(b"HTTP/1.1 4") || !bytes.ends_with(b"\r\n\r\n") || bytes.len() > LENGTH {
+    let is_refusal = bytes.starts_with(b"HTTP/1.1 4") || bytes.starts_with(b"HTTP/1.0 4");
+    if !is_refusal || !bytes.ends_with(b"\r\n\r\n") || bytes.len() > LENGTH {
         return None;
     }
     let is_bare = bytes.windows(19).any(|header| header.eq_ignore_ascii_case(b"content-length: 0\r\n"));

@@ -78,9 +78,10 @@ pub fn http_answers(input: &[u8]) {
         let answer =
             Answer::read(&mut rest, is_head).unwrap_or_else(|| panic!("no answer of HTTP: {}", shown(&answers)));
         assert!(answer.status != 500, "500: {}", shown(&answers));
+        assert!(answer.status < 400 || is_head || answer.has_words, "no without a reason: {}", shown(&answers));
         if answer.status >= 200 {
             let is_old = asked.get(count).is_some_and(|request| first_line(request).ends_with(b" HTTP/1.0"));
-            (count, is_closed) = (count + 1, answer.closes || (is_old && !answer.stays));
+            (count, is_closed) = (count + 1, answer.closes || (is_old && !answer.is_kept));
         }
     }
     let is_one_more = end.is_some() || !begun.is_empty();
@@ -121,7 +122,9 @@ struct Answer {
     status: u16,
     closes: bool,
     /// It says so: whoever speaks HTTP/1.0 has to be told.
-    stays: bool,
+    is_kept: bool,
+    /// Its body is not empty.
+    has_words: bool,
 }
 
 impl Answer {
@@ -141,13 +144,14 @@ impl Answer {
         // Who is refused hears why, whatever they asked for: nothing follows that could be taken for it.
         let has_body = (!is_head || (closes && !rest.is_empty())) && status >= 200 && status != 204 && status != 304;
         let is_stream = value("content-type").is_some_and(|kind| kind.starts_with("text/event-stream"));
+        let before = rest.len();
         if has_body && value("transfer-encoding").is_some() {
             chunks(rest, is_stream)?;
         } else if has_body {
             let length = value("content-length")?.parse().ok()?;
             *rest = rest.split_at_checked(length)?.1;
         }
-        Some(Self { status, closes: closes || is_stream, stays: is_kept })
+        Some(Self { status, closes: closes || is_stream, is_kept, has_words: rest.len() < before })
     }
 }
 

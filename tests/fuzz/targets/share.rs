@@ -54,18 +54,22 @@ fn like(corpus: &[Vec<u8>], chance: &mut SmallRng) -> Vec<u8> {
     input
 }
 
-#[expect(clippy::disallowed_methods, reason = "a seed is given by the environment")]
-/// Replays the corpus of a target, and `count` inputs that are like it.
-fn replay(name: &str, count: usize) {
+#[expect(clippy::disallowed_methods, reason = "a seed is how a failure is repeated")]
+fn seed() -> u64 {
     let seed = std::env::var("TEST_SEED").map_or(20_261_129, |text| text.parse().expect("TEST_SEED is a number"));
     println!("seed: {seed} (TEST_SEED=n repeats it)");
+    seed
+}
+
+/// Replays the corpus of a target, and `count` inputs that are like it.
+fn replay(name: &str, count: usize) {
     let target = *TARGETS.iter().find(|(known, _)| *known == name).expect("a target");
     let corpus = corpus(name);
     for input in &corpus {
         run(target, input);
     }
-    let mut chance = SmallRng::seed_from_u64(seed);
-    for _input in 0..count {
+    let mut chance = SmallRng::seed_from_u64(seed());
+    for _ in 0..count {
         run(target, &like(&corpus, &mut chance));
     }
 }

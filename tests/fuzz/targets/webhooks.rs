@@ -89,11 +89,11 @@ fn is_believed(report: &Result<Report, Refusal>) -> bool {
     !matches!(report, Err(Refusal::NotAuthentic(_) | Refusal::Malformed(_)))
 }
 
-/// What a provider's file reads a report with.
-type Reading = fn(&Headers<'_>, &[u8], &[Secret], u64) -> Result<Report, Refusal>;
+/// How a notification is read that is signed with a shared secret.
+type Reader = fn(&Headers<'_>, &[u8], &[Secret], u64) -> Result<Report, Refusal>;
 
 /// `t=…,v1=…`, ours and Stripe's.
-fn timed(input: &[u8], (provider, header): (Provider, &str), read: Reading) {
+fn timed(input: &[u8], (provider, header): (Provider, &str), read: Reader) {
     SECRETS.with(|secrets| {
         if let Some((&AUTHENTIC, body)) = input.split_first() {
             let at = NOW.to_string();

@@ -10,6 +10,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 
 use super::super::head::{MAX_HEAD, MAX_HEADERS, MAX_REQUEST_LINE};
+use super::super::refusal::bare_refusal;
 use super::*;
 
 /// What came of a connection's bytes: the requests that were handed on whole, and what ended it, if anything did.
@@ -140,6 +141,21 @@ fn a_head_that_says_not_clearly_what_is_asked_of_whom_is_refused() {
     ];
     for (head, violation) in cases {
         assert_eq!(verdict(head.as_bytes()), Err(violation), "{head:?}");
+    }
+}
+
+#[test]
+fn what_the_library_refuses_without_a_word_is_known_in_either_version() {
+    let refused = |version: &str, status: &str, length: u8| {
+        let answer = format!("HTTP/{version} {status}\r\ncontent-length: {length}\r\nconnection: keep-alive\r\n\r\n");
+        bare_refusal(answer.as_bytes()).map(|refusal| refusal.violation)
+    };
+    for version in ["1.0", "1.1"] {
+        assert_eq!(refused(version, "400 Bad Request", 0), Some(Violation::NotHttp));
+        assert_eq!(refused(version, "408 Request Timeout", 0), Some(Violation::SlowHead));
+        assert_eq!(refused(version, "431 Request Header Fields Too Large", 0), Some(Violation::LargeHead));
+        assert_eq!(refused(version, "200 OK", 0), None);
+        assert_eq!(refused(version, "400 Bad Request", 2), None, "it has a word");
     }
 }
 
