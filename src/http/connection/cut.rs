@@ -22,6 +22,8 @@ pub(crate) struct Cuts {
     pub(crate) whole: Vec<Vec<u8>>,
     /// What was handed on of the one behind them.
     pub(crate) begun: Vec<u8>,
+    /// What was refused, and all behind it.
+    pub(crate) refused: Vec<u8>,
     /// What ended it, if anything did.
     pub(crate) end: Option<End>,
 }
@@ -53,5 +55,6 @@ pub(crate) fn cut(bytes: &[u8], lengths: &[usize]) -> Cuts {
             Err(violation) => break Some(End::Refused(violation)),
         }
     };
-    Cuts { whole, begun, end }
+    let refused = if matches!(end, Some(End::Refused(_))) { held } else { Vec::new() };
+    Cuts { whole, begun, refused, end }
 }

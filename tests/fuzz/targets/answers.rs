@@ -69,8 +69,9 @@ thread_local! {
 /// It does not hold.
 pub fn http_answers(input: &[u8]) {
     let answers = SERVER.with(|server| said(**server, input));
-    let Cuts { whole, begun, end } = cut(input, &[input.len().max(1)]);
-    let asked: Vec<_> = whole.iter().map(Vec::as_slice).chain([begun.as_slice()]).collect();
+    let Cuts { whole, begun, refused, end } = cut(input, &[input.len().max(1)]);
+    let last = if refused.is_empty() { begun.as_slice() } else { refused.trim_ascii_start() };
+    let asked: Vec<_> = whole.iter().map(Vec::as_slice).chain([last]).collect();
     let (mut rest, mut count, mut is_closed) = (answers.as_slice(), 0, false);
     while !rest.is_empty() {
         assert!(!is_closed, "something follows an answer that closes the connection: {}", shown(&answers));

@@ -9,6 +9,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
+use super::super::cut::{Cuts, End, cut};
 use super::super::head::{MAX_HEAD, MAX_HEADERS, MAX_REQUEST_LINE};
 use super::super::refusal::bare_refusal;
 use super::*;
@@ -16,30 +17,13 @@ use super::*;
 /// What came of a connection's bytes: the requests that were handed on whole, and what ended it, if anything did.
 type Outcome = (Vec<Vec<u8>>, Option<Result<(), Violation>>);
 
-/// Takes the bytes in pieces of these lengths, over and over, as a connection does.
 fn take(bytes: &[u8], lengths: &[usize]) -> Outcome {
-    let (mut guard, mut requests, mut current, mut held) = (HeadGuard::default(), Vec::new(), Vec::new(), Vec::new());
-    let (mut rest, mut lengths) = (bytes, lengths.iter().cycle());
-    loop {
-        let step = if held.is_empty() { Ok(Parsed::Incomplete) } else { guard.step(&mut held) };
-        match step {
-            Ok(Parsed::Incomplete | Parsed::More(0)) if rest.is_empty() => return (requests, None),
-            Ok(Parsed::Incomplete | Parsed::More(0)) => {
-                let length = *lengths.next().expect("over and over");
-                let (piece, left) = rest.split_at(rest.len().min(length));
-                held.extend_from_slice(piece);
-                rest = left;
-            }
-            Ok(Parsed::More(count)) => current.extend(held.drain(..count)),
-            Ok(Parsed::End(count)) => {
-                current.extend(held.drain(..count));
-                requests.push(std::mem::take(&mut current));
-            }
-            Ok(Parsed::Lengthless(at)) => drop(held.splice(at..at, NO_BODY.iter().copied())),
-            Ok(Parsed::Cut(_)) => return (requests, Some(Ok(()))),
-            Err(violation) => return (requests, Some(Err(violation))),
-        }
-    }
+    let Cuts { whole, end, .. } = cut(bytes, lengths);
+    let end = end.map(|end| match end {
+        End::Refused(violation) => Err(violation),
+        End::Cut => Ok(()),
+    });
+    (whole, end)
 }
 
 /// Takes the bytes in one piece, then one by one: where reads cut must not matter.
