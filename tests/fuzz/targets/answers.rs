@@ -148,6 +148,9 @@ impl Answer {
         let before = rest.len();
         if has_body && value("transfer-encoding").is_some() {
             chunks(rest, is_stream)?;
+        } else if is_stream && line.starts_with("HTTP/1.0 ") {
+            // Whoever does not know chunks reads to the end of the connection (RFC 9112, section 6.3).
+            *rest = &[];
         } else if has_body {
             let length = value("content-length")?.parse().ok()?;
             *rest = rest.split_at_checked(length)?.1;

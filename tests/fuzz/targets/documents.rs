@@ -122,6 +122,10 @@ const BETWEEN: &str = "\n---\n";
 /// It does not hold.
 pub fn config(input: &[u8]) {
     let text = String::from_utf8_lossy(input);
+    // The secret is not one where it is the name of something: a fuzzer that reads our memory finds it.
+    if text.contains(CANARY) {
+        return;
+    }
     let mut parts = text.split(BETWEEN);
     let mut part = || parts.next().unwrap_or_default();
     let (file, environment, flags) = (part(), part(), part());
