@@ -99,11 +99,14 @@ async fn buy(address: SocketAddr, mut chance: StdRng, count: Arc<AtomicUsize>) -
         let attempt = Attempt::new(&format!("buyer-{}", chance.random_range(0..u64::MAX)), SKU);
         let Ok(answer) = attempt.send(&mut client).await else { return told };
         match answer.status {
-            201 => told.orders.push(answer.json()),
+            201 => {
+                told.orders.push(answer.json());
+                count.fetch_add(1, Ordering::Relaxed);
+            }
+            // While the operator has closed the sale there are so many that they would be all that a round sees.
             403 | 404 | 409 | 410 | 503 => tokio::task::yield_now().await,
             other => panic!("{other}: {}", answer.text()),
         }
-        count.fetch_add(1, Ordering::Relaxed);
     }
 }
 
