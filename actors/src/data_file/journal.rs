@@ -14,11 +14,20 @@ pub fn none_for_a_draft(connection: &Connection) -> rusqlite::Result<()> {
 /// From now on everything is written to a log first; answers whether that took. The change itself is one write to one
 /// sector, which needs no journal.
 pub fn change_to_log(connection: &Connection) -> rusqlite::Result<bool> {
-    let mode = |pragma: &str| connection.query_row(pragma, [], |row| row.get::<_, String>(0));
-    if mode("PRAGMA journal_mode")? != "wal" {
-        let _off = mode("PRAGMA journal_mode = OFF")?;
+    if mode(connection, "PRAGMA journal_mode")? != "wal" {
+        mode(connection, "PRAGMA journal_mode = OFF")?;
     }
-    Ok(mode("PRAGMA journal_mode = WAL")? == "wal")
+    Ok(mode(connection, "PRAGMA journal_mode = WAL")? == "wal")
+}
+
+/// SQLite tells the new mode before it writes it: only the end of the statement says whether that took. What goes on
+/// after a failed change writes into the file without any log.
+fn mode(connection: &Connection, pragma: &str) -> rusqlite::Result<String> {
+    let mut statement = connection.prepare(pragma)?;
+    let mut rows = statement.query([])?;
+    let mode = rows.next()?.ok_or(rusqlite::Error::QueryReturnedNoRows)?.get(0)?;
+    while rows.next()?.is_some() {}
+    Ok(mode)
 }
 
 #[cfg(test)]
