@@ -35,7 +35,7 @@ pub(super) const INSERT: &str = "INSERT INTO ledger (seq, kind, at, item, order_
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)";
 
 /// One line, borrowed from an entry or from SQLite.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Row<'r> {
     /// Place in the ledger.
     pub seq: i64,
@@ -80,18 +80,10 @@ impl<'r> Row<'r> {
             kind: Kind::of(&entry.change) as i64,
             at: entry.at.millis(),
             item: i64::from(entry.item.0),
-            order_number: None,
-            user_id: None,
-            quantity: None,
-            unit_price: None,
-            idempotency_key: None,
-            pay_by: None,
-            user_live: None,
             supply: i64::from(entry.supply),
             remaining: i64::from(entry.remaining),
-            definition: None,
             detail: detail::of(entry).map(Into::into),
-            checksum: 0,
+            ..Self::default()
         };
         match &entry.change {
             Change::Order(order) => row.fill(order),

@@ -153,22 +153,5 @@ pub fn ledger_fold(input: &[u8]) {
 }
 
 fn empty_row() -> Row<'static> {
-    Row {
-        seq: 1,
-        kind: 1,
-        at: 1,
-        item: 1,
-        order_number: None,
-        user_id: None,
-        quantity: None,
-        unit_price: None,
-        idempotency_key: None,
-        pay_by: None,
-        user_live: None,
-        supply: 9,
-        remaining: 9,
-        definition: None,
-        detail: None,
-        checksum: 0,
-    }
+    Row { seq: 1, kind: 1, at: 1, item: 1, supply: 9, remaining: 9, ..Row::default() }
 }

@@ -71,18 +71,9 @@ impl Shop {
             kind: kind as i64,
             at: self.now,
             item: 1,
-            order_number: None,
-            user_id: None,
-            quantity: None,
-            unit_price: None,
-            idempotency_key: None,
-            pay_by: None,
-            user_live: None,
             supply: self.supply,
             remaining: self.remaining,
-            definition: None,
-            detail: None,
-            checksum: 0,
+            ..Row::default()
         };
         fill(&mut row);
         self.rows.push(row);
