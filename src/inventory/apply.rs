@@ -9,7 +9,7 @@ use super::book::{Effect, Hold, Item, decide};
 use super::delivery::Delivery;
 use super::store::{Store, StoreError, signed, unsigned};
 use super::unfit::{Status, Unfit};
-use super::wire::{Change, Kind, parse};
+use super::wire::{Kind, parse};
 
 /// How often an entry is tried before it is given up.
 pub(super) const TRIES: u32 = 5;
@@ -116,14 +116,7 @@ fn insist(
 
 fn attempt(books: &Connection, delivery: &Delivery) -> Result<Kind, Fault> {
     let entry = parse(delivery.seq, &delivery.text).map_err(Fault::Unfit)?;
-    let (item_id, order_id) = match &entry.change {
-        Change::Nothing => return Ok(entry.kind),
-        Change::Item { item_id, .. }
-        | Change::Restocked { item_id, .. }
-        | Change::Withdrawn { item_id, .. }
-        | Change::Deleted { item_id } => (item_id, None),
-        Change::Order { item_id, order_id, .. } => (item_id, Some(order_id)),
-    };
+    let Some((item_id, order_id)) = entry.change.names() else { return Ok(entry.kind) };
     let hold = order_id.map(|order_id| hold_of(books, order_id)).transpose()?.flatten();
     let effect = decide(&entry.change, item_of(books, item_id)?, hold.as_ref()).map_err(Fault::Unfit)?;
     write(books, item_id, order_id, &effect)?;

@@ -84,14 +84,7 @@ impl BooksInMemory {
     /// Takes a line as entry `seq`; no entry of a sale may be unfit.
     pub(crate) fn hear(&mut self, seq: u64, line: &[u8]) -> Result<(), String> {
         let entry = wire::parse(seq, line).map_err(|unfit| unfit.to_string())?;
-        let (item_id, order_id) = match &entry.change {
-            Change::Nothing => return Ok(()),
-            Change::Item { item_id, .. }
-            | Change::Restocked { item_id, .. }
-            | Change::Withdrawn { item_id, .. }
-            | Change::Deleted { item_id } => (item_id, None),
-            Change::Order { item_id, order_id, .. } => (item_id, Some(order_id)),
-        };
+        let Some((item_id, order_id)) = entry.change.names() else { return Ok(()) };
         let hold = order_id.and_then(|order_id| self.orders.get(order_id));
         let effect =
             decide(&entry.change, self.items.get(item_id).copied(), hold).map_err(|unfit| unfit.to_string())?;

@@ -145,6 +145,20 @@ pub(super) enum Change {
     Nothing,
 }
 
+impl Change {
+    /// Its item, and its order if it is about one.
+    pub(super) fn names(&self) -> Option<(&String, Option<&String>)> {
+        match self {
+            Self::Nothing => None,
+            Self::Item { item_id, .. }
+            | Self::Restocked { item_id, .. }
+            | Self::Withdrawn { item_id, .. }
+            | Self::Deleted { item_id } => Some((item_id, None)),
+            Self::Order { item_id, order_id, .. } => Some((item_id, Some(order_id))),
+        }
+    }
+}
+
 /// One entry of the feed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Entry {
