@@ -145,31 +145,31 @@ impl Answer {
         // Who is refused hears why, whatever they asked for: nothing follows that could be taken for it.
         let has_body = (!is_head || (closes && !rest.is_empty())) && status >= 200 && status != 204 && status != 304;
         let is_stream = value("content-type").is_some_and(|kind| kind.starts_with("text/event-stream"));
-        let before = rest.len();
+        let (before, mut is_cut) = (rest.len(), false);
         if has_body && value("transfer-encoding").is_some() {
-            chunks(rest, is_stream)?;
+            is_cut = !chunks(rest, is_stream)?;
         } else if is_stream && line.starts_with("HTTP/1.0 ") {
             // Whoever does not know chunks reads to the end of the connection (RFC 9112, section 6.3).
-            *rest = &[];
+            (*rest, is_cut) = (&[], true);
         } else if has_body {
             let length = value("content-length")?.parse().ok()?;
             *rest = rest.split_at_checked(length)?.1;
         }
-        Some(Self { status, closes: closes || is_stream, is_kept, has_words: rest.len() < before })
+        Some(Self { status, closes: closes || is_cut, is_kept, has_words: rest.len() < before })
     }
 }
 
-/// Takes a chunked body off the front. A stream may end without an end: its client was gone.
-fn chunks(rest: &mut &[u8], is_stream: bool) -> Option<()> {
+/// Takes a chunked body off the front; whether it has its end. A stream may lack it: its client was gone.
+fn chunks(rest: &mut &[u8], is_stream: bool) -> Option<bool> {
     loop {
         if rest.is_empty() && is_stream {
-            return Some(());
+            return Some(false);
         }
         let end = rest.windows(2).position(|bytes| bytes == b"\r\n")?;
         let size = usize::from_str_radix(std::str::from_utf8(&rest[..end]).ok()?, 16).ok()?;
         *rest = rest[end + 2..].split_at_checked(size)?.1.strip_prefix(b"\r\n")?;
         if size == 0 {
-            return Some(());
+            return Some(true);
         }
     }
 }
