@@ -179,6 +179,8 @@ fn read(status: u16, headers: &HeaderMap, body: &[u8]) -> Response {
 
 #[cfg(test)]
 mod tests {
+    use hyper::header::HeaderValue;
+
     use super::*;
 
     #[test]
@@ -186,8 +188,8 @@ mod tests {
         let order =
             br#"{"order_id":"1-1-1","user_id":"a","item_id":"x","quantity":1,"durability":"full","status":"paid"}"#;
         let (plain, mut headers) = (HeaderMap::new(), HeaderMap::new());
-        headers.insert("idempotent-replayed", "true".parse().unwrap());
-        headers.insert(RETRY_AFTER, "3".parse().unwrap());
+        headers.insert("idempotent-replayed", HeaderValue::from_static("true"));
+        headers.insert(RETRY_AFTER, HeaderValue::from_static("3"));
         let name = |status, headers: &HeaderMap, body: &[u8]| read(status, headers, body).label.name;
         assert_eq!(name(201, &plain, order), "confirmed");
         assert_eq!(name(201, &headers, order), "replayed");

@@ -26,11 +26,11 @@ fn arguments(line: &str) -> Box<Bench> {
 
 /// A server for one connection at a time that answers as the responder of the self-test, but stalls once.
 fn stalling() -> SocketAddr {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    let address = listener.local_addr().unwrap();
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    let address = listener.local_addr().expect("it is bound");
     thread::spawn(move || {
         for stream in listener.incoming() {
-            let _gone = answer_all(stream.unwrap());
+            let _gone = answer_all(stream.expect("a connection"));
         }
     });
     address
@@ -59,7 +59,8 @@ fn confirmed_p90(line: &str) -> (u64, Report) {
     let pace = Pacing::of(&bench);
     let run_state = Arc::new(RunState::default());
     let orders = prepare::fixed(&bench, stalling(), &pace);
-    let (tally, orders) = drive(orders, &pace, &run_state, None, &|_looks| progress::glance(&run_state)).unwrap();
+    let (tally, orders) =
+        drive(orders, &pace, &run_state, None, &|_looks| progress::glance(&run_state)).expect("a run");
     let report = report(&orders, &pace, &tally, None, None);
     let confirmed = report.outcomes.iter().find(|line| line.name == "confirmed").expect("confirmed");
     (confirmed.latency_us.p90, report.clone())

@@ -48,9 +48,9 @@ fn what_is_not_a_history_is_refused_with_line_and_reason() {
 
 #[test]
 fn every_operation_is_written_once_whoever_records_it() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir().expect("a folder for the test");
     let path = folder.path().join("run.history");
-    let recorder = Recorder::create(&path, Covers::Buyers).unwrap();
+    let recorder = Recorder::create(&path, Covers::Buyers).expect("a new file");
     assert!(Recorder::create(&path, Covers::Buyers).is_err(), "nothing is written over a history");
     let threads: Vec<_> = (0..4_u64)
         .map(|thread| {
@@ -66,13 +66,13 @@ fn every_operation_is_written_once_whoever_records_it() {
         })
         .collect();
     for thread in threads {
-        thread.join().unwrap();
+        thread.join().expect("a thread that does not panic");
     }
-    assert_eq!(recorder.finish().unwrap(), 10_000);
+    assert_eq!(recorder.finish().expect("a file that can be written"), 10_000);
     let mut keys = BTreeSet::new();
     let covers = read(&path, |_, operation| {
         assert_eq!(operation.user.as_deref(), Some("\u{1f9e8} \"\\\n"));
-        assert!(keys.insert(operation.key.as_deref().unwrap().to_owned()), "written twice");
+        assert!(keys.insert(operation.key.as_deref().expect("each has one").to_owned()), "written twice");
     });
-    assert_eq!((covers.unwrap(), keys.len()), (Covers::Buyers, 10_000));
+    assert_eq!((covers.expect("a first line"), keys.len()), (Covers::Buyers, 10_000));
 }
